@@ -1,0 +1,30 @@
+"""YOLOv3 on PyTorch. Names are resolved when they are first used, so importing the package is quick and silent."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Detections": "yolov3.structures",
+    "Detector": "yolov3.inference.detector",
+    "YOLOv3": "yolov3.models.yolov3",
+    "Darknet53": "yolov3.models.darknet53",
+    "UserError": "yolov3.errors",
+    "load_experiment": "yolov3.config",
+    "load_model": "yolov3.formats",
+}
+
+__all__ = ["Darknet53", "Detections", "Detector", "UserError", "YOLOv3", "load_experiment", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'yolov3' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

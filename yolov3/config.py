@@ -1,0 +1,257 @@
+"""Every setting of an experiment, typed, with a comment each.
+
+An experiment is: the defaults below, changed by its recipe (yolov3/recipes.py), by its YAML file and by
+``section.key=value`` on the command line, in this order. Nothing is changed after that.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from yolov3.errors import UserError
+from yolov3.recipes import RECIPES
+from yolov3.strict_yaml import parse_yaml, read_yaml
+from yolov3.structures import Preprocessing
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Anchor = tuple[Positive, Positive]
+SectionKind = TypeVar("SectionKind", bound="Section")
+
+
+class Section(BaseModel):
+    """A group of settings: frozen, typed strictly, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ModelSection(Section):
+    variant: Literal["yolov3", "yolov3-spp", "yolov3-tiny"] = "yolov3"
+    width: Positive = 1.0  # factor on every layer's channels; 1 is the published network
+    image_size: Count | tuple[Count, Count] = 416  # side, or [height, width], multiples of 32
+    anchors: tuple[tuple[Anchor, ...], ...] | None = None  # [width, height] pixels, a list per level, coarse level first
+    xy_scale: Annotated[float, Field(ge=1, le=2)] = 1.0  # grid sensitivity; YOLOv3 has 1, PP-YOLO found +0.3 AP with 1.05
+    fit: Literal["letterbox", "stretch"] = "letterbox"  # keep the picture's aspect, or not
+    resize: Literal["area", "bilinear", "darknet"] = "area"  # how a picture is resampled
+    fill: Fraction = 0.5  # grey of the letterbox border; Darknet's 0.5
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How pictures are fitted into this network."""
+        size = self.image_size
+        pair = (size, size) if isinstance(size, int) else size
+        return Preprocessing(size=pair, fit=self.fit, resize=self.resize, fill=self.fill)
+
+    @model_validator(mode="after")
+    def _size_is_possible(self) -> ModelSection:
+        _ = self.preprocessing
+        return self
+
+
+class DataSection(Section):
+    file: str | None = None  # a data YAML (configs/data/); its keys are overridden by those given here
+    root: str | None = None  # folder of the data set; other paths are relative to it
+    format: Literal["auto", "coco", "voc", "yolo"] = "auto"  # auto: told from what lies in root
+    train: str | tuple[str, ...] | None = None  # COCO: a json; VOC: a split's name; YOLO: a folder or list of images
+    val: str | tuple[str, ...] | None = None
+    test: str | tuple[str, ...] | None = None
+    train_images: str | None = None  # COCO only: folder of the images, where it cannot be told from the json's name
+    val_images: str | None = None
+    test_images: str | None = None
+    names: tuple[str, ...] | dict[int, str] | None = None  # class names; COCO takes them from the json
+    one_based: bool = True  # VOC only: corners count from 1, as the VOC devkit's do
+    overfit: Annotated[int, Field(ge=0)] = 0  # train and evaluate on the first N training images; 0 = off
+
+
+class AugmentSection(Section):
+    flip: Fraction = 0.5  # probability of a horizontal mirror image
+    hue: Fraction = 0.1  # largest shift of the hue, in turns
+    saturation: Annotated[float, Field(ge=1)] = 1.5  # largest factor on the saturation, or its inverse
+    exposure: Annotated[float, Field(ge=1)] = 1.5  # largest factor on the brightness, or its inverse
+    jitter: Annotated[float, Field(ge=0, lt=1)] = 0.3  # largest relative change of each side (changes the aspect)
+    scale: tuple[Positive, Positive] = (1.0, 1.0)  # smallest and largest zoom; 1 fits the whole picture
+    translate: Fraction = 1.0  # how freely the picture is placed in the free space (1: anywhere, 0: centred)
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0  # largest rotation in degrees
+    flip_vertical: Fraction = 0.0  # probability of an upside-down image (microscopes, aerial pictures)
+    blur: Fraction = 0.0  # probability of a slight blur
+    noise: Fraction = 0.0  # probability of sensor noise
+    mosaic: Fraction = 0.0  # probability of four pictures in one (YOLOv4; +2.4 AP with mixup in YOLOX)
+    mixup: Fraction = 0.0  # probability of two pictures blended (Bag of Freebies: +1.5 mAP on VOC)
+    close_mosaic: Annotated[int, Field(ge=0)] = 0  # plain pictures for the last N epochs
+    minimum_visible: Fraction = 0.1  # a box of which less than this share stays in the picture is dropped
+
+
+class LossSection(Section):
+    box_kind: Literal["darknet", "iou", "giou", "diou", "ciou"] = "darknet"  # darknet: BCE on x, y; half squares on w, h
+    assigner: Literal["best_anchor", "multi_anchor"] = "best_anchor"  # one anchor per object, or all that fit, with neighbours
+    anchor_ratio: Annotated[float, Field(gt=1)] = 4.0  # multi_anchor: largest ratio of an object's sides to an anchor's
+    ignore_threshold: Fraction = 0.7  # a background prediction this close (IoU) to an object is not punished
+    objectness_target: Literal["one", "iou"] = "one"  # what objectness learns: 1, or the box's IoU with its object
+    normaliser: Literal["batch", "positives"] = "batch"  # what the sums are divided by; batch is Darknet's
+    box_weight: NotNegative = 1.0
+    objectness_weight: NotNegative = 1.0
+    class_weight: NotNegative = 1.0
+    level_weights: tuple[Positive, ...] | None = None  # objectness weight per level, coarse first; none = 1 each
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # Bag of Freebies: +0.45 mAP on VOC
+
+
+class OptimiserSection(Section):
+    learning_rate: Positive = 0.001
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    weight_decay: NotNegative = 0.0005  # on convolution weights only
+    schedule: Literal["cosine", "steps", "constant"] = "cosine"
+    final_ratio: Fraction = 0.01  # cosine: last learning rate as a share of the first
+    steps: tuple[Fraction, ...] = (0.8, 0.9)  # steps: at these shares of the training ...
+    step_factor: Fraction = 0.1  # ... the learning rate is multiplied by this
+    warmup_epochs: NotNegative = 1.0
+    warmup_power: Positive = 4.0  # learning rate ~ (step / warm-up steps) ** power; Darknet's burn-in has 4
+    gradient_clip: NotNegative = 0.0  # largest norm of the gradient; 0 = no limit
+
+
+class TrainSection(Section):
+    epochs: Count = 100
+    batch_size: Count = 16  # images per optimiser step (all ranks and accumulated parts together)
+    accumulate: Count = 1  # the batch is computed in this many parts
+    multi_scale: tuple[Count, Count] | None = None  # smallest and largest side, drawn anew every few batches
+    multi_scale_every: Count = 10  # batches between two draws
+    workers: Annotated[int, Field(ge=0)] = 2  # loader processes
+    seed: Annotated[int, Field(ge=0)] = 0
+    device: str = "auto"  # auto, cpu, cuda, cuda:1
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: bfloat16 where the device is built for it
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.9998  # decay of the averaged weights; 0 = off
+    evaluate_every: Count = 5  # epochs between evaluations; the last epoch always is
+    weights: str | None = None  # start from this model file
+    freeze_backbone: Annotated[int, Field(ge=0)] = 0  # keep the backbone still for the first N epochs
+    channels_last: bool = True  # memory layout; faster on most devices
+    compile: bool = False  # torch.compile
+    patience: Annotated[int, Field(ge=0)] = 0  # stop after this many evaluations without a better AP; 0 = off
+    nonfinite_limit: Count = 10  # stop after this many steps in a row with a non-finite loss or gradient
+    output: str = "runs/train"  # a new folder is made in here
+    name: str | None = None  # the new folder's name; default: the experiment file's
+
+
+class EvaluateSection(Section):
+    confidence: Fraction = 0.001
+    nms_threshold: Fraction = 0.6
+    max_detections: Count = 300
+    class_agnostic: bool = False
+    multi_label: bool = True  # a box may carry several classes
+    batch_size: Count = 16
+
+
+class Experiment(Section):
+    recipe: Literal["darknet", "modern"] = "modern"  # the starting point of loss, augment, optimiser, train
+    model: ModelSection = ModelSection()
+    data: DataSection = DataSection()
+    augment: AugmentSection = AugmentSection()
+    loss: LossSection = LossSection()
+    optimiser: OptimiserSection = OptimiserSection()
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Experiment:
+        if self.train.batch_size % self.train.accumulate:
+            raise ValueError(
+                f"train.batch_size (={self.train.batch_size}) must be divisible by train.accumulate "
+                f"(={self.train.accumulate})"
+            )
+        return self
+
+    def as_plain(self) -> dict[str, Any]:
+        """The settings as plain values, as they are stored in a checkpoint and a resolved config."""
+        return json.loads(self.model_dump_json())
+
+
+def load_experiment(path: Path | None, overrides: list[str] | tuple[str, ...] = ()) -> Experiment:
+    """Read an experiment file and apply ``section.key=value`` overrides.
+
+    Raises UserError naming the file, the key, what was found and what is allowed.
+    """
+    given = read_yaml(path) if path else {}
+    source = str(path) if path else "command line"
+    for override in overrides:
+        _apply_override(given, override)
+    return build_experiment(given, source)
+
+
+def build_experiment(given: dict[str, Any], source: str) -> Experiment:
+    """The experiment that plain values describe, on top of their recipe. Raises UserError naming ``source``."""
+    recipe = given.get("recipe", "modern")
+    base = RECIPES.get(recipe, {}) if isinstance(recipe, str) else {}
+    return validate_section(Experiment, merge(base, given), source)
+
+
+def validate_section(kind: type[SectionKind], values: dict[str, Any], source: str) -> SectionKind:
+    """Plain values checked as a section. Raises UserError with one line per wrong key."""
+    try:
+        # Through JSON, because a strict pydantic model takes a list for a tuple only there.
+        return kind.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        lines = [f"{source}: {_explain(kind, problem)}" for problem in _distinct(error)]
+        raise UserError("\n".join(lines)) from error
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{source}: {error}") from error
+
+
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes`` laid over it, mapping by mapping; neither is touched."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _apply_override(values: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    keys = name.strip().split(".")
+    if not equals or not all(keys):
+        raise UserError(f"{override!r}: expected section.key=value, such as train.epochs=50")
+    place = values
+    for key in keys[:-1]:
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            raise UserError(f"{override!r}: {key} is a value, not a section")
+    place[keys[-1]] = parse_yaml(text, f"{name.strip()}=")
+
+
+def _distinct(error: ValidationError) -> list[Any]:
+    # A union reports one problem per member; the first of each key says enough.
+    found: dict[tuple[Any, ...], Any] = {}
+    for problem in error.errors(include_url=False):
+        place = tuple(part for part in problem["loc"] if not _is_union_tag(part))
+        found.setdefault(place, {**problem, "loc": place})
+    return list(found.values())
+
+
+def _is_union_tag(part: Any) -> bool:
+    return isinstance(part, str) and (("[" in part) or part in ("int", "float", "str", "bool"))
+
+
+def _explain(kind: type[Section], problem: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"]) or "settings"
+    found = problem.get("input")
+    if problem["type"] == "extra_forbidden":
+        allowed = ", ".join(_fields_at(kind, problem["loc"][:-1]))
+        return f"unknown key {key}; allowed here: {allowed}"
+    reason = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error":
+        return f"{key}: {reason}"
+    return f"{key}: found {json.dumps(found, default=str)}; {reason[0].lower()}{reason[1:]}"
+
+
+def _fields_at(kind: type[Section], place: tuple[Any, ...]) -> list[str]:
+    for part in place:
+        annotation = kind.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, Section)):
+            return []
+        kind = annotation
+    return list(kind.model_fields)

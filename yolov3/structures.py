@@ -1,0 +1,187 @@
+"""The records that travel between rooms. All are frozen and check their shapes where they are built.
+
+Legend: B images, N boxes, A anchors, H W pixels, C classes. Sizes are (height, width). Boxes are xyxy pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Size = tuple[int, int]
+"""(height, width) in pixels."""
+
+Fit = Literal["letterbox", "stretch"]
+Resize = Literal["area", "bilinear", "darknet"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of a data set and what is known about it, whatever format it was stored in.
+
+    ``boxes`` (N, 4) float32 xyxy pixels of the upright picture (EXIF rotation applied), ``labels`` (N,) int64 from 0,
+    ``ignore`` (N,) bool: COCO crowds and VOC ``difficult`` objects, which training leaves alone and each metric
+    treats by its own rule; ``areas`` (N,) float32: COCO's segmentation areas where the file has them, else those of
+    the boxes. ``image_id`` is the data set's own name of the picture: COCO's id, elsewhere the file's stem.
+    """
+
+    path: Path
+    size: Size
+    boxes: np.ndarray
+    labels: np.ndarray
+    ignore: np.ndarray
+    areas: np.ndarray
+    image_id: int | str
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        _require_shape("Sample.boxes", self.boxes, (count, 4))
+        for name in ("labels", "ignore", "areas"):
+            _require_shape(f"Sample.{name}", getattr(self, name), (count,))
+        if min(self.size) < 1:
+            raise ValueError(f"Sample.size must be positive (height, width), found {self.size}")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The true boxes of a batch: ``boxes`` (N, 4) float32 xyxy pixels of the network's input, ``labels`` (N,) int64,
+    ``image_index`` (N,) int64 in 0..B-1, ``ignore`` (N,) bool, and ``weights`` (N,) float32: how much an object
+    counts (below 1 for mixed pictures)."""
+
+    boxes: Tensor
+    labels: Tensor
+    image_index: Tensor
+    ignore: Tensor
+    weights: Tensor
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        _require_shape("Targets.boxes", self.boxes, (count, 4))
+        for name in ("labels", "image_index", "ignore", "weights"):
+            _require_shape(f"Targets.{name}", getattr(self, name), (count,))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def select(self, mask: Tensor) -> Targets:
+        """The targets that a mask or an index keeps."""
+        return Targets(self.boxes[mask], self.labels[mask], self.image_index[mask], self.ignore[mask], self.weights[mask])
+
+    def to(self, device: torch.device) -> Targets:
+        """The same targets on another device."""
+        moved = (t.to(device, non_blocking=True)
+                 for t in (self.boxes, self.labels, self.image_index, self.ignore, self.weights))
+        return Targets(*moved)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the loader hands over: ``images`` (B, 3, H, W), uint8 or float32 in [0, 1], RGB; the targets; and for each
+    image the sample it came from and the geometry that undoes its fit (a :class:`yolov3.geometry.Geometry`)."""
+
+    images: Tensor
+    targets: Targets
+    samples: tuple[Sample, ...]
+    geometries: tuple = ()
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.shape[1] != 3:
+            raise ValueError(f"Batch.images must be (B, 3, H, W), found {tuple(self.images.shape)}")
+        if len(self.samples) != len(self.images):
+            raise ValueError(f"Batch has {len(self.images)} images but {len(self.samples)} samples")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def normalised_images(self, device: torch.device) -> Tensor:
+        """The images on a device as float32 in [0, 1]: moved as they are, converted there."""
+        images = self.images.to(device, non_blocking=True)
+        return images.float().div_(255) if images.dtype == torch.uint8 else images
+
+
+@dataclass(frozen=True)
+class Level:
+    """One detection scale: ``stride`` in pixels, ``anchors`` ((width, height), ...) in pixels of the network's input,
+    ``xy_scale`` the grid sensitivity (1 in YOLOv3), ``new_coordinates`` Darknet's ``new_coords`` box arithmetic."""
+
+    stride: int
+    anchors: tuple[tuple[float, float], ...]
+    xy_scale: float = 1.0
+    new_coordinates: bool = False
+
+    def __post_init__(self) -> None:
+        if self.stride < 1 or not self.anchors:
+            raise ValueError(f"a level needs a positive stride and anchors, found {self.stride} and {self.anchors}")
+        if any(len(anchor) != 2 or min(anchor) <= 0 for anchor in self.anchors):
+            raise ValueError(f"anchors must be positive (width, height) pairs, found {self.anchors}")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture is fitted into a network's input: a property of the model, used wherever the model is used.
+
+    ``size`` (height, width) of the input; ``fit`` keeps the aspect (letterbox) or not (stretch); ``resize`` names the
+    resampling: ``area`` (OpenCV, averaging when shrinking), ``bilinear`` (OpenCV), ``darknet`` (aligned corners in
+    floating point); ``fill`` is the grey of the border in [0, 1].
+    """
+
+    size: Size = (416, 416)
+    fit: Fit = "letterbox"
+    resize: Resize = "area"
+    fill: float = 0.5
+
+    def __post_init__(self) -> None:
+        if min(self.size) < 32 or any(side % 32 for side in self.size):
+            raise ValueError(f"the input size must be multiples of 32 (height, width), found {self.size}")
+        if self.fit not in ("letterbox", "stretch"):
+            raise ValueError(f"fit must be letterbox or stretch, found {self.fit!r}")
+        if self.resize not in ("area", "bilinear", "darknet"):
+            raise ValueError(f"resize must be area, bilinear or darknet, found {self.resize!r}")
+        if not 0 <= self.fill <= 1:
+            raise ValueError(f"fill must lie in [0, 1], found {self.fill}")
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What was found in one picture: ``boxes`` (N, 4) float32 xyxy pixels, ``scores`` (N,) float32 in [0, 1],
+    ``labels`` (N,) int64; best first. ``detections[mask]`` keeps a part; ``names`` (of all classes) travels along."""
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    names: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        count = len(self.boxes)
+        _require_shape("Detections.boxes", self.boxes, (count, 4))
+        _require_shape("Detections.scores", self.scores, (count,))
+        _require_shape("Detections.labels", self.labels, (count,))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Tensor | slice) -> Detections:
+        return Detections(self.boxes[index], self.scores[index], self.labels[index], self.names)
+
+    @staticmethod
+    def empty(names: tuple[str, ...] = ()) -> Detections:
+        """Detections of a picture in which nothing was found."""
+        return Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64), names)
+
+    def cpu(self) -> Detections:
+        """The same detections in main memory."""
+        return Detections(self.boxes.cpu(), self.scores.cpu(), self.labels.cpu(), self.names)
+
+    def name_of(self, label: int) -> str:
+        """The class name of a label, or its number where the model has no names."""
+        return self.names[label] if label < len(self.names) else str(label)
+
+
+def _require_shape(name: str, array: np.ndarray | Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(array.shape) != shape:
+        raise ValueError(f"{name} must have shape {shape}, found {tuple(array.shape)}")
