@@ -1,0 +1,81 @@
+"""The bricks of Darknet-53 and its relatives (Redmon and Farhadi 2018).
+
+Legend: B images, C channels, H W cells.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+LEAKY_SLOPE = 0.1
+BATCH_NORM_EPSILON = 1e-5
+BATCH_NORM_MOMENTUM = 0.01
+"""Share of the newest batch in the running statistics; Darknet keeps 0.99 of the old."""
+
+
+def scaled(channels: int, width: float) -> int:
+    """Channels of a layer of a network whose width is a factor of the published one."""
+    return max(1, round(channels * width))
+
+
+class Conv(nn.Module):
+    """Convolution without bias, batch norm, leaky ReLU: (B, in, H, W) to (B, out, H/stride, W/stride)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, stride: int = 1) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+        )
+        self.normalisation = nn.BatchNorm2d(out_channels, eps=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM)
+        self.activation = nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.activation(self.normalisation(self.convolution(features)))
+
+
+class ConvResidual(nn.Module):
+    """Squeeze by a 1x1 convolution to half the channels, widen by a 3x3 one, add the input."""
+
+    def __init__(self, channels: int, hidden_channels: int) -> None:
+        super().__init__()
+        self.squeeze = Conv(channels, hidden_channels, 1)
+        self.widen = Conv(hidden_channels, channels, 3)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features + self.widen(self.squeeze(features))
+
+
+class SpatialPyramidPooling(nn.Module):
+    """Max pools of several sizes beside the input: (B, C, H, W) to (B, 4C, H, W), order [13, 9, 5, input] as in
+    yolov3-spp.cfg."""
+
+    SIZES = (13, 9, 5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        # Three 5-pools in a row see exactly 5, 9 and 13 cells: the same maxima for a third of the comparisons.
+        five = functional.max_pool2d(features, 5, stride=1, padding=2)
+        nine = functional.max_pool2d(five, 5, stride=1, padding=2)
+        thirteen = functional.max_pool2d(nine, 5, stride=1, padding=2)
+        return torch.cat((thirteen, nine, five, features), dim=1)
+
+
+class StrideOneMaxPool(nn.Module):
+    """The 2x2 max pool of stride 1 in yolov3-tiny: keeps the size; past the right and bottom edge lies -inf.
+
+    Padding with zeros, as most ports do, is wrong wherever the edge is negative.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        # Repeating the edge gives the same maxima as -inf and stays finite for exporters.
+        return functional.max_pool2d(functional.pad(features, (0, 1, 0, 1), mode="replicate"), 2, stride=1)
+
+
+def initialise_convolutions(module: nn.Module) -> None:
+    """He's normal initialisation for every convolution (fan-in, leaky ReLU), as Darknet's; biases zero."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, a=LEAKY_SLOPE, mode="fan_in", nonlinearity="leaky_relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
