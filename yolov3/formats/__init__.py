@@ -1,0 +1,30 @@
+"""Every way a model is stored or leaves PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from yolov3.errors import UserError
+from yolov3.formats.checkpoint import load_checkpoint
+from yolov3.formats.model import LoadedModel
+
+__all__ = ["LoadedModel", "load_model"]
+
+
+def load_model(path: str | Path, *, device: torch.device | str = "cpu") -> LoadedModel:
+    """The model in a file, in evaluation mode on ``device``: our ``.pt`` checkpoint.
+
+    Raises UserError for a file that is missing, damaged or of another kind.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such weights file")
+    loaders = {".pt": load_checkpoint}
+    load = loaders.get(path.suffix.lower())
+    if load is None:
+        raise UserError(f"{path}: weights must be one of {', '.join(loaders)}, found {path.suffix or 'no ending'}")
+    model = load(path)
+    model.network.to(device)
+    return model

@@ -1,0 +1,62 @@
+"""Files that are either the old one or the new one, never half of either.
+
+Written to a temporary file in the same folder, fsynced, renamed over the old one, the folder fsynced. A temporary file
+left by a killed process is named ``.NAME.tmp`` and is overwritten by the next attempt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from yolov3.errors import UserError
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let ``write`` fill a new file that then takes ``path``'s place.
+
+    Raises UserError naming the file and the reason when it cannot be written; the old file is whole then.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:
+        _discard(temporary)
+        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+            raise  # torch reports a full disk in this way; any other RuntimeError is a fault of ours
+        raise UserError(f"{path}: cannot be written: {error}") from error
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """The same for a text, as UTF-8."""
+    write_atomically(path, lambda stream: stream.write(text.encode()))
+
+
+def file_sha256(path: Path) -> str:
+    """The hexadecimal sha256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,178 @@
+"""Our checkpoint: one ``.pt`` file of tensors and plain values that alone rebuilds its model.
+
+It loads with ``weights_only=True``, is written atomically, and has its sha256 beside it in ``NAME.pt.sha256`` (the form
+``sha256sum -c`` reads). While a new checkpoint takes an old one's place that file lists both digests, so that a process
+killed at any moment leaves a pair that agrees.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from yolov3.errors import UserError
+from yolov3.formats.atomic import file_sha256, write_atomically, write_text_atomically
+from yolov3.formats.model import LoadedModel
+from yolov3.models import Darknet53Classifier, YOLOv3
+from yolov3.structures import Preprocessing
+
+FORMAT = "yolov3-checkpoint"
+VERSION = 1
+
+
+def describe_network(network: nn.Module) -> dict[str, Any]:
+    """The plain values from which :func:`build_network` makes the same network without its weights."""
+    if isinstance(network, YOLOv3):
+        return {
+            "kind": "yolov3",
+            "variant": network.variant,
+            "width": network.width,
+            "num_classes": network.num_classes,
+            "anchors": [[list(anchor) for anchor in level.anchors] for level in network.levels],
+            "xy_scale": network.levels[0].xy_scale,
+        }
+    if isinstance(network, Darknet53Classifier):
+        return {"kind": "darknet53-classifier", "width": network.width, "num_classes": network.num_classes}
+    raise TypeError(f"a {type(network).__name__} cannot be stored in a checkpoint")
+
+
+def build_network(description: dict[str, Any]) -> nn.Module:
+    """A network from its description, with fresh weights. Raises ValueError for what is no description."""
+    values = dict(description)
+    kind = values.pop("kind", None)
+    if kind == "yolov3":
+        return YOLOv3(**values)
+    if kind == "darknet53-classifier":
+        return Darknet53Classifier(**values)
+    raise ValueError(f"kind of network must be yolov3 or darknet53-classifier, found {kind!r}")
+
+
+def save_checkpoint(
+    path: Path,
+    network: nn.Module,
+    *,
+    weights: dict[str, Tensor] | None = None,
+    names: tuple[str, ...],
+    preprocessing: Preprocessing,
+    experiment: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+) -> None:
+    """Write ``network`` (with ``weights`` in place of its own, where given) and all that belongs to it.
+
+    ``training`` holds what a resumed run needs: tensors and plain values only. Raises UserError when the file cannot be
+    written; an older file of that name is whole then.
+    """
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": describe_network(network),
+        "weights": weights if weights is not None else network.state_dict(),
+        "names": list(names),
+        "preprocessing": {**asdict(preprocessing), "size": list(preprocessing.size)},
+        "experiment": experiment,
+        "training": training,
+    }
+    incoming = path.with_name(f".{path.name}.new")
+    write_atomically(incoming, lambda stream: torch.save(content, stream))
+    digest = _digest_line(file_sha256(incoming), path)
+    digests = _digest_file(path)
+    old = digests.read_text() if digests.exists() else ""
+    write_text_atomically(digests, digest + old)
+    incoming.replace(path)
+    write_text_atomically(digests, digest)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The content of a checkpoint as plain values and tensors in main memory.
+
+    Raises UserError for a file that is missing, damaged, or not a checkpoint of this project.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such weights file")
+    _check_digest(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise UserError(f"{path}: not readable as a checkpoint ({_looks_like(path)})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path}: a PyTorch file, but not a checkpoint of this project (no format: {FORMAT})")
+    if content.get("version") != VERSION:
+        raise UserError(f"{path}: checkpoint version {content.get('version')}; this program reads version {VERSION}")
+    return content
+
+
+def load_checkpoint(path: Path) -> LoadedModel:
+    """The model in a checkpoint, in main memory and in evaluation mode. Raises UserError."""
+    content = read_checkpoint(path)
+    try:
+        network = build_network(content["model"])
+        preprocessing = Preprocessing(**{**content["preprocessing"], "size": tuple(content["preprocessing"]["size"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {error}") from error
+    load_weights(network, content["weights"], str(path))
+    return LoadedModel(
+        network=network.eval(),
+        names=tuple(content["names"]),
+        preprocessing=preprocessing,
+        experiment=content["experiment"],
+        source=str(path),
+        description=describe_in_words(content["model"], preprocessing),
+    )
+
+
+def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Load a state dict whole. Raises UserError naming the first tensors that do not fit."""
+    own = network.state_dict()
+    problems = [
+        f"{name} is {tuple(weights[name].shape)}, needed {tuple(own[name].shape)}"
+        for name in own
+        if name in weights and weights[name].shape != own[name].shape
+    ]
+    problems += [f"{name} is missing" for name in own if name not in weights]
+    problems += [f"{name} is not known" for name in weights if name not in own]
+    if problems:
+        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise UserError(f"{source}: weights of another network: {'; '.join(problems[:3])}{more}")
+    network.load_state_dict(weights)
+
+
+def describe_in_words(model: dict[str, Any], preprocessing: Preprocessing) -> str:
+    """One line for people: which network, how wide, how many classes, which input."""
+    name = model.get("variant", model["kind"])
+    width = "" if model["width"] == 1 else f" x{model['width']:g}"
+    height, breadth = preprocessing.size
+    return f"{name}{width}, {model['num_classes']} classes, {height}x{breadth} {preprocessing.fit}"
+
+
+def _digest_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _digest_line(digest: str, path: Path) -> str:
+    return f"{digest}  {path.name}\n"
+
+
+def _check_digest(path: Path) -> None:
+    digests = _digest_file(path)
+    if not digests.is_file():
+        return
+    listed = [line.split()[0] for line in digests.read_text(errors="replace").splitlines() if line.strip()]
+    if listed and file_sha256(path) not in listed:
+        raise UserError(f"{path}: damaged: its sha256 is not the one in {digests.name} (delete that file to load it anyway)")
+
+
+def _looks_like(path: Path) -> str:
+    head = path.open("rb").read(512)
+    if not head:
+        return "the file is empty"
+    if head.lstrip()[:1] == b"<":
+        return "it looks like a web page"
+    if head[:2] == b"PK":
+        return "damaged, cut off, or made with pickled classes, which are never loaded"
+    return "unknown content"

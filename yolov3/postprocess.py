@@ -1,0 +1,182 @@
+"""From decoded predictions to detections: threshold, non-maximum suppression, the best few, undo of the geometry.
+
+Legend: B images, N places, C classes, K candidates. Thresholds are exceeded strictly, as in Darknet. There is no time
+limit: what is found does not depend on the clock.
+
+Source: Darknet's get_yolo_detections and do_nms_sort; the DIoU rule is that of the AlexeyAB branch (box_diounms).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.ops import nms
+
+from yolov3.codec import Predictions, decode
+from yolov3.geometry import Geometry
+from yolov3.structures import Detections, Level
+
+logger = logging.getLogger(__name__)
+
+NmsKind = Literal["iou", "diou"]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rules by which predictions become detections.
+
+    ``confidence``: objectness, and objectness times class probability, must be above it. ``nms_threshold``: a box whose
+    overlap with a better one of its class is above it goes; the overlap is ``iou``, or for ``diou`` Darknet's
+    IoU - (d^2 / c^2) ** diou_exponent. ``class_agnostic``: boxes of different classes suppress each other too.
+    ``multi_label``: a place may give several classes. ``classes``: only these labels. At most ``max_candidates`` enter
+    the suppression and ``max_detections`` leave it, per image.
+    """
+
+    confidence: float = 0.25
+    nms_threshold: float = 0.45
+    nms_kind: NmsKind = "iou"
+    diou_exponent: float = 0.6
+    class_agnostic: bool = False
+    multi_label: bool = False
+    max_candidates: int = 30_000
+    max_detections: int = 300
+    classes: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("confidence", "nms_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], found {getattr(self, name)}")
+        for name in ("max_candidates", "max_detections"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Boxes (K, 4), scores (K,), labels (K,) and image numbers (K,) of a whole batch."""
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    images: Tensor
+
+    def __getitem__(self, index: Tensor) -> _Candidates:
+        return _Candidates(self.boxes[index], self.scores[index], self.labels[index], self.images[index])
+
+
+def postprocess(
+    raw: Sequence[Tensor],
+    levels: Sequence[Level],
+    geometries: Sequence[Geometry],
+    selection: Selection,
+    names: tuple[str, ...] = (),
+) -> list[Detections]:
+    """Detections in pixels of the original pictures, clipped to them, in main memory, of a batch of raw maps."""
+    # Darknet compares boxes relative to the picture, which matters to DIoU and not to IoU.
+    scales = [(geometry.inner_size[1], geometry.inner_size[0]) for geometry in geometries]
+    found = select(decode(raw, levels), selection, scales=scales)
+    results = []
+    for detections, geometry in zip(found, geometries, strict=True):
+        detections = detections.cpu()
+        boxes = geometry.boxes_to_image(detections.boxes)
+        results.append(Detections(boxes, detections.scores, detections.labels, names))
+    return results
+
+
+def select(
+    predictions: Predictions, selection: Selection, *, scales: Sequence[tuple[float, float]] | None = None
+) -> list[Detections]:
+    """Detections of each image, best first, boxes in pixels of the network's input, not clipped.
+
+    ``scales``: (width, height) per image by which boxes are divided before DIoU is taken; default 1.
+    """
+    candidates = _candidates(predictions, selection)
+    kept = []
+    for image in range(len(predictions.boxes)):
+        chosen = candidates[candidates.images == image]
+        if len(chosen.scores) > selection.max_candidates:
+            chosen = chosen[chosen.scores.topk(selection.max_candidates).indices]
+        scale = scales[image] if scales else (1.0, 1.0)
+        order = _suppress(chosen, selection, scale)[: selection.max_detections]
+        best = chosen[order]
+        kept.append(Detections(best.boxes, best.scores, best.labels))
+    return kept
+
+
+def _candidates(predictions: Predictions, selection: Selection) -> _Candidates:
+    """All (place, class) pairs above the threshold, in the order of the places."""
+    images, places = (predictions.objectness > selection.confidence).nonzero(as_tuple=True)
+    boxes = predictions.boxes[images, places]
+    scores = predictions.objectness[images, places, None] * predictions.classes[images, places]
+    if selection.classes is not None:
+        allowed = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
+        allowed[list(selection.classes)] = True
+        scores = scores * allowed
+    if selection.multi_label:
+        rows, labels = (scores > selection.confidence).nonzero(as_tuple=True)
+        found = _Candidates(boxes[rows], scores[rows, labels], labels, images[rows])
+    else:
+        best, labels = scores.max(dim=1)
+        rows = (best > selection.confidence).nonzero().squeeze(1)
+        found = _Candidates(boxes[rows], best[rows], labels[rows], images[rows])
+    _warn_of_nonfinite(predictions)
+    finite = found.boxes.isfinite().all(dim=1) & found.scores.isfinite()
+    return found[finite]
+
+
+def _warn_of_nonfinite(predictions: Predictions) -> None:
+    # A sum is one cheap pass and is finite only when every term is.
+    if not torch.isfinite(predictions.objectness.sum() + predictions.boxes.sum()):
+        places = ~(predictions.objectness.isfinite() & predictions.boxes.isfinite().all(dim=-1))
+        logger.warning("%d predictions were not finite numbers and were dropped", int(places.sum()))
+
+
+def _suppress(candidates: _Candidates, selection: Selection, scale: tuple[float, float]) -> Tensor:
+    """Indices of the candidates of one image that survive, best first."""
+    if selection.nms_kind == "diou":
+        return _suppress_by_diou(candidates, selection, scale)
+    boxes = candidates.boxes.double()  # so that the offsets below leave no rounding in the overlaps
+    if not selection.class_agnostic and len(boxes):
+        # Each class is moved to a region of its own, so that one call serves all; torchvision's batched_nms does
+        # the same but is wrong for negative coordinates.
+        span = boxes.max() - boxes.min() + 1
+        boxes = boxes + (candidates.labels * span)[:, None]
+    return nms(boxes, candidates.scores.double(), selection.nms_threshold)
+
+
+def _suppress_by_diou(candidates: _Candidates, selection: Selection, scale: tuple[float, float]) -> Tensor:
+    boxes = candidates.boxes.double().cpu().numpy() / np.array(scale * 2)
+    scores = candidates.scores.cpu().numpy()
+    labels = candidates.labels.cpu().numpy()
+    order = np.argsort(-scores, kind="stable")
+    groups = np.zeros_like(labels) if selection.class_agnostic else labels
+    kept = []
+    for group in np.unique(groups):
+        waiting = order[groups[order] == group]
+        while len(waiting):
+            best, waiting = waiting[0], waiting[1:]
+            kept.append(best)
+            overlap = _darknet_diou(boxes[best], boxes[waiting], selection.diou_exponent)
+            waiting = waiting[~(overlap > selection.nms_threshold)]
+    survivors = np.array(sorted(kept, key=lambda index: (-scores[index], index)), dtype=np.int64)
+    return torch.from_numpy(survivors).to(candidates.scores.device)
+
+
+def _darknet_diou(box: np.ndarray, others: np.ndarray, exponent: float) -> np.ndarray:
+    """IoU - (d^2 / c^2) ** exponent of one box (4,) with others (K, 4)."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
+    union = (box[2:] - box[:2]).prod() + areas - shared
+    iou = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    hull = np.maximum(box[2:], others[:, 2:]) - np.minimum(box[:2], others[:, :2])
+    diagonal = np.square(hull).sum(axis=1)
+    distance = np.square((box[:2] + box[2:] - others[:, :2] - others[:, 2:]) / 2).sum(axis=1)
+    ratio = np.divide(distance, diagonal, out=np.zeros_like(distance), where=diagonal > 0)
+    return iou - ratio**exponent
