@@ -35,8 +35,12 @@ class ModelSection(Section):
     variant: Literal["yolov3", "yolov3-spp", "yolov3-tiny"] = "yolov3"
     width: Positive = 1.0  # factor on every layer's channels; 1 is the published network
     image_size: Count | tuple[Count, Count] = 416  # side, or [height, width], multiples of 32
-    anchors: tuple[tuple[Anchor, ...], ...] | None = None  # [width, height] pixels, a list per level, coarse level first
-    xy_scale: Annotated[float, Field(ge=1, le=2)] = 1.0  # grid sensitivity; YOLOv3 has 1, PP-YOLO found +0.3 AP with 1.05
+    anchors: tuple[tuple[Anchor, ...], ...] | None = (
+        None  # [width, height] pixels, a list per level, coarse level first
+    )
+    xy_scale: Annotated[float, Field(ge=1, le=2)] = (
+        1.0  # grid sensitivity; YOLOv3 has 1, PP-YOLO found +0.3 AP with 1.05
+    )
     fit: Literal["letterbox", "stretch"] = "letterbox"  # keep the picture's aspect, or not
     resize: Literal["area", "bilinear", "darknet"] = "area"  # how a picture is resampled
     fill: Fraction = 0.5  # grey of the letterbox border; Darknet's 0.5
@@ -88,8 +92,12 @@ class AugmentSection(Section):
 
 
 class LossSection(Section):
-    box_kind: Literal["darknet", "iou", "giou", "diou", "ciou"] = "darknet"  # darknet: BCE on x, y; half squares on w, h
-    assigner: Literal["best_anchor", "multi_anchor"] = "best_anchor"  # one anchor per object, or all that fit, with neighbours
+    box_kind: Literal["darknet", "iou", "giou", "diou", "ciou"] = (
+        "darknet"  # darknet: BCE on x, y; half squares on w, h
+    )
+    assigner: Literal["best_anchor", "multi_anchor"] = (
+        "best_anchor"  # one anchor per object, or all that fit, with neighbours
+    )
     anchor_ratio: Annotated[float, Field(gt=1)] = 4.0  # multi_anchor: largest ratio of an object's sides to an anchor's
     ignore_threshold: Fraction = 0.7  # a background prediction this close (IoU) to an object is not punished
     objectness_target: Literal["one", "iou"] = "one"  # what objectness learns: 1, or the box's IoU with its object
@@ -124,7 +132,9 @@ class TrainSection(Section):
     workers: Annotated[int, Field(ge=0)] = 2  # loader processes
     seed: Annotated[int, Field(ge=0)] = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"  # auto: bfloat16 where the device is built for it
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = (
+        "auto"  # auto: bfloat16 where the device is built for it
+    )
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.9998  # decay of the averaged weights; 0 = off
     evaluate_every: Count = 5  # epochs between evaluations; the last epoch always is
     weights: str | None = None  # start from this model file

@@ -48,7 +48,7 @@ class Geometry:
         return self.preprocessing.size
 
     def apply_image(self, image: np.ndarray) -> np.ndarray:
-        """The fitted picture (H, W, 3) of an HWC uint8 RGB picture: uint8, or float32 in [0, 1] for Darknet's resize."""
+        """The fitted picture (H, W, 3) of an HWC uint8 RGB one: uint8, or float32 in [0, 1] for Darknet's resize."""
         assert image.shape[:2] == self.image_size, (image.shape, self.image_size)
         resized = resize_image(image, self.inner_size, self.preprocessing.resize)
         if self.inner_size == self.network_size:

@@ -1,7 +1,7 @@
 """YAML as we accept it: PyYAML's safe loader without its surprises.
 
 Refused: duplicate keys, aliases (and so alias bombs), files over 1 MB, anything but a mapping at the top.
-Read as meant: ``1e-3`` is a number; ``yes``, ``no``, ``on``, ``off`` are words, only ``true`` and ``false`` are booleans.
+Read as meant: ``1e-3`` is a number; ``yes``, ``no``, ``on``, ``off`` are words, ``true`` and ``false`` the booleans.
 """
 
 from __future__ import annotations
@@ -45,8 +45,11 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers
-            if tag not in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")]
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag not in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))

@@ -70,12 +70,16 @@ class Targets:
 
     def select(self, mask: Tensor) -> Targets:
         """The targets that a mask or an index keeps."""
-        return Targets(self.boxes[mask], self.labels[mask], self.image_index[mask], self.ignore[mask], self.weights[mask])
+        return Targets(
+            self.boxes[mask], self.labels[mask], self.image_index[mask], self.ignore[mask], self.weights[mask]
+        )
 
     def to(self, device: torch.device) -> Targets:
         """The same targets on another device."""
-        moved = (t.to(device, non_blocking=True)
-                 for t in (self.boxes, self.labels, self.image_index, self.ignore, self.weights))
+        moved = (
+            t.to(device, non_blocking=True)
+            for t in (self.boxes, self.labels, self.image_index, self.ignore, self.weights)
+        )
         return Targets(*moved)
 
 

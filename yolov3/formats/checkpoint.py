@@ -164,7 +164,9 @@ def _check_digest(path: Path) -> None:
         return
     listed = [line.split()[0] for line in digests.read_text(errors="replace").splitlines() if line.strip()]
     if listed and file_sha256(path) not in listed:
-        raise UserError(f"{path}: damaged: its sha256 is not the one in {digests.name} (delete that file to load it anyway)")
+        raise UserError(
+            f"{path}: damaged: its sha256 is not the one in {digests.name} (delete that file to load it anyway)"
+        )
 
 
 def _looks_like(path: Path) -> str:

@@ -14,8 +14,8 @@ from yolov3.structures import Preprocessing
 @dataclass(frozen=True)
 class LoadedModel:
     """A network and all that belongs to its meaning: its class ``names``, how its pictures are fitted, the rule by
-    which it wants its boxes suppressed. ``experiment`` holds the resolved settings it was trained with, as plain values,
-    where the file knows them; ``source`` is the file, ``description`` one line for people."""
+    which it wants its boxes suppressed. ``experiment`` holds the resolved settings it was trained with, as plain
+    values, where the file knows them; ``source`` is the file, ``description`` one line for people."""
 
     network: nn.Module
     names: tuple[str, ...]

@@ -58,9 +58,7 @@ class YOLOv3(nn.Module):
             hidden = (512, 256)
         else:
             self.backbone = Darknet53(width=width)
-            self.neck = PyramidNeck(
-                self.backbone.out_channels, width=width, pyramid_pooling=variant == "yolov3-spp"
-            )
+            self.neck = PyramidNeck(self.backbone.out_channels, width=width, pyramid_pooling=variant == "yolov3-spp")
             hidden = (1024, 512, 256)
         self.heads = nn.ModuleList(
             AnchorHead(channels, scaled(h, width), num_anchors=len(level.anchors), num_classes=num_classes)
