@@ -139,9 +139,11 @@ class TrainSection(Section):
     evaluate_every: Count = 5  # epochs between evaluations; the last epoch always is
     weights: str | None = None  # start from this model file
     freeze_backbone: Annotated[int, Field(ge=0)] = 0  # keep the backbone still for the first N epochs
+    norm_momentum: Fraction = 0.01  # share of the newest batch in batch norm's running statistics; Darknet's 0.01
     channels_last: bool = True  # memory layout; faster on most devices
     compile: bool = False  # torch.compile
     patience: Annotated[int, Field(ge=0)] = 0  # stop after this many evaluations without a better AP; 0 = off
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # also save last.pt every N steps; 0 = after each epoch only
     nonfinite_limit: Count = 10  # stop after this many steps in a row with a non-finite loss or gradient
     output: str = "runs/train"  # a new folder is made in here
     name: str | None = None  # the new folder's name; default: the experiment file's

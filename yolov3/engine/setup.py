@@ -1,0 +1,145 @@
+"""From an experiment to the live objects of a run: data, network, optimiser, folder; anew or resumed."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import yaml
+from torch import nn
+from yolov3.run_folder import make_run_folder
+
+from yolov3.config import Experiment, build_experiment
+from yolov3.datasets import Dataset, TrainingLoader, open_dataset, training_loader
+from yolov3.engine.averaging import WeightAverage
+from yolov3.engine.device import select_device, select_precision
+from yolov3.engine.optimiser import make_optimiser
+from yolov3.engine.state import Progress, TrainingState
+from yolov3.errors import UserError
+from yolov3.formats.atomic import write_text_atomically
+from yolov3.formats.checkpoint import describe_in_words, describe_network, read_checkpoint
+from yolov3.models import YOLOv3
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a run works with. ``best`` and ``last`` are the checkpoints it writes."""
+
+    experiment: Experiment
+    training_data: Dataset
+    validation_data: Dataset
+    loader: TrainingLoader
+    state: TrainingState
+    device: torch.device
+    precision: torch.dtype
+    folder: Path
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "weights" / "best.pt"
+
+    @property
+    def last(self) -> Path:
+        return self.folder / "weights" / "last.pt"
+
+    @property
+    def description(self) -> str:
+        """One line: which network."""
+        return describe_in_words(describe_network(self.state.network), self.experiment.model.preprocessing)
+
+
+def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
+    """Build a run, in a new folder or as ``resume`` left it. Nothing is written before all input is checked."""
+    checkpoint = None
+    if resume is not None:
+        last = _checkpoint_of(resume)
+        checkpoint = read_checkpoint(last)
+        if not checkpoint["experiment"]:
+            raise UserError(f"{last}: holds no experiment to resume")
+        experiment = build_experiment(checkpoint["experiment"], str(last))
+    settings = experiment.train
+    device = select_device(settings.device)
+    precision = select_precision(settings.precision, device)
+    training_data = open_dataset(experiment.data, "train")
+    validation_data = open_dataset(experiment.data, "val")
+    _check_data(training_data, validation_data)
+    torch.manual_seed(settings.seed)
+    network = build_detector(experiment, num_classes=len(training_data.names)).to(device)
+    if settings.channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    state = TrainingState(
+        network=network,
+        optimiser=make_optimiser(network, experiment.optimiser),
+        average=WeightAverage(network, settings.ema) if settings.ema else None,
+        scaler=torch.amp.GradScaler(device.type, enabled=precision == torch.float16),
+        progress=Progress(),
+    )
+    loader = training_loader(
+        training_data,
+        augment=experiment.augment,
+        preprocessing=experiment.model.preprocessing,
+        batch_size=settings.batch_size,
+        workers=settings.workers,
+        seed=settings.seed,
+        multi_scale=settings.multi_scale,
+        multi_scale_every=settings.multi_scale_every,
+    )
+    if checkpoint is not None:
+        state.restore(checkpoint, last)
+        folder = last.parent.parent
+    else:
+        folder = make_run_folder(Path(settings.output), settings.name or name)
+        (folder / "weights").mkdir()
+        write_text_atomically(folder / "config.yaml", yaml.safe_dump(experiment.as_plain(), sort_keys=False))
+    return Run(experiment, training_data, validation_data, loader, state, device, precision, folder)
+
+
+def build_detector(experiment: Experiment, *, num_classes: int) -> nn.Module:
+    """The network that an experiment describes, with the weights it starts from. Raises UserError."""
+    model = experiment.model
+    try:
+        network = YOLOv3(
+            num_classes=num_classes,
+            variant=model.variant,
+            width=model.width,
+            anchors=model.anchors,
+            xy_scale=model.xy_scale,
+        )
+    except ValueError as error:
+        raise UserError(f"model: {error}") from error
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = experiment.train.norm_momentum
+    if experiment.train.weights:
+        start_from(network, Path(experiment.train.weights))
+    return network
+
+
+def start_from(network: nn.Module, path: Path) -> None:
+    """Take the weights of another model that fit, or of a classifier's backbone. Raises UserError when nothing does."""
+    content = read_checkpoint(path)
+    own, given = network.state_dict(), content["weights"]
+    fitting = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
+    backbone = [name for name in own if name.startswith("backbone.")]
+    if not set(backbone) <= set(fitting):
+        raise UserError(
+            f"{path}: weights of another network ({content['model'].get('variant', content['model']['kind'])}, width "
+            f"{content['model']['width']:g}): its backbone does not fit this one"
+        )
+    network.load_state_dict({**copy.copy(own), **fitting})
+
+
+def _checkpoint_of(resume: Path) -> Path:
+    return resume / "weights" / "last.pt" if resume.is_dir() else resume
+
+
+def _check_data(training_data: Dataset, validation_data: Dataset) -> None:
+    if not training_data.samples:
+        raise UserError(f"{training_data.source}: no images to train on")
+    if training_data.names != validation_data.names:
+        raise UserError(
+            f"the classes of the training data ({', '.join(training_data.names)}) and of the validation data "
+            f"({', '.join(validation_data.names)}) differ"
+        )

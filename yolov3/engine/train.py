@@ -1,0 +1,213 @@
+"""Training, top to bottom: build, loop, step, evaluate, save."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from yolov3.engine.evaluate import evaluate
+
+from yolov3.config import Experiment
+from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_data
+from yolov3.engine.interruption import Interrupted, Interruption
+from yolov3.engine.optimiser import learning_rate_factor, set_learning_rate
+from yolov3.engine.recorder import Recorder
+from yolov3.engine.setup import Run, start_run
+from yolov3.engine.step import training_step
+from yolov3.errors import UserError
+from yolov3.formats.checkpoint import save_checkpoint
+from yolov3.postprocess import Selection
+from yolov3.structures import Batch
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """Where a run wrote: its ``folder``, the ``best`` and ``last`` checkpoints; ``best_score`` is the best AP seen."""
+
+    folder: Path
+    best: Path
+    last: Path
+    best_score: float
+
+
+def train(experiment: Experiment, *, name: str = "train", resume: Path | None = None) -> TrainResult:
+    """Train as ``experiment`` says, in a new folder ``train.output``/``name``, or go on with the run of ``resume`` (its
+    ``last.pt`` or its folder), whose own experiment then counts.
+
+    Raises UserError for what the user can mend and :class:`Interrupted` after Ctrl-C or SIGTERM, when all is saved.
+    """
+    run = start_run(experiment, name=name, resume=resume)
+    recorder = Recorder(run.folder)
+    progress, epochs = run.state.progress, run.experiment.train.epochs
+    total = epochs * len(run.loader)
+    with (
+        Interruption() as interruption,
+        TrainingDisplay(
+            total_batches=total, done=progress.epoch * len(run.loader) + progress.batch, epochs=epochs
+        ) as display,
+    ):
+        display.say(describe_data(run.training_data, "train"))
+        display.say(describe_data(run.validation_data, "val"))
+        display.say(
+            f"{run.description} on {run.device} in {str(run.precision).removeprefix('torch.')}, writing to {run.folder}"
+        )
+        try:
+            while progress.epoch < epochs and not _has_stalled(run):
+                _train_epoch(run, recorder, display, interruption)
+        finally:
+            recorder.close()
+    return TrainResult(run.folder, run.best, run.last, progress.best_score)
+
+
+def _train_epoch(run: Run, recorder: Recorder, display: TrainingDisplay, interruption: Interruption) -> None:
+    """One epoch from where it stands to its evaluation, its row and its checkpoint."""
+    progress, settings = run.state.progress, run.experiment.train
+    watch = Stopwatch()
+    _freeze_backbone(run, frozen=progress.epoch < settings.freeze_backbone)
+    batches = run.loader.epoch(progress.epoch, start=progress.batch, total_epochs=settings.epochs)
+    for batch in batches:
+        watch.data_arrived(len(batch))
+        _train_batch(run, batch, display)
+        watch.step_done()
+        display.batch_done(progress.epoch, sum(progress.loss_sums) / max(1, progress.loss_count), watch)
+        if settings.checkpoint_steps and progress.step % settings.checkpoint_steps == 0:
+            _save_last(run)
+        _stop_if_asked(run, interruption)
+    timing = {
+        "epoch": float(progress.epoch + 1),
+        "images_per_second": watch.images_per_second,
+        "data_wait_share": watch.wait_share,
+        "seconds": watch.seconds,
+    }
+    due = (progress.epoch + 1) % settings.evaluate_every == 0 or progress.epoch + 1 == settings.epochs
+    scores = _evaluate(run, lambda: _stop_if_asked(run, interruption)) if due else None
+    row = _close_epoch(run, scores)
+    recorder.record(progress.history, timing)
+    display.epoch_done(row, watch)
+    _save_last(run)
+
+
+def _train_batch(run: Run, batch: Batch, display: TrainingDisplay) -> None:
+    """Learn from one batch and count it; a step with a number that is not finite is skipped, named and counted."""
+    progress, settings = run.state.progress, run.experiment.optimiser
+    per_epoch = len(run.loader)
+    factor = learning_rate_factor(
+        progress.epoch * per_epoch + progress.batch,
+        total_steps=run.experiment.train.epochs * per_epoch,
+        warmup_steps=round(settings.warmup_epochs * per_epoch),
+        settings=settings,
+    )
+    set_learning_rate(run.state.optimiser, settings.learning_rate * factor)
+    outcome = training_step(run.state, batch, run.experiment, device=run.device, precision=run.precision)
+    progress.batch += 1
+    progress.step += 1
+    if outcome.fault is None:
+        progress.skipped_in_a_row = 0
+        progress.loss_count += 1
+        progress.loss_sums = [a + b for a, b in zip(progress.loss_sums, outcome.losses.tolist())]
+        return
+    progress.skipped += 1
+    progress.skipped_in_a_row += 1
+    names = ", ".join(sample.path.name for sample in batch.samples)
+    display.say(f"step {progress.step} skipped: {outcome.fault}; images: {names}")
+    limit = run.experiment.train.nonfinite_limit
+    if progress.skipped_in_a_row >= limit:
+        raise UserError(
+            f"training stopped after {limit} steps in a row without finite numbers: {outcome.fault}; images of the last "
+            f"one: {names}. {run.last} is from before. A smaller optimiser.learning_rate or a longer "
+            "optimiser.warmup_epochs often helps"
+        )
+
+
+def _evaluate(run: Run, check: Callable[[], None]) -> dict[str, float]:
+    """AP and AP50 of the averaged weights on the validation data."""
+    settings = run.experiment.evaluate
+    selection = Selection(
+        confidence=settings.confidence,
+        nms_threshold=settings.nms_threshold,
+        class_agnostic=settings.class_agnostic,
+        multi_label=settings.multi_label,
+        max_detections=settings.max_detections,
+    )
+    network = run.state.average.network if run.state.average else run.state.network
+    result = evaluate(
+        network,
+        run.validation_data,
+        preprocessing=run.experiment.model.preprocessing,
+        selection=selection,
+        batch_size=settings.batch_size,
+        workers=run.experiment.train.workers,
+        device=run.device,
+        precision=run.precision,
+        progress=lambda *_: check(),
+    )
+    return result.coco
+
+
+def _close_epoch(run: Run, scores: dict[str, float] | None) -> dict[str, float | int | None]:
+    """Write the epoch's row into the history, keep the best weights, move on to the next epoch."""
+    progress = run.state.progress
+    count = max(1, progress.loss_count)
+    box, objectness, classes = (value / count for value in progress.loss_sums)
+    row: dict[str, float | int | None] = {
+        "epoch": progress.epoch + 1,
+        "train/box": box,
+        "train/obj": objectness,
+        "train/cls": classes,
+        "metrics/AP50": scores["AP50"] if scores else None,
+        "metrics/AP": scores["AP"] if scores else None,
+        "learning_rate": run.state.optimiser.param_groups[0]["lr"],
+        "skipped_steps": progress.skipped,
+    }
+    progress.history.append(row)
+    if scores:
+        score = scores["AP"] or 0.0
+        progress.evaluations_without_gain += 1
+        if score > progress.best_score:
+            progress.best_score, progress.best_epoch, progress.evaluations_without_gain = score, progress.epoch, 0
+            _save(run, run.best, resumable=False)
+    progress.epoch += 1
+    progress.batch = 0
+    progress.loss_sums, progress.loss_count = [0.0, 0.0, 0.0], 0
+    return row
+
+
+def _save_last(run: Run) -> None:
+    _save(run, run.last, resumable=True)
+
+
+def _save(run: Run, path: Path, *, resumable: bool) -> None:
+    """The averaged weights, and for ``last.pt`` all that a resumed run needs."""
+    average = run.state.average
+    save_checkpoint(
+        path,
+        run.state.network,
+        weights=average.network.state_dict() if average else None,
+        names=run.training_data.names,
+        preprocessing=run.experiment.model.preprocessing,
+        experiment=run.experiment.as_plain(),
+        training=run.state.as_plain() if resumable else None,
+    )
+
+
+def _stop_if_asked(run: Run, interruption: Interruption) -> None:
+    if interruption.received is not None:
+        _save_last(run)
+        raise Interrupted(interruption.received)
+
+
+def _has_stalled(run: Run) -> bool:
+    patience = run.experiment.train.patience
+    return bool(patience) and run.state.progress.evaluations_without_gain >= patience
+
+
+def _freeze_backbone(run: Run, *, frozen: bool) -> None:
+    """Hold the backbone's weights and batch norm statistics still, or let them move again."""
+    network = run.state.network.train()
+    backbone = getattr(network, "backbone", None)
+    if backbone is None:
+        return
+    backbone.train(not frozen)
+    for parameter in backbone.parameters():
+        parameter.requires_grad_(not frozen)
