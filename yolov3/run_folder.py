@@ -1,0 +1,35 @@
+"""A new folder for every run: ``name``, then ``name-2``, ``name-3`` ... No run ever writes into another one's."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from yolov3.errors import UserError
+
+
+def make_run_folder(parent: Path, name: str) -> Path:
+    """Make and return the first of ``parent/name``, ``parent/name-2`` ... that does not exist yet.
+
+    The making is the test (an exclusive mkdir), so programs that start at the same moment get a folder each.
+    Raises UserError when ``name`` is not the name of one folder, when the folder cannot be made, or when something
+    that is no folder lies in its place.
+    """
+    if not name or name in (".", "..") or any(character in name for character in "/\\\0"):
+        raise UserError(f"the name of a run must be the name of one folder, without slashes, found {name!r}")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            folder = parent / (name if number == 1 else f"{name}-{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                if not folder.is_dir():
+                    raise
+            else:
+                return folder
+    except OSError as error:
+        place = error.filename or parent
+        reason = "a file lies in its place" if isinstance(error, FileExistsError) else error.strerror or error
+        raise UserError(f"{place}: the run's folder cannot be made: {reason}") from error
+    raise AssertionError("counting never ends")
