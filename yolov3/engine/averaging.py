@@ -1,7 +1,7 @@
 """The exponential moving average of a network's weights: what is evaluated and shipped.
 
-The average of the last steps is calmer than the last step (Polyak and Juditsky 1992; +2 AP together with a larger batch in
-PP-YOLO). Batch norm statistics are averaged too. Kept in float32.
+The average of the last steps is calmer than the last step (Polyak and Juditsky 1992; +2 AP together with a larger batch
+in PP-YOLO). Batch norm statistics are averaged too. Kept in float32.
 """
 
 from __future__ import annotations

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
 class Interrupted(Exception):
-    """The run was asked to stop, saved its state and ends with ``exit_code``."""
+    """The run in ``folder`` was asked to stop, saved its state and ends with ``exit_code``."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, folder: Path) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.folder = folder
         self.exit_code = EXIT_CODES[signal.Signals(number)]
 
 

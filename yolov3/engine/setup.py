@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 import yaml
 from torch import nn
-from yolov3.run_folder import make_run_folder
 
 from yolov3.config import Experiment, build_experiment
 from yolov3.datasets import Dataset, TrainingLoader, open_dataset, training_loader
@@ -21,6 +20,7 @@ from yolov3.errors import UserError
 from yolov3.formats.atomic import write_text_atomically
 from yolov3.formats.checkpoint import describe_in_words, describe_network, read_checkpoint
 from yolov3.models import YOLOv3
+from yolov3.run_folder import make_run_folder
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Everything that decides the next step, declared once, and its way into a checkpoint and back.
 
-Exactly this is stored: weights, optimiser, average, scaler, random states, and the counters and sums below. The order of
-the pictures, their sizes and their augmentation are pure functions of (seed, epoch, batch), so a position is enough.
+Exactly this is stored: weights, optimiser, average, scaler, random states, and the counters and sums below. The order
+of the pictures, their sizes and their augmentation are pure functions of (seed, epoch, batch), so a position is enough.
 """
 
 from __future__ import annotations

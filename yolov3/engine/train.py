@@ -114,8 +114,8 @@ def _train_batch(run: Run, batch: Batch, display: TrainingDisplay) -> None:
     limit = run.experiment.train.nonfinite_limit
     if progress.skipped_in_a_row >= limit:
         raise UserError(
-            f"training stopped after {limit} steps in a row without finite numbers: {outcome.fault}; images of the last "
-            f"one: {names}. {run.last} is from before. A smaller optimiser.learning_rate or a longer "
+            f"training stopped after {limit} steps in a row without finite numbers: {outcome.fault}; images of the "
+            f"last one: {names}. {run.last} is from before. A smaller optimiser.learning_rate or a longer "
             "optimiser.warmup_epochs often helps"
         )
 
@@ -194,7 +194,7 @@ def _save(run: Run, path: Path, *, resumable: bool) -> None:
 def _stop_if_asked(run: Run, interruption: Interruption) -> None:
     if interruption.received is not None:
         _save_last(run)
-        raise Interrupted(interruption.received)
+        raise Interrupted(interruption.received, run.folder)
 
 
 def _has_stalled(run: Run) -> bool:

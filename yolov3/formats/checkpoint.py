@@ -170,7 +170,8 @@ def _check_digest(path: Path) -> None:
 
 
 def _looks_like(path: Path) -> str:
-    head = path.open("rb").read(512)
+    with path.open("rb") as stream:
+        head = stream.read(512)
     if not head:
         return "the file is empty"
     if head.lstrip()[:1] == b"<":

@@ -1,0 +1,155 @@
+"""The checkpoint: there and back, refused when damaged or foreign, whole at every moment."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from yolov3.errors import UserError
+from yolov3.formats import load_model
+from yolov3.formats.atomic import write_atomically
+from yolov3.formats.checkpoint import load_weights, save_checkpoint
+from yolov3.models import Darknet53Classifier, YOLOv3
+from yolov3.structures import Preprocessing
+
+PREPROCESSING = Preprocessing(size=(96, 128), fit="stretch", resize="darknet", fill=0.4)
+
+
+def save(path, **changes):
+    network = YOLOv3(
+        variant="yolov3-tiny", width=0.0625, num_classes=2, anchors=[[[50, 60]], [[10, 12]]], xy_scale=1.05
+    )
+    save_checkpoint(path, network, names=("a", "b"), preprocessing=PREPROCESSING, experiment={"recipe": "darknet"})
+    return network.eval()
+
+
+def test_a_file_alone_rebuilds_its_model(tmp_path):
+    path = tmp_path / "model.pt"
+    network = save(path)
+    loaded = load_model(path)
+    images = torch.rand(1, 3, 96, 128)
+    for ours, theirs in zip(network(images), loaded.network(images)):
+        assert torch.equal(ours, theirs)
+    assert loaded.network.levels == network.levels
+    assert loaded.names == ("a", "b")
+    assert loaded.preprocessing == PREPROCESSING
+    assert loaded.experiment == {"recipe": "darknet"}
+    assert "yolov3-tiny" in loaded.description and "2 classes" in loaded.description
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.pt", "model.pt.sha256"]
+
+
+def test_classifier_too(tmp_path):
+    path = tmp_path / "classifier.pt"
+    network = Darknet53Classifier(num_classes=3, width=0.0625)
+    save_checkpoint(path, network, names=("a", "b", "c"), preprocessing=PREPROCESSING)
+    assert isinstance(load_model(path).network, Darknet53Classifier)
+
+
+def test_missing_foreign_and_empty_files_are_refused(tmp_path):
+    with pytest.raises(UserError, match="no such weights file"):
+        load_model(tmp_path / "none.pt")
+    with pytest.raises(UserError, match="must be one of"):
+        (tmp_path / "model.xyz").write_bytes(b"x")
+        load_model(tmp_path / "model.xyz")
+    cases = {
+        b"": "empty",
+        b"<!doctype html><html>": "web page",
+        b"garbage" * 100: "unknown content",
+    }
+    for content, words in cases.items():
+        path = tmp_path / "file.pt"
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=words):
+            load_model(path)
+    torch.save({"model": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(UserError, match="not a checkpoint of this project"):
+        load_model(tmp_path / "other.pt")
+
+
+def test_pickled_code_is_never_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "executed"),))
+
+    torch.save({"format": "yolov3-checkpoint", "x": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(UserError, match="not readable as a checkpoint"):
+        load_model(tmp_path / "evil.pt")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path):
+    path = tmp_path / "model.pt"
+    save(path)
+    whole = path.read_bytes()
+    generator = random.Random(0)
+    for _ in range(20):
+        place = generator.randrange(len(whole))
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << generator.randrange(8))]) + whole[place + 1 :])
+        with pytest.raises(UserError, match="damaged"):
+            load_model(path)
+    (tmp_path / "model.pt.sha256").unlink()
+    for share in (0.0, 0.01, 0.3, 0.7, 0.99):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(UserError, match="not readable"):
+            load_model(path)
+
+
+def test_weights_of_another_network_are_named():
+    network = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=2)
+    other = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=5).state_dict()
+    with pytest.raises(UserError, match=r"heads\.0\.predict\.weight is \(30, 32, 1, 1\), needed \(21, 32, 1, 1\)"):
+        load_weights(network, other, "other.pt")
+    with pytest.raises(UserError, match="is missing"):
+        load_weights(network, {}, "other.pt")
+
+
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(stream):
+        stream.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="No space left"):
+        write_atomically(path, fail)
+    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(UserError, match="cannot be written"):
+        write_atomically(tmp_path / "missing" / "file", lambda stream: stream.write(b"x"))
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from yolov3.models import YOLOv3
+from yolov3.formats.checkpoint import save_checkpoint
+from yolov3.structures import Preprocessing
+network = YOLOv3(variant="yolov3-tiny", width=0.25, num_classes=2)
+print("ready", flush=True)
+while True:
+    save_checkpoint(Path(sys.argv[1]), network, names=("a", "b"), preprocessing=Preprocessing())
+"""
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(3000)])])
+def test_kill_while_writing_leaves_a_loadable_file(tmp_path, kills):
+    path = tmp_path / "model.pt"
+    generator = random.Random(kills)
+    for _ in range(kills):
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        while not path.exists():
+            time.sleep(0.01)
+        time.sleep(generator.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        assert load_model(path).names == ("a", "b")

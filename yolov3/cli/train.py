@@ -1,0 +1,41 @@
+"""``yolov3 train CONFIG [section.key=value ...]``"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "train a detector as an experiment file says"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("config", nargs="?", type=Path, help="experiment file (configs/*.yaml)")
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings that override the file's")
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with a stopped run: its folder or its weights/last.pt"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
+    from yolov3.config import load_experiment
+    from yolov3.engine.interruption import Interrupted
+    from yolov3.engine.train import train
+    from yolov3.errors import UserError
+
+    config, overrides = arguments.config, list(arguments.overrides)
+    if config is not None and "=" in str(config):  # no file, only overrides
+        config, overrides = None, [str(config), *overrides]
+    if arguments.resume and (config or overrides):
+        raise UserError("--resume goes on with the run's own settings; give no experiment file and no overrides")
+    if not arguments.resume and config is None and not overrides:
+        raise UserError("give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --resume RUN")
+    experiment = load_experiment(config, overrides)
+    try:
+        result = train(experiment, name=config.stem if config else "train", resume=arguments.resume)
+    except Interrupted as stop:
+        print(f"{stop}; everything is saved, go on with: yolov3 train --resume {stop.folder}")
+        return stop.exit_code
+    print(f"best AP {result.best_score:.4f}; weights: {result.best}")
+    return 0
