@@ -1,0 +1,112 @@
+"""The command ``yolov3``: finds the command's module, runs it, turns what goes wrong into a line and an exit code.
+
+A command module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(arguments) -> exit code``, and imports
+nothing heavy before it runs, so that help is there at once.
+
+Exit codes: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C, 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from yolov3 import __version__
+from yolov3.errors import UserError
+
+COMMANDS = {
+    "train": "yolov3.cli.train",
+    "evaluate": "yolov3.cli.evaluate",
+    "detect": "yolov3.cli.detect",
+    "demo": "yolov3.cli.demo",
+    "models": "yolov3.cli.models",
+}
+
+
+USER_ERROR = 2
+STOPPED = 130
+NO_READER = 141  # as shells report a program that ended by SIGPIPE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (default: the program's own) and return its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(words)
+        sys.stdout.flush()
+    except UserError as error:
+        code = _complain(str(error))
+    except KeyboardInterrupt:
+        print("yolov3: stopped", file=sys.stderr)
+        code = STOPPED
+    except BrokenPipeError:
+        _silence_output()
+        code = NO_READER
+    return code
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Tells the defaults, where there are any."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words:
+        print(_overview(), file=sys.stderr)
+        return USER_ERROR
+    name, *rest = words
+    if name in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if name == "--version":
+        print(f"yolov3 {__version__}")
+        return 0
+    if name not in COMMANDS:
+        raise UserError(f"no command {name!r}{_suggestion(name)}; the commands are {', '.join(COMMANDS)}")
+    command = _load(name)
+    parser = argparse.ArgumentParser(
+        prog=f"yolov3 {name}",
+        description=command.HELP,
+        allow_abbrev=False,
+        formatter_class=_HelpFormatter,
+    )
+    command.add_arguments(parser)
+    try:
+        arguments = parser.parse_args(rest)
+    except SystemExit as stop:  # argparse has printed its help or what is wrong
+        return stop.code if isinstance(stop.code, int) else USER_ERROR
+    return command.run(arguments)
+
+
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(COMMANDS[name])
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {_load(name).HELP}" for name in COMMANDS]
+    end = "yolov3 COMMAND --help explains a command; yolov3 --version tells the version"
+    return "\n".join(("usage: yolov3 COMMAND [...]", "", "commands:", *lines, "", end))
+
+
+def _suggestion(name: str) -> str:
+    close = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _complain(message: str) -> int:
+    print(f"yolov3: error: {message}", file=sys.stderr)
+    return USER_ERROR
+
+
+def _silence_output() -> None:
+    # Else the interpreter tries to flush once more at its end and complains.
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())

@@ -1,0 +1,1 @@
+"""Making networks better and saying how good they are: training and evaluation."""
