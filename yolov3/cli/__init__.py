@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
 import os
 import sys
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _dispatch(words)
-        sys.stdout.flush()
+        sys.stdout.flush()  # at the interpreter's end a failure would be only a strange message
     except UserError as error:
         code = _complain(str(error))
     except KeyboardInterrupt:
@@ -47,6 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _silence_output()
         code = NO_READER
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _silence_output()
+        code = _complain(f"{error.filename or 'the output'}: cannot be written: {error.strerror}")
     return code
 
 

@@ -128,6 +128,7 @@ def predict(
     """(number of the image in the loader's order, its detections) for each image, boxes in pixels of the picture, in
     main memory. While it runs the network is in evaluation mode; times go into ``stages``."""
     stages = stages if stages is not None else Stages()
+    number = 0
     with evaluation_mode(network):
         mark = time.perf_counter()
         for batch in loader:
@@ -138,9 +139,9 @@ def predict(
                 stages.nonfinite += count_nonfinite(raw)
                 found = postprocess(raw, network.levels, batch.geometries, selection, names)
             mark, stages.postprocess = _lap(mark, stages.postprocess)
-            first = stages.images
             stages.images += len(batch)
-            yield from enumerate(found, start=first)
+            yield from enumerate(found, start=number)
+            number += len(batch)
             mark = time.perf_counter()
 
 

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from yolov3.cli import main
+from yolov3.config import build_experiment
+from yolov3.formats.checkpoint import save_checkpoint
+from yolov3.images import write_image
+from yolov3.models import Darknet53Classifier, YOLOv3
+from yolov3.structures import Preprocessing
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("cat", "dog")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A COCO data set of three noise pictures whose category ids have gaps."""
+    root = tmp_path_factory.mktemp("data")
+    (root / "annotations").mkdir()
+    (root / "val2017").mkdir()
+    random = np.random.default_rng(0)
+    images, annotations = [], []
+    for number in (5, 7, 11):
+        name = f"{number:012}.png"
+        write_image(root / "val2017" / name, random.integers(0, 256, (90, 120, 3), dtype=np.uint8))
+        images.append({"id": number, "file_name": name, "height": 90, "width": 120})
+        box = {"bbox": [10, 20, 50, 60], "area": 3000, "iscrowd": 0}
+        annotations.append({"id": number, "image_id": number, "category_id": 17 + number % 2, **box})
+    categories = [{"id": 17, "name": "cat"}, {"id": 18, "name": "dog"}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (root / "annotations" / "instances_val2017.json").write_text(json.dumps(content))
+    return root
+
+
+def write_weights(path: Path, names: tuple[str, ...] = NAMES, experiment: dict | None = None) -> Path:
+    torch.manual_seed(0)
+    network = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=len(names))
+    save_checkpoint(path, network, names=names, preprocessing=Preprocessing((64, 96)), experiment=experiment)
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_weights(tmp_path_factory.mktemp("weights") / "small.pt", ("dog", "horse", "cat"))
+
+
+def command(weights: Path, data: Path | None, output: Path, *more: str) -> list[str]:
+    source = ["--data", str(data)] if data else []
+    fixed = ["--workers", "0", "--device", "cpu", "--output", str(output)]
+    return ["evaluate", "--weights", str(weights), *source, *fixed, *more]
+
+
+def test_it_prints_a_report_and_writes_two_files(
+    weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(weights, data, tmp_path, "--conf", "0.0001", "--batch-size", "2")) == 0
+    printed = capsys.readouterr().out
+    assert " Average Precision  (AP) @[ IoU=0.50:0.95 | area=   all | maxDets=100 ] = 0." in printed
+    assert "score > 0.0001, NMS iou > 0.6 per class" in printed and "3 images, 2 classes" in printed
+    metrics = json.loads((tmp_path / "small" / "metrics.json").read_text())
+    assert metrics["counts"]["images"] == 3 and metrics["counts"]["truths"] == 3
+    settings = metrics["settings"]
+    assert settings["input_size"] == [64, 96] and settings["batch_size"] == 2 and settings["multi_label"] is True
+    assert str(weights) in settings["model"] and "instances_val2017.json" in settings["data"]
+    predictions = json.loads((tmp_path / "small" / "predictions.json").read_text())
+    assert len(predictions) == metrics["counts"]["detections"] > 0
+    assert {row["image_id"] for row in predictions} <= {5, 7, 11}
+    assert {row["category_id"] for row in predictions} <= {17, 18}
+    assert {path.name for path in (tmp_path / "small").iterdir()} == {"metrics.json", "predictions.json"}
+
+
+def test_settings_are_those_asked_for(weights: Path, data: Path, tmp_path: Path) -> None:
+    more = "--conf-thres 0.2 --iou-thres 0.3 --max-det 5 --img-size 32 64 --class-agnostic --no-multi-label --name x"
+    for folder in ("x", "x-2"):
+        assert main(command(weights, data, tmp_path, *more.split())) == 0
+        settings = json.loads((tmp_path / folder / "metrics.json").read_text())["settings"]
+    expected = {
+        "confidence": 0.2, "nms_threshold": 0.3, "max_detections": 5, "input_size": [32, 64], "class_agnostic": True,
+        "multi_label": False,
+    }  # fmt: skip
+    assert {name: settings[name] for name in expected} == expected
+
+
+def test_without_data_it_takes_that_of_the_training(data: Path, tmp_path: Path) -> None:
+    given = {"data": {"root": str(data), "format": "coco", "val": "annotations/instances_val2017.json"}}
+    experiment = build_experiment(given, "test").as_plain()
+    weights = write_weights(tmp_path / "trained.pt", experiment=experiment)
+    assert main(command(weights, None, tmp_path, "--imgsz", "64")) == 0
+    assert json.loads((tmp_path / "trained" / "metrics.json").read_text())["counts"]["images"] == 3
+
+
+def error_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    capsys.readouterr()
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("yolov3: error: ")
+    return err.removeprefix("yolov3: error: ")
+
+
+def test_a_class_that_the_model_lacks(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = write_weights(tmp_path / "birds.pt", ("cat", "bird"))
+    assert error_of(command(weights, data, tmp_path / "runs"), capsys) == (
+        "the model has no class for dog of the data\nclasses of the model: cat, bird\nclasses of the data: cat, dog\n"
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("--conf 1.5", "confidence must lie in [0, 1], found 1.5"),
+        ("--imgsz 100", "multiples of 32"),
+        ("--imgsz 32 64 96", "--imgsz takes a side, or height and width, found 3 numbers"),
+        ("--batch-size 0", "--batch-size must be at least 1, found 0"),
+        ("--workers -1", "--workers must be at least 0, found -1"),
+        ("--max-det 0", "max_detections must be at least 1"),
+        ("--device tpu", "device 'tpu'"),
+        ("--split train", "train"),
+        ("--name a/b", "the name of a run must be the name of one folder"),
+    ],
+)
+def test_wrong_settings(
+    weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: str, message: str
+) -> None:
+    assert message in error_of(command(weights, data, tmp_path / "runs", *more.split()), capsys)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_wrong_files(weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no such weights file" in error_of(command(tmp_path / "no.pt", data, tmp_path), capsys)
+    assert "nowhere" in error_of(command(weights, tmp_path / "nowhere", tmp_path), capsys)
+    message = "does not say which data it was trained with; give --data"
+    assert message in error_of(command(weights, None, tmp_path), capsys)
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in error_of(command(weights, data, tmp_path / "file"), capsys)
+
+
+def test_a_classifier_is_no_detector(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = Darknet53Classifier(width=0.0625, num_classes=2)
+    save_checkpoint(tmp_path / "c.pt", network, names=NAMES, preprocessing=Preprocessing((64, 64)))
+    assert "is no detector" in error_of(command(tmp_path / "c.pt", data, tmp_path), capsys)
+
+
+def test_the_script_of_a_checkout(weights: Path, data: Path, tmp_path: Path) -> None:
+    words = command(weights, data, tmp_path, "--workers", "1")[1:]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "evaluate.py"), *words], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "small" / "metrics.json").exists()

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import argparse
+import importlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import yolov3
+from yolov3.cli import COMMANDS, main
+from yolov3.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def program(*words: str, code: str = "", **settings: object) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own; ``code`` runs before it there."""
+    start = f"import sys; from yolov3.cli import main\n{code}\nsys.exit(main(sys.argv[1:]))"
+    return subprocess.run([sys.executable, "-c", start, *words], capture_output=True, text=True, cwd=ROOT, **settings)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_complete(name: str) -> None:
+    module = importlib.import_module(COMMANDS[name])
+    assert module.HELP and "\n" not in module.HELP
+    module.add_arguments(argparse.ArgumentParser())
+    assert callable(module.run)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"usage: yolov3 {name} ")
+    assert "(default: None)" not in printed
+
+
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, place in COMMANDS.items():
+        assert f"  {name:<8}  {importlib.import_module(place).HELP}" in lines
+
+
+def test_help_is_there_at_once() -> None:
+    heavy = "{'torch', 'cv2', 'numpy', 'pydantic', 'rich', 'yaml', 'pycocotools'}"
+    done = program(
+        "--help", code=f"import atexit; atexit.register(lambda: print('heavy:', {heavy} & set(sys.modules)))"
+    )
+    assert done.returncode == 0 and done.stdout.endswith("heavy: set()\n"), done
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        program("--help")
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+
+
+def test_only_the_chosen_command_is_imported() -> None:
+    code = "import atexit; atexit.register(lambda: print(sorted(n for n in sys.modules if n.startswith('yolov3.'))))"
+    done = program("evaluate", "--help", code=code)
+    assert done.stdout.endswith("['yolov3.cli', 'yolov3.cli.evaluate', 'yolov3.errors']\n")
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"yolov3 {yolov3.__version__}\n"
+
+
+def test_no_command_is_an_error_with_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "evaluate" in err
+
+
+def test_an_unknown_command_is_an_error_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evalute"]) == 2
+    assert capsys.readouterr().err == (
+        f"yolov3: error: no command 'evalute' (did you mean evaluate?); the commands are {', '.join(COMMANDS)}\n"
+    )
+    assert main(["--wieghts", "x"]) == 2
+
+
+def test_wrong_arguments_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate"]) == 2
+    assert "--weights" in capsys.readouterr().err
+    assert main(["evaluate", "--weigh", "x"]) == 2  # no abbreviations
+
+
+def replaced_run(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
+    def run(arguments: argparse.Namespace) -> int:
+        raise failure
+
+    monkeypatch.setattr("yolov3.cli.evaluate.run", run)
+
+
+def test_what_a_user_can_mend_is_a_line_and_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replaced_run(monkeypatch, UserError("x.yaml: line 3: no"))
+    assert main(["evaluate", "--weights", "x"]) == 2
+    assert capsys.readouterr() == ("", "yolov3: error: x.yaml: line 3: no\n")
+
+
+def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    replaced_run(monkeypatch, KeyboardInterrupt())
+    assert main(["evaluate", "--weights", "x"]) == 130
+    assert capsys.readouterr() == ("", "yolov3: stopped\n")
+
+
+def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced_run(monkeypatch, ValueError("ours"))
+    with pytest.raises(ValueError, match="ours"):
+        main(["evaluate", "--weights", "x"])
+
+
+PRINTING = """
+import sys
+import yolov3.cli.evaluate
+from yolov3.cli import main
+def run(arguments):
+    for number in range(COUNT):
+        print(number)
+    return 0
+yolov3.cli.evaluate.run = run
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("count", [10, 100_000])
+def test_a_reader_that_leaves_is_no_traceback(count: int) -> None:
+    words = [sys.executable, "-c", PRINTING.replace("COUNT", str(count)), "evaluate", "--weights", "x"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as writer:
+        assert writer.stdout and writer.stderr
+        writer.stdout.close()
+        assert (writer.wait(timeout=60), writer.stderr.read()) == (141, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_an_error() -> None:
+    words = [sys.executable, "-c", PRINTING.replace("COUNT", "10"), "evaluate", "--weights", "x"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    message = "yolov3: error: the output: cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, message)
+
+
+def test_the_package_runs_as_a_program() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "yolov3", "--version"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout == f"yolov3 {yolov3.__version__}\n"
