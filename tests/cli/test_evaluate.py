@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -141,6 +142,19 @@ def test_wrong_files(weights: Path, data: Path, tmp_path: Path, capsys: pytest.C
     assert message in error_of(command(weights, None, tmp_path), capsys)
     (tmp_path / "file").write_text("")
     assert "cannot be made" in error_of(command(weights, data, tmp_path / "file"), capsys)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_picture_that_cannot_be_read_is_named(
+    weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
+) -> None:
+    copy = shutil.copytree(data, tmp_path / "data")
+    picture = copy / "val2017" / "000000000007.png"
+    picture.write_bytes(picture.read_bytes()[:2000])
+    capsys.readouterr()
+    assert main(command(weights, copy, tmp_path, "--workers", workers)) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"yolov3: error: {picture}: ") and err.count("\n") == 1
 
 
 def test_a_classifier_is_no_detector(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         raise UserError(str(error)) from error
     dataset = open_dataset(_data_section(arguments.data, model), arguments.split)
-    labels = match_classes(model.names, dataset.names, num_model_classes=model.network.num_classes)
+    num_classes: int = model.network.num_classes  # type: ignore[assignment]  # the contract of our networks
+    labels = match_classes(model.names, dataset.names, num_model_classes=num_classes)
     folder = make_run_folder(arguments.output, arguments.name or arguments.weights.stem)
     print(f"data: {dataset.report.summary()}")
     with EvaluationProgress(len(dataset.samples)) as progress:

@@ -94,7 +94,7 @@ def _integer_ids(dataset: Dataset) -> list[int]:
 
 
 def _truth_annotations(dataset: Dataset, image_ids: list[int]) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for image_id, sample in zip(image_ids, dataset.samples):
         boxes, areas = sample.boxes.astype(np.float64), sample.areas.astype(np.float64)
         if not (np.isfinite(boxes).all() and np.isfinite(areas).all()):

@@ -21,7 +21,7 @@ from yolov3.engine.device import mixed_precision
 from yolov3.engine.voc_metric import IOU_THRESHOLD, voc_metric
 from yolov3.errors import UserError
 from yolov3.postprocess import Selection, postprocess
-from yolov3.structures import Batch, Detections, Preprocessing
+from yolov3.structures import Batch, Detections, Level, Preprocessing
 
 Progress = Callable[[int, int], object]
 """Called after each batch with the images done and the images in all."""
@@ -128,6 +128,7 @@ def predict(
     """(number of the image in the loader's order, its detections) for each image, boxes in pixels of the picture, in
     main memory. While it runs the network is in evaluation mode; times go into ``stages``."""
     stages = stages if stages is not None else Stages()
+    levels: tuple[Level, ...] = network.levels  # type: ignore[assignment]  # the contract of our networks
     number = 0
     with evaluation_mode(network):
         mark = time.perf_counter()
@@ -137,7 +138,7 @@ def predict(
                 raw = _run(network, batch, device, precision)
                 mark, stages.network = _lap(mark, stages.network)
                 stages.nonfinite += count_nonfinite(raw)
-                found = postprocess(raw, network.levels, batch.geometries, selection, names)
+                found = postprocess(raw, levels, batch.geometries, selection, names)
             mark, stages.postprocess = _lap(mark, stages.postprocess)
             stages.images += len(batch)
             yield from enumerate(found, start=number)
