@@ -54,8 +54,8 @@ FARTHEST_RELATIVE = 9
 
 
 def cfg_from_plan(plan: NetworkPlan, *, letter_box: bool | None = None, yolo_options: Options | None = None) -> Cfg:
-    """The ``.cfg`` of a plan. ``letter_box``: how pictures are fitted, None to say nothing; ``yolo_options`` are added to
-    every ``[yolo]`` section (the suppression rule)."""
+    """The ``.cfg`` of a plan. ``letter_box``: how pictures are fitted, None to say nothing; ``yolo_options`` are added
+    to every ``[yolo]`` section (the suppression rule)."""
     channels, height, width = plan.input_shape
     net: Options = {"width": width, "height": height, "channels": channels}
     net |= DETECTOR_RECIPE if plan.yolo_layers else CLASSIFIER_RECIPE
