@@ -1,4 +1,4 @@
-"""Networks of Darknet's language: every layer against a slow independent one, the contract, the memory, the refusals."""
+"""Networks of Darknet's language: every layer against a slow one, the contract, the memory, the refusals."""
 
 from __future__ import annotations
 
