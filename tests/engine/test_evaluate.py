@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +13,12 @@ from torch import Tensor, nn
 
 from yolov3.boxes import shape_iou_matrix
 from yolov3.codec import encode
-from yolov3.datasets import Dataset, DatasetReport, evaluation_loader
+from yolov3.config import DataSection
+from yolov3.datasets import Dataset, DatasetReport, evaluation_loader, open_dataset
+from yolov3.engine.class_matching import match_classes
 from yolov3.engine.evaluate import Stages, count_nonfinite, evaluate, evaluation_mode, measure, predict, renumber
 from yolov3.errors import UserError
+from yolov3.formats.darknet import load_darknet
 from yolov3.geometry import Geometry
 from yolov3.images import write_image
 from yolov3.models import YOLOv3
@@ -239,3 +243,30 @@ def test_renumber() -> None:
     found = Detections(torch.zeros(3, 4), torch.zeros(3), torch.tensor([5, 2, 5]), ("a", "b"))
     assert renumber([found], (5, 2))[0].labels.tolist() == [0, 1, 0]
     assert renumber([], ()) == []
+
+
+@pytest.mark.shared
+def test_a_real_model_scores_what_darknet_scores(shared: Path) -> None:
+    expected = json.loads((shared / "reference" / "darknet_coco_ap.json").read_text())["yolo-fastest-1.1"]["stretch"]
+    folder = shared / "darknet"
+    model = load_darknet(folder / "yolo-fastest-1.1.weights", names_path=folder / "coco.names", fit="stretch")
+    root = str(shared / "datasets" / "coco-tiny")
+    dataset = open_dataset(DataSection(root=root, val="annotations/instances_val2017.json"), "val")
+    selection = Selection(
+        confidence=0.001,
+        nms_threshold=0.6,
+        nms_kind=model.nms_kind,
+        diou_exponent=model.diou_exponent,
+        multi_label=True,
+        max_detections=100_000,  # Darknet has no limit
+    )
+    evaluation = run(
+        model.network,
+        dataset,
+        batch_size=8,
+        preprocessing=model.preprocessing,
+        selection=selection,
+        model_labels=match_classes(model.names, dataset.names),
+    )
+    for name in ("AP", "AP50", "AP75", "AR_100"):
+        assert evaluation.coco[name] == pytest.approx(expected[name], abs=0.005), name
