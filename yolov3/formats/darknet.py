@@ -114,8 +114,8 @@ def read_darknet(
     cfg = _published_cfg(file) if cfg_file is None else read_cfg(cfg_file)
     for note in cfg.notes:
         logger.info("%s", note)
-    plan = _released_masks(plan_from_cfg(cfg), file)
     meaning = meaning_of(cfg, file.header, fit=fit)
+    plan = _released_masks(plan_from_cfg(cfg), file)
     layers_covered(file, plan)
     with plan_errors(cfg), torch.device("meta"):
         network = recognise(plan) or build_graph(plan)

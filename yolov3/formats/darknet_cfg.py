@@ -18,6 +18,7 @@ from yolov3.errors import UserError
 
 LARGEST_FILE = 4_000_000  # bytes
 LARGEST_SECTIONS = 2001  # [net] and as many layers as a network may have
+MOST_NOTES = 100
 
 _SECTION = re.compile(r"\[([A-Za-z0-9_]{1,64})\]\Z")
 _KEY = re.compile(r"[A-Za-z0-9_]{1,64}\Z")
@@ -90,8 +91,9 @@ def parse_cfg(text: str, source: str = "cfg") -> Cfg:
         if not sections:
             raise UserError(f"{source}:{number}: {_short(line)} stands before the first [section]")
         if option.key in options:
-            first = options[option.key]
-            notes.append(f"{source}:{number}: {option.key} is given twice; the first counts ({first.value})")
+            if len(notes) < MOST_NOTES:
+                first = _short(options[option.key].value)
+                notes.append(f"{source}:{number}: {option.key} is given twice; the first counts ({first})")
             continue
         options[option.key] = option
     _close(sections, options)

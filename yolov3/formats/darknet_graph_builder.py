@@ -6,7 +6,8 @@ Defaults are Darknet's, also where they surprise: a convolution without ``activa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from yolov3.errors import UserError
@@ -41,7 +42,7 @@ def graph_from_cfg(cfg: Cfg) -> DarknetGraph | DarknetClassifierGraph:
 
 def plan_from_cfg(cfg: Cfg) -> NetworkPlan:
     """The plan of a parsed ``.cfg``, all shapes checked. Raises UserError naming file and line."""
-    input_shape = _input_shape(SectionReader(cfg.sections[0], cfg.source))
+    input_shape = _input_shape(net_reader(cfg))
     layers = []
     for index, section in enumerate(cfg.sections[1:]):
         name = ALIASES.get(section.name, section.name)
@@ -59,26 +60,26 @@ def plan_from_cfg(cfg: Cfg) -> NetworkPlan:
     return plan
 
 
-class plan_errors:
+def net_reader(cfg: Cfg) -> SectionReader:
+    """The ``[net]`` section, which must come first. Raises UserError."""
+    reader = SectionReader(cfg.sections[0], cfg.source)
+    if ALIASES.get(reader.section.name, reader.section.name) != "net":
+        raise reader.fault("the first section must be [net]")
+    return reader
+
+
+@contextmanager
+def plan_errors(cfg: Cfg) -> Iterator[None]:
     """Within it, what is wrong with a plan becomes a UserError that names the line of the layer's section."""
-
-    def __init__(self, cfg: Cfg) -> None:
-        self.cfg = cfg
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, PlanError):
-            section = self.cfg.sections[error.layer + 1]  # the first one is [net]
-            where = f"{self.cfg.source}:{section.line}: [{section.name}]"
-            number = f" (layer {error.layer})" if error.layer >= 0 else ""
-            raise UserError(f"{where}{number} {error.reason}") from error
+    try:
+        yield
+    except PlanError as error:
+        section = cfg.sections[error.layer + 1]  # the first one is [net]
+        number = f" (layer {error.layer})" if error.layer >= 0 else ""
+        raise UserError(f"{cfg.source}:{section.line}: [{section.name}]{number} {error.reason}") from error
 
 
 def _input_shape(reader: SectionReader) -> Shape:
-    if ALIASES.get(reader.section.name, reader.section.name) != "net":
-        raise reader.fault("the first section must be [net]")
     channels, height, width = (reader.integer(key) for key in ("channels", "height", "width"))
     if channels != IMAGE_CHANNELS:
         raise reader.fault(f"channels={channels} cannot be done; pictures have {IMAGE_CHANNELS}", "channels")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from yolov3.errors import UserError
 from yolov3.formats.darknet_cfg import Cfg, CfgSection, SectionReader
+from yolov3.formats.darknet_graph_builder import net_reader
 from yolov3.formats.darknet_keys import ALIASES, ORIGINAL_ACTIVATIONS, ORIGINAL_KEYS, ORIGINAL_LAYER_KEYS
 from yolov3.formats.darknet_weights import DarknetHeader
 from yolov3.postprocess import NmsKind
@@ -35,7 +36,7 @@ def meaning_of(cfg: Cfg, header: DarknetHeader | None = None, *, fit: Fit | None
 
     Raises UserError for an input size that cannot be used or a rule that is not known.
     """
-    net = SectionReader(cfg.sections[0], cfg.source)
+    net = net_reader(cfg)
     size = (net.integer("height"), net.integer("width"))
     try:
         preprocessing = Preprocessing(size, fit or fit_of(cfg, header), "darknet", DARKNET_GREY)
@@ -47,7 +48,7 @@ def meaning_of(cfg: Cfg, header: DarknetHeader | None = None, *, fit: Fit | None
 
 def fit_of(cfg: Cfg, header: DarknetHeader | None = None) -> Fit:
     """How the program that trained a model fitted its pictures."""
-    net = SectionReader(cfg.sections[0], cfg.source)
+    net = net_reader(cfg)
     if "letter_box" in net:
         return "letterbox" if net.integer("letter_box") else "stretch"
     if header is not None and header.from_alexey:
