@@ -83,10 +83,10 @@ def transfer_weights(
     source_names: Sequence[str],
     source: str,
 ) -> TransferReport:
-    """Take into ``network``, whose classes are ``names``, what fits of a state dict, whose classes are ``source_names``.
+    """Take into ``network``, whose classes are ``names``, what fits of a state dict of the classes ``source_names``.
 
-    A source without names gives class rows only to a network with as many classes, by their number. Raises UserError,
-    and changes nothing, when not one layer's weights fit.
+    A source without names gives class rows only to a network with as many classes, by their number. Raises
+    UserError, and changes nothing, when not one layer's weights fit.
     """
     heads = _head_tensors(network)
     fresh = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

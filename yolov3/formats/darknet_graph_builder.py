@@ -53,7 +53,7 @@ def plan_from_cfg(cfg: Cfg) -> NetworkPlan:
             known = "is not done here" if name in NOT_DONE else "is not a section of Darknet"
             raise reader.fault(f"{known}; done are: {', '.join(_LAYERS)}")
         layers.append(_LAYERS[name](reader, index))
-        reader.finish(LAYER_HARMLESS | HARMLESS.get(name, frozenset()), LAYER_OFF | OFF.get(name, {}))
+        reader.finish(LAYER_HARMLESS | HARMLESS.get(name, frozenset()), {**LAYER_OFF, **OFF.get(name, {})})
     plan = NetworkPlan(input_shape, tuple(layers))
     with plan_errors(cfg):
         trace_shapes(plan)

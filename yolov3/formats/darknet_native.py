@@ -94,13 +94,17 @@ class _Walk:
 
     def convolution(self, module: Conv | nn.Conv2d | nn.Linear) -> int:
         bare = module.convolution if isinstance(module, Conv) else module
-        linear = isinstance(bare, nn.Linear)
+        if isinstance(bare, nn.Linear):  # on a map of one cell the same as a convolution of size 1
+            filters, size, stride = bare.out_features, 1, 1
+        else:
+            filters, size, stride = bare.out_channels, bare.kernel_size[0], bare.stride[0]
+            assert bare.padding == (size // 2, size // 2)
         layer = plans.ConvolutionPlan(
             sources=(self.last,),
-            filters=bare.out_features if linear else bare.out_channels,
-            size=1 if linear else bare.kernel_size[0],
-            stride=(1, 1) if linear else bare.stride,  # type: ignore[arg-type]
-            padding=0 if linear else bare.padding[0],  # type: ignore[arg-type]
+            filters=filters,
+            size=size,
+            stride=(stride, stride),
+            padding=size // 2,
             activation="leaky" if isinstance(module, Conv) else "linear",
             batch_normalise=isinstance(module, Conv),
         )
@@ -133,7 +137,8 @@ class _Walk:
     def pool(self, size: int, stride: int) -> int:
         return self.add(plans.MaxPoolPlan(sources=(self.last,), size=size, stride=(stride, stride), padding=size - 1))
 
-    def head(self, head: AnchorHead, level: Level, num_classes: int) -> None:
+    def head(self, head: nn.Module, level: Level, num_classes: int) -> None:
+        assert isinstance(head, AnchorHead)
         self.convolution(head.hidden)
         self.convolution(head.predict)
         self.add(

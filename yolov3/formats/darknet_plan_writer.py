@@ -116,7 +116,8 @@ def _sam(layer: plans.SamPlan, index: int) -> Options:
 
 
 def _reorg(layer: plans.ReorgPlan, index: int) -> Options:
-    return {"stride": layer.stride} | ({"reverse": 1} if layer.reverse else {})
+    options: Options = {"stride": layer.stride}
+    return options | ({"reverse": 1} if layer.reverse else {})
 
 
 def _nothing(layer: LayerPlan, index: int) -> Options:
