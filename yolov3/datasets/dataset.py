@@ -1,0 +1,131 @@
+"""A data set as the rest of the house sees it: samples, class names, and an account of what was made of the files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from yolov3.errors import UserError
+from yolov3.images import read_image
+from yolov3.structures import Sample
+
+EXAMPLES = 5  # so many of a longer list are named in a message
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """What was found and what was done about it. ``boxes`` are those kept, ``ignored`` of them COCO crowds or VOC's
+    difficult objects; ``backgrounds`` are pictures without any box. Dropped: boxes without area, boxes that lie wholly
+    outside their picture. ``clipped``: boxes cut at the picture's edge by more than half a pixel. ``problems`` are
+    sentences for the user."""
+
+    images: int = 0
+    boxes: int = 0
+    backgrounds: int = 0
+    ignored: int = 0
+    dropped_zero_area: int = 0
+    dropped_outside: int = 0
+    clipped: int = 0
+    problems: tuple[str, ...] = ()
+
+    def summary(self) -> str:
+        """One line with the counts that are not zero, and a line for each problem."""
+        counts = [
+            f"{getattr(self, field.name)} {field.name.replace('_', ' ')}"
+            for field in fields(self)
+            if field.name != "problems" and (getattr(self, field.name) or field.name in ("images", "boxes"))
+        ]
+        return "\n".join((", ".join(counts), *self.problems))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The samples of one split, in the order of its files.
+
+    ``names[label]`` is a class's name and ``category_ids[label]`` its number in the data set's own format: COCO's
+    category id; VOC, which has none, counts from 1; YOLO from 0. ``source`` says what was read.
+    """
+
+    samples: tuple[Sample, ...]
+    names: tuple[str, ...]
+    category_ids: tuple[int, ...]
+    report: DatasetReport
+    source: str
+
+    def __post_init__(self) -> None:
+        if len(self.names) != len(self.category_ids):
+            raise ValueError(f"{self.source}: {len(self.names)} names but {len(self.category_ids)} category ids")
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def first(self, count: int) -> Dataset:
+        """The first ``count`` samples only. What was dropped and clipped stays counted for the whole."""
+        samples = self.samples[:count]
+        note = f"only the first {len(samples)} of {len(self.samples)} images are used"
+        report = replace(self.report, **count_samples(samples), problems=(*self.report.problems, note))
+        return replace(self, samples=samples, report=report)
+
+
+def count_samples(samples: Iterable[Sample]) -> dict[str, int]:
+    """The counts of a report that can be seen from the samples."""
+    counts = {"images": 0, "boxes": 0, "backgrounds": 0, "ignored": 0}
+    for sample in samples:
+        counts["images"] += 1
+        counts["boxes"] += len(sample.boxes)
+        counts["backgrounds"] += len(sample.boxes) == 0
+        counts["ignored"] += int(np.count_nonzero(sample.ignore))
+    return counts
+
+
+def read_sample_image(sample: Sample) -> np.ndarray:
+    """The sample's upright picture (H, W, 3) uint8 RGB.
+
+    COCO's sizes are believed when a json is opened, so they are held against the picture here: boxes of another size
+    would lie in the wrong places. Raises UserError naming the file.
+    """
+    image = read_image(sample.path)
+    if image.shape[:2] != sample.size:
+        found, given = ("{1}x{0}".format(*size) for size in (image.shape[:2], sample.size))
+        raise UserError(f"{sample.path}: the upright picture is {found} (width x height), its annotation says {given}")
+    return image
+
+
+def some(things: Iterable[object]) -> str:
+    """The first few of a list, and how many more there are."""
+    listed = [str(thing) for thing in things]
+    rest = len(listed) - EXAMPLES
+    return ", ".join(listed[:EXAMPLES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def shared_pictures(first: Dataset, second: Dataset) -> tuple[Path, ...]:
+    """The pictures of ``second`` that ``first`` has too: the same file, or a file of the same name and content.
+    A training picture in the validation split makes its result worthless."""
+    paths = {sample.path for sample in first.samples}
+    by_name = defaultdict(list)
+    for path in paths:
+        by_name[path.name].append(path)
+    return tuple(
+        sample.path
+        for sample in second.samples
+        if sample.path in paths or any(_same_content(sample.path, other) for other in by_name[sample.path.name])
+    )
+
+
+def _same_content(first: Path, second: Path) -> bool:
+    try:
+        if first.stat().st_size != second.stat().st_size:
+            return False
+        return _digest(first) == _digest(second)
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
