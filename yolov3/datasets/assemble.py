@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yolov3.config import DataSection
 from yolov3.datasets.dataset import Dataset, DatasetReport, count_samples, some
 from yolov3.errors import UserError
 from yolov3.structures import Sample
@@ -99,6 +100,18 @@ def path_ids(paths: Sequence[Path], root: Path) -> list[str]:
     if len(set(stems)) == len(stems):
         return stems
     return [path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix() for path in paths]
+
+
+def given_names(data: DataSection) -> tuple[str, ...] | None:
+    """The class names that the settings give, in the order of the labels. Raises UserError for gaps and doubles."""
+    names = data.names
+    if isinstance(names, dict):
+        if sorted(names) != list(range(len(names))):
+            raise UserError(f"data.names: class numbers must be 0 to {len(names) - 1}, found {some(sorted(names))}")
+        names = tuple(names[number] for number in range(len(names)))
+    if names is not None:
+        require_distinct(names, what="name", source="data.names")
+    return names
 
 
 def list_files(folder: Path) -> set[str]:

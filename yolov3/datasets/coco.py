@@ -19,7 +19,15 @@ from typing import Any
 import numpy as np
 
 from yolov3.config import DataSection
-from yolov3.datasets.assemble import Classes, Objects, Pictures, assemble, list_files, require_distinct, require_pictures
+from yolov3.datasets.assemble import (
+    Classes,
+    Objects,
+    Pictures,
+    assemble,
+    given_names,
+    require_distinct,
+    require_pictures,
+)
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
 from yolov3.images import read_image_size
@@ -37,8 +45,9 @@ def read_coco(data: DataSection, root: Path, split: str) -> Dataset:
     file = root / given
     content = _load(file)
     classes = _read_classes(file, content["categories"])
-    if data.names is not None and tuple(data.names) != classes.names:
-        raise UserError(f"{file}: its categories are {list(classes.names)}, but data.names says {list(data.names)}")
+    names = given_names(data)
+    if names is not None and names != classes.names:
+        raise UserError(f"{file}: its categories are {list(classes.names)}, but data.names says {list(names)}")
     folder = _image_folder(root, file, getattr(data, f"{split}_images"), content["images"])
     pictures = _read_pictures(file, folder, content["images"])
     objects = _read_objects(file, content["annotations"], pictures, classes)
@@ -202,7 +211,7 @@ def _is_length(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is float and isfinite(value) or type(value) is int and abs(value) < 2**63
+    return (type(value) is float and isfinite(value)) or (type(value) is int and abs(value) < 2**63)
 
 
 def _is_box(value: Any) -> bool:

@@ -1,0 +1,80 @@
+"""What each batch of an epoch consists of, computed without reading anything.
+
+Order, sizes and shards are pure functions of (seed, epoch), so a stopped epoch goes on in the middle, and so many
+processes each know their part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from yolov3.structures import Size
+
+ORDER, SIZES = 1, 2  # which of an epoch's random streams
+SIDE_STEP = 32  # pixels; the coarsest stride
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """The pictures of one batch: their ``indices`` in the data set, the input's ``size`` (height, width), the epoch,
+    and whether pictures are joined (mosaic, mixup) in it."""
+
+    number: int
+    epoch: int
+    indices: tuple[int, ...]
+    size: Size
+    mixing: bool = True
+
+
+def count_batches(num_samples: int, batch_size: int) -> int:
+    """Batches per epoch. The last one is filled up from the beginning of the epoch's order, so that all are equal."""
+    return -(-num_samples // batch_size)
+
+
+def epoch_indices(num_samples: int, *, seed: int, epoch: int, batch_size: int) -> np.ndarray:
+    """(batches, batch_size) int64: a permutation of all pictures, continued from its beginning to fill the last batch."""
+    order = np.random.default_rng((seed, epoch, num_samples, ORDER)).permutation(num_samples)
+    total = count_batches(num_samples, batch_size) * batch_size
+    return np.resize(order, total).reshape(-1, batch_size)
+
+
+def batch_sizes(
+    count: int, *, seed: int, epoch: int, base: Size, sides: tuple[int, int] | None, every: int
+) -> list[Size]:
+    """The input's size for each batch: ``base``, or a scale drawn anew every few batches so that the longer side lies
+    between ``sides``; both sides are multiples of 32 and keep about the aspect of ``base``."""
+    if sides is None:
+        return [base] * count
+    generator = np.random.default_rng((seed, epoch, SIZES))
+    low, high = (side // SIDE_STEP for side in sides)
+    drawn = generator.integers(low, high + 1, size=-(-count // every)) * SIDE_STEP
+    return [_scaled(base, int(drawn[number // every])) for number in range(count)]
+
+
+def _scaled(base: Size, longer: int) -> Size:
+    height, width = (max(SIDE_STEP, round(side * longer / max(base) / SIDE_STEP) * SIDE_STEP) for side in base)
+    return height, width
+
+
+def plan_epoch(
+    num_samples: int,
+    *,
+    seed: int,
+    epoch: int,
+    batch_size: int,
+    base: Size,
+    sides: tuple[int, int] | None = None,
+    every: int = 10,
+    rank: int = 0,
+    world: int = 1,
+    mixing: bool = True,
+) -> list[BatchPlan]:
+    """The batches of an epoch for one of ``world`` processes, which share each global batch of ``batch_size`` evenly."""
+    rows = epoch_indices(num_samples, seed=seed, epoch=epoch, batch_size=batch_size)
+    sizes = batch_sizes(len(rows), seed=seed, epoch=epoch, base=base, sides=sides, every=every)
+    return [
+        BatchPlan(number, epoch, tuple(row[rank::world].tolist()), size, mixing)
+        for number, (row, size) in enumerate(zip(rows, sizes))
+    ]

@@ -1,0 +1,234 @@
+"""Batches from samples, made by worker processes.
+
+A worker is asked for a whole batch by its plan and answers with its arrays, so the number of workers changes nothing
+but the speed. What goes wrong in a worker for a reason the user can mend comes back as a value and is raised here, in
+one line. Workers live as long as the loader; Ctrl-C is the main process's business, they ignore it.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from yolov3.config import AugmentSection
+from yolov3.datasets.batch_plan import BatchPlan, count_batches, plan_epoch
+from yolov3.datasets.dataset import Dataset, read_sample_image
+from yolov3.datasets.training_sample import TrainingSample, TrainingSampleMaker
+from yolov3.errors import UserError
+from yolov3.geometry import Geometry
+from yolov3.structures import Batch, Preprocessing, Targets
+
+PREFETCH = 2  # batches that each worker prepares ahead
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """What a worker sends: everything of a batch but the samples, which the main process has."""
+
+    indices: tuple[int, ...]
+    images: Tensor
+    targets: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+    geometries: tuple[Geometry, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A user's mistake that a worker met."""
+
+    message: str
+
+
+class TrainingLoader:
+    """The training batches: ``for batch in loader.epoch(3)``; ``len(loader)`` batches per epoch."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        augment: AugmentSection,
+        preprocessing: Preprocessing,
+        batch_size: int,
+        workers: int,
+        seed: int,
+        multi_scale: tuple[int, int] | None = None,
+        multi_scale_every: int = 10,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.dataset = dataset
+        self._plans: list[BatchPlan] = []
+        self._plan = dict(
+            seed=seed,
+            batch_size=batch_size,
+            base=preprocessing.size,
+            sides=multi_scale,
+            every=multi_scale_every,
+            rank=rank,
+            world=world,
+        )
+        self._close_mosaic = augment.close_mosaic
+        self._length = count_batches(len(dataset), batch_size)
+        work = _TrainingWork(TrainingSampleMaker(dataset, augment, seed), preprocessing)
+        self._loader = _make_loader(work, _PlanList(self), workers)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def epoch(self, epoch: int, *, start: int = 0, total_epochs: int | None = None) -> Iterator[Batch]:
+        """The batches of epoch ``epoch`` (from 0) from number ``start`` on. ``total_epochs`` tells when the last ones,
+        without mosaic and mixup, begin. Raises UserError for a picture that cannot be read."""
+        mixing = total_epochs is None or epoch < total_epochs - self._close_mosaic
+        self._plans = plan_epoch(len(self.dataset), epoch=epoch, mixing=mixing, **self._plan)[start:]  # type: ignore[arg-type]
+        return _batches(self._loader, self.dataset)
+
+
+def training_loader(dataset: Dataset, **settings: Any) -> TrainingLoader:
+    """A :class:`TrainingLoader`; the settings are its own."""
+    return TrainingLoader(dataset, **settings)
+
+
+class EvaluationLoader:
+    """The pictures of a data set in order, fitted as the model wants them and not changed otherwise."""
+
+    def __init__(self, dataset: Dataset, *, preprocessing: Preprocessing, batch_size: int, workers: int) -> None:
+        self.dataset = dataset
+        starts = range(0, len(dataset), batch_size)
+        plans = [
+            BatchPlan(number, 0, tuple(range(start, min(start + batch_size, len(dataset)))), preprocessing.size)
+            for number, start in enumerate(starts)
+        ]
+        self._length = len(plans)
+        self._loader = _make_loader(_EvaluationWork(dataset, preprocessing), plans, min(workers, len(plans)))
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __iter__(self) -> Iterator[Batch]:
+        return _batches(self._loader, self.dataset)
+
+
+def evaluation_loader(
+    dataset: Dataset, *, preprocessing: Preprocessing, batch_size: int, workers: int
+) -> EvaluationLoader:
+    """All samples in order, ``batch_size`` at a time, with the geometries that undo their fit."""
+    return EvaluationLoader(dataset, preprocessing=preprocessing, batch_size=batch_size, workers=workers)
+
+
+class _PlanList:
+    """The plans of the epoch at hand, read anew by the workers' dispatcher at each epoch."""
+
+    def __init__(self, loader: TrainingLoader) -> None:
+        self._loader = loader
+
+    def __iter__(self) -> Iterator[BatchPlan]:
+        return iter(self._loader._plans)
+
+    def __len__(self) -> int:
+        return len(self._loader._plans)
+
+
+class _TrainingWork(torch.utils.data.Dataset):
+    """What a training worker does with a plan."""
+
+    def __init__(self, maker: TrainingSampleMaker, preprocessing: Preprocessing) -> None:
+        self.maker = maker
+        self.preprocessing = preprocessing
+
+    def __getitem__(self, plan: BatchPlan) -> _Arrays | _Failure:
+        preprocessing = replace(self.preprocessing, size=plan.size)
+        try:
+            samples = [
+                self.maker.make(index, epoch=plan.epoch, preprocessing=preprocessing, mixing=plan.mixing)
+                for index in plan.indices
+            ]
+        except UserError as error:
+            return _Failure(str(error))
+        return _Arrays(plan.indices, _stack([sample.image for sample in samples]), _join_targets(samples))
+
+
+class _EvaluationWork(torch.utils.data.Dataset):
+    """What an evaluation worker does with a plan."""
+
+    def __init__(self, dataset: Dataset, preprocessing: Preprocessing) -> None:
+        self.dataset = dataset
+        self.preprocessing = preprocessing
+
+    def __getitem__(self, plan: BatchPlan) -> _Arrays | _Failure:
+        samples = [self.dataset.samples[index] for index in plan.indices]
+        geometries = tuple(Geometry.fit(sample.size, self.preprocessing) for sample in samples)
+        try:
+            images = [geometry.apply_image(read_sample_image(s)) for geometry, s in zip(geometries, samples)]
+        except UserError as error:
+            return _Failure(str(error))
+        fitted = [
+            TrainingSample(
+                image, geometry.boxes_to_network(s.boxes), s.labels, s.ignore, np.ones(len(s.boxes), np.float32)
+            )
+            for image, geometry, s in zip(images, geometries, samples)
+        ]
+        return _Arrays(plan.indices, _stack(images), _join_targets(fitted), geometries)
+
+
+def _stack(images: list[np.ndarray]) -> Tensor:
+    """(B, 3, H, W) in the memory order of the pictures (channels last), so that nothing is shuffled about."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
+
+
+def _join_targets(samples: list[TrainingSample]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    numbers = np.repeat(np.arange(len(samples)), [len(sample.boxes) for sample in samples])
+    return (
+        torch.from_numpy(np.concatenate([sample.boxes for sample in samples]).astype(np.float32)),
+        torch.from_numpy(np.concatenate([sample.labels for sample in samples]).astype(np.int64)),
+        torch.from_numpy(numbers.astype(np.int64)),
+        torch.from_numpy(np.concatenate([sample.ignore for sample in samples]).astype(bool)),
+        torch.from_numpy(np.concatenate([sample.weights for sample in samples]).astype(np.float32)),
+    )
+
+
+def _make_loader(work: torch.utils.data.Dataset, plans: Any, workers: int) -> DataLoader:
+    return DataLoader(
+        work,
+        sampler=plans,
+        batch_size=None,
+        num_workers=workers,
+        collate_fn=None,
+        pin_memory=torch.cuda.is_available(),
+        prefetch_factor=PREFETCH if workers else None,
+        persistent_workers=workers > 0,
+        worker_init_fn=_prepare_worker,
+    )
+
+
+def _prepare_worker(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _batches(loader: DataLoader, dataset: Dataset) -> Iterator[Batch]:
+    with _one_opencv_thread():
+        answers = iter(loader)  # starts the workers, unless they live already
+    for answer in answers:
+        if isinstance(answer, _Failure):
+            raise UserError(answer.message)
+        samples = tuple(dataset.samples[index] for index in answer.indices)
+        yield Batch(answer.images, Targets(*answer.targets), samples, answer.geometries)
+
+
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    """Workers that are forked in here run OpenCV in one thread each: they are the threads. It must be said before the
+    fork, because a forked copy of OpenCV's thread pool can neither be used nor be taken down; it hangs."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
