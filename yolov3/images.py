@@ -42,7 +42,9 @@ def read_image(path: Path, *, tolerate_truncation: bool = False) -> np.ndarray:
     header, data = _read_file(path, whole=True)
     if is_truncated(data, header):
         if not tolerate_truncation:
-            raise ImageError(f"{path}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)")
+            raise ImageError(
+                f"{path}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
+            )
         data = complete(data, header)
     return _upright(_decode(path, data, header), header)
 

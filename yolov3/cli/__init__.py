@@ -24,8 +24,6 @@ COMMANDS = {
     "train": "yolov3.cli.train",
     "evaluate": "yolov3.cli.evaluate",
     "detect": "yolov3.cli.detect",
-    "demo": "yolov3.cli.demo",
-    "models": "yolov3.cli.models",
 }
 
 

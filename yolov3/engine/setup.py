@@ -13,7 +13,7 @@ from torch import nn
 from yolov3.config import Experiment, build_experiment
 from yolov3.datasets import Dataset, TrainingLoader, open_dataset, training_loader
 from yolov3.engine.averaging import WeightAverage
-from yolov3.engine.device import select_device, select_precision
+from yolov3.device import select_device, select_precision
 from yolov3.engine.optimiser import make_optimiser
 from yolov3.engine.state import Progress, TrainingState
 from yolov3.errors import UserError

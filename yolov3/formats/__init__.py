@@ -8,20 +8,22 @@ import torch
 
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import load_checkpoint
+from yolov3.formats.darknet import load_darknet
 from yolov3.formats.model import LoadedModel
 
 __all__ = ["LoadedModel", "load_model"]
 
 
 def load_model(path: str | Path, *, device: torch.device | str = "cpu") -> LoadedModel:
-    """The model in a file, in evaluation mode on ``device``: our ``.pt`` checkpoint.
+    """The model in a file, in evaluation mode on ``device``: our ``.pt`` checkpoint, or Darknet's ``.weights`` with its
+    ``.cfg`` (and ``.names``) beside it.
 
     Raises UserError for a file that is missing, damaged or of another kind.
     """
     path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such weights file")
-    loaders = {".pt": load_checkpoint}
+    loaders = {".pt": load_checkpoint, ".weights": load_darknet, ".backup": load_darknet}
     load = loaders.get(path.suffix.lower())
     if load is None:
         raise UserError(f"{path}: weights must be one of {', '.join(loaders)}, found {path.suffix or 'no ending'}")

@@ -18,8 +18,13 @@ from torch import Tensor, nn
 
 from yolov3.errors import UserError
 from yolov3.formats.atomic import file_sha256, write_atomically, write_text_atomically
+from yolov3.formats.darknet_cfg import write_cfg
+from yolov3.formats.darknet_graph_builder import graph_from_text
+from yolov3.formats.darknet_plan_writer import cfg_from_plan
 from yolov3.formats.model import LoadedModel
 from yolov3.models import Darknet53Classifier, YOLOv3
+from yolov3.models.darknet_graph import DarknetClassifierGraph, DarknetGraph
+from yolov3.postprocess import NmsKind
 from yolov3.structures import Preprocessing
 
 FORMAT = "yolov3-checkpoint"
@@ -39,6 +44,8 @@ def describe_network(network: nn.Module) -> dict[str, Any]:
         }
     if isinstance(network, Darknet53Classifier):
         return {"kind": "darknet53-classifier", "width": network.width, "num_classes": network.num_classes}
+    if isinstance(network, DarknetGraph | DarknetClassifierGraph):
+        return {"kind": "darknet-graph", "cfg": write_cfg(cfg_from_plan(network.plan))}
     raise TypeError(f"a {type(network).__name__} cannot be stored in a checkpoint")
 
 
@@ -50,7 +57,9 @@ def build_network(description: dict[str, Any]) -> nn.Module:
         return YOLOv3(**values)
     if kind == "darknet53-classifier":
         return Darknet53Classifier(**values)
-    raise ValueError(f"kind of network must be yolov3 or darknet53-classifier, found {kind!r}")
+    if kind == "darknet-graph":
+        return graph_from_text(values["cfg"], "the checkpoint's cfg")
+    raise ValueError(f"kind of network must be yolov3, darknet53-classifier or darknet-graph, found {kind!r}")
 
 
 def save_checkpoint(
@@ -60,6 +69,8 @@ def save_checkpoint(
     weights: dict[str, Tensor] | None = None,
     names: tuple[str, ...],
     preprocessing: Preprocessing,
+    nms_kind: NmsKind = "iou",
+    diou_exponent: float = 0.6,
     experiment: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
 ) -> None:
@@ -75,6 +86,7 @@ def save_checkpoint(
         "weights": weights if weights is not None else network.state_dict(),
         "names": list(names),
         "preprocessing": {**asdict(preprocessing), "size": list(preprocessing.size)},
+        "nms": {"kind": nms_kind, "diou_exponent": diou_exponent},
         "experiment": experiment,
         "training": training,
     }
@@ -120,6 +132,8 @@ def load_checkpoint(path: Path) -> LoadedModel:
         network=network.eval(),
         names=tuple(content["names"]),
         preprocessing=preprocessing,
+        nms_kind=content["nms"]["kind"],
+        diou_exponent=content["nms"]["diou_exponent"],
         experiment=content["experiment"],
         source=str(path),
         description=describe_in_words(content["model"], preprocessing),
@@ -144,10 +158,13 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) ->
 
 def describe_in_words(model: dict[str, Any], preprocessing: Preprocessing) -> str:
     """One line for people: which network, how wide, how many classes, which input."""
+    height, breadth = preprocessing.size
+    how = f"{height}x{breadth} {preprocessing.fit}"
+    if model["kind"] == "darknet-graph":
+        return f"a network of Darknet's family, {how}"
     name = model.get("variant", model["kind"])
     width = "" if model["width"] == 1 else f" x{model['width']:g}"
-    height, breadth = preprocessing.size
-    return f"{name}{width}, {model['num_classes']} classes, {height}x{breadth} {preprocessing.fit}"
+    return f"{name}{width}, {model['num_classes']} classes, {how}"
 
 
 def _digest_file(path: Path) -> Path:

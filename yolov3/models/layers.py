@@ -17,7 +17,7 @@ BATCH_NORM_MOMENTUM = 0.01
 
 def scaled(channels: int, width: float) -> int:
     """Channels of a layer of a network whose width is a factor of the published one."""
-    return max(1, round(channels * width))
+    return max(2, round(channels * width))  # a residual block halves them once
 
 
 class Conv(nn.Module):
