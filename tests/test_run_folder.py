@@ -43,7 +43,7 @@ def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unwritable_place_is_an_error() -> None:
-    with pytest.raises(UserError, match="/proc/.*cannot be made"):
+    with pytest.raises(UserError, match=r"/proc/.*cannot be made"):
         make_run_folder(Path("/proc/nothing"), "run")
 
 

@@ -24,6 +24,9 @@ COMMANDS = {
     "train": "yolov3.cli.train",
     "evaluate": "yolov3.cli.evaluate",
     "detect": "yolov3.cli.detect",
+    "demo": "yolov3.cli.demo",
+    "train-classifier": "yolov3.cli.train_classifier",
+    "models": "yolov3.cli.models",
 }
 
 

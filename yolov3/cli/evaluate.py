@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate, print the report, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
     from yolov3.datasets import open_dataset
-    from yolov3.engine.class_matching import match_classes
     from yolov3.device import select_device
+    from yolov3.engine.class_matching import match_classes
     from yolov3.engine.evaluate import evaluate
     from yolov3.engine.report import EvaluationProgress, print_report, write_metrics, write_predictions
     from yolov3.formats import load_model

@@ -2,18 +2,15 @@
 
 A worker is asked for a whole batch by its plan and answers with its arrays, so the number of workers changes nothing
 but the speed. What goes wrong in a worker for a reason the user can mend comes back as a value and is raised here, in
-one line. Workers live as long as the loader; Ctrl-C is the main process's business, they ignore it.
+one line. Workers live as long as the loader.
 """
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -23,6 +20,7 @@ from yolov3.config import AugmentSection
 from yolov3.datasets.batch_plan import BatchPlan, count_batches, plan_epoch
 from yolov3.datasets.dataset import Dataset, read_sample_image
 from yolov3.datasets.training_sample import TrainingSample, TrainingSampleMaker
+from yolov3.datasets.worker import Failure, one_opencv_thread, prepare_worker
 from yolov3.errors import UserError
 from yolov3.geometry import Geometry
 from yolov3.structures import Batch, Preprocessing, Targets
@@ -38,13 +36,6 @@ class _Arrays:
     images: Tensor
     targets: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
     geometries: tuple[Geometry, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """A user's mistake that a worker met."""
-
-    message: str
 
 
 class TrainingLoader:
@@ -143,7 +134,7 @@ class _TrainingWork(torch.utils.data.Dataset):
         self.maker = maker
         self.preprocessing = preprocessing
 
-    def __getitem__(self, plan: BatchPlan) -> _Arrays | _Failure:
+    def __getitem__(self, plan: BatchPlan) -> _Arrays | Failure:
         preprocessing = replace(self.preprocessing, size=plan.size)
         try:
             samples = [
@@ -151,7 +142,7 @@ class _TrainingWork(torch.utils.data.Dataset):
                 for index in plan.indices
             ]
         except UserError as error:
-            return _Failure(str(error))
+            return Failure(str(error))
         return _Arrays(plan.indices, _stack([sample.image for sample in samples]), _join_targets(samples))
 
 
@@ -162,13 +153,13 @@ class _EvaluationWork(torch.utils.data.Dataset):
         self.dataset = dataset
         self.preprocessing = preprocessing
 
-    def __getitem__(self, plan: BatchPlan) -> _Arrays | _Failure:
+    def __getitem__(self, plan: BatchPlan) -> _Arrays | Failure:
         samples = [self.dataset.samples[index] for index in plan.indices]
         geometries = tuple(Geometry.fit(sample.size, self.preprocessing) for sample in samples)
         try:
             images = [geometry.apply_image(read_sample_image(s)) for geometry, s in zip(geometries, samples)]
         except UserError as error:
-            return _Failure(str(error))
+            return Failure(str(error))
         fitted = [
             TrainingSample(
                 image, geometry.boxes_to_network(s.boxes), s.labels, s.ignore, np.ones(len(s.boxes), np.float32)
@@ -204,31 +195,15 @@ def _make_loader(work: torch.utils.data.Dataset, plans: Any, workers: int) -> Da
         pin_memory=torch.cuda.is_available(),
         prefetch_factor=PREFETCH if workers else None,
         persistent_workers=workers > 0,
-        worker_init_fn=_prepare_worker,
+        worker_init_fn=prepare_worker,
     )
 
 
-def _prepare_worker(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _batches(loader: DataLoader, dataset: Dataset) -> Iterator[Batch]:
-    with _one_opencv_thread():
+    with one_opencv_thread():
         answers = iter(loader)  # starts the workers, unless they live already
     for answer in answers:
-        if isinstance(answer, _Failure):
+        if isinstance(answer, Failure):
             raise UserError(answer.message)
         samples = tuple(dataset.samples[index] for index in answer.indices)
         yield Batch(answer.images, Targets(*answer.targets), samples, answer.geometries)
-
-
-@contextmanager
-def _one_opencv_thread() -> Iterator[None]:
-    """Workers that are forked in here run OpenCV in one thread each: they are the threads. It must be said before the
-    fork, because a forked copy of OpenCV's thread pool can neither be used nor be taken down; it hangs."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from yolov3.datasets import Dataset, evaluation_loader
-from yolov3.engine.coco_metric import MAX_DETECTIONS, coco_metric
 from yolov3.device import mixed_precision
+from yolov3.engine.coco_metric import MAX_DETECTIONS, coco_metric
 from yolov3.engine.voc_metric import IOU_THRESHOLD, voc_metric
 from yolov3.errors import UserError
 from yolov3.postprocess import Selection, postprocess

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,14 @@ from torch import nn
 
 from yolov3.config import Experiment, build_experiment
 from yolov3.datasets import Dataset, TrainingLoader, open_dataset, training_loader
-from yolov3.engine.averaging import WeightAverage
 from yolov3.device import select_device, select_precision
+from yolov3.engine.averaging import WeightAverage
 from yolov3.engine.optimiser import make_optimiser
 from yolov3.engine.state import Progress, TrainingState
 from yolov3.errors import UserError
 from yolov3.formats.atomic import write_text_atomically
 from yolov3.formats.checkpoint import describe_in_words, describe_network, read_checkpoint
+from yolov3.formats.class_transfer import TransferReport, start_from_darknet, transfer_weights
 from yolov3.models import YOLOv3
 from yolov3.run_folder import make_run_folder
 
@@ -35,6 +35,7 @@ class Run:
     device: torch.device
     precision: torch.dtype
     folder: Path
+    start: TransferReport | None = None  # what was taken from other weights
 
     @property
     def best(self) -> Path:
@@ -66,7 +67,11 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
     validation_data = open_dataset(experiment.data, "val")
     _check_data(training_data, validation_data)
     torch.manual_seed(settings.seed)
-    network = build_detector(experiment, num_classes=len(training_data.names)).to(device)
+    network = build_detector(experiment, num_classes=len(training_data.names))
+    start = None
+    if settings.weights and checkpoint is None:
+        start = start_from(network, Path(settings.weights), training_data.names)
+    network = network.to(device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)
     state = TrainingState(
@@ -93,11 +98,11 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
         folder = make_run_folder(Path(settings.output), settings.name or name)
         (folder / "weights").mkdir()
         write_text_atomically(folder / "config.yaml", yaml.safe_dump(experiment.as_plain(), sort_keys=False))
-    return Run(experiment, training_data, validation_data, loader, state, device, precision, folder)
+    return Run(experiment, training_data, validation_data, loader, state, device, precision, folder, start)
 
 
 def build_detector(experiment: Experiment, *, num_classes: int) -> nn.Module:
-    """The network that an experiment describes, with the weights it starts from. Raises UserError."""
+    """The network that an experiment describes, with fresh weights. Raises UserError."""
     model = experiment.model
     try:
         network = YOLOv3(
@@ -112,23 +117,18 @@ def build_detector(experiment: Experiment, *, num_classes: int) -> nn.Module:
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.momentum = experiment.train.norm_momentum
-    if experiment.train.weights:
-        start_from(network, Path(experiment.train.weights))
     return network
 
 
-def start_from(network: nn.Module, path: Path) -> None:
-    """Take the weights of another model that fit, or of a classifier's backbone. Raises UserError when nothing does."""
-    content = read_checkpoint(path)
-    own, given = network.state_dict(), content["weights"]
-    fitting = {name: tensor for name, tensor in given.items() if name in own and own[name].shape == tensor.shape}
-    backbone = [name for name in own if name.startswith("backbone.")]
-    if not set(backbone) <= set(fitting):
-        raise UserError(
-            f"{path}: weights of another network ({content['model'].get('variant', content['model']['kind'])}, width "
-            f"{content['model']['width']:g}): its backbone does not fit this one"
+def start_from(network: nn.Module, path: Path, names: tuple[str, ...]) -> TransferReport:
+    """Take from another model all that fits: a checkpoint's layers, a classifier's backbone, Darknet's ``.weights`` or
+    cut files; class rows go by name. Raises UserError when too little fits."""
+    if path.suffix.lower() == ".pt":
+        content = read_checkpoint(path)
+        return transfer_weights(
+            network, content["weights"], names=names, source_names=content["names"], source=str(path)
         )
-    network.load_state_dict({**copy.copy(own), **fitting})
+    return start_from_darknet(network, path, names=names)  # type: ignore[arg-type]  # ours are such networks
 
 
 def _checkpoint_of(resume: Path) -> Path:

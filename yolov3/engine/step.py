@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from yolov3.config import Experiment
-from yolov3.engine.batch_parts import split_batch
 from yolov3.device import mixed_precision
+from yolov3.engine.batch_parts import split_batch
 from yolov3.engine.state import TrainingState
 from yolov3.loss import LossTerms, assign, count_positives, detection_loss
 from yolov3.structures import Batch, Level, Targets

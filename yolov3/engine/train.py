@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.engine.evaluate import evaluate
-
 from yolov3.config import Experiment
 from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_data
+from yolov3.engine.evaluate import evaluate
 from yolov3.engine.interruption import Interrupted, Interruption
 from yolov3.engine.optimiser import learning_rate_factor, set_learning_rate
 from yolov3.engine.recorder import Recorder
@@ -52,6 +51,8 @@ def train(experiment: Experiment, *, name: str = "train", resume: Path | None = 
         display.say(
             f"{run.description} on {run.device} in {str(run.precision).removeprefix('torch.')}, writing to {run.folder}"
         )
+        if run.start is not None:
+            display.say(str(run.start))
         try:
             while progress.epoch < epochs and not _has_stalled(run):
                 _train_epoch(run, recorder, display, interruption)
@@ -120,7 +121,7 @@ def _train_batch(run: Run, batch: Batch, display: TrainingDisplay) -> None:
         )
 
 
-def _evaluate(run: Run, check: Callable[[], None]) -> dict[str, float]:
+def _evaluate(run: Run, check: Callable[[], None]) -> dict[str, float | None]:
     """AP and AP50 of the averaged weights on the validation data."""
     settings = run.experiment.evaluate
     selection = Selection(
@@ -145,7 +146,7 @@ def _evaluate(run: Run, check: Callable[[], None]) -> dict[str, float]:
     return result.coco
 
 
-def _close_epoch(run: Run, scores: dict[str, float] | None) -> dict[str, float | int | None]:
+def _close_epoch(run: Run, scores: dict[str, float | None] | None) -> dict[str, float | int | None]:
     """Write the epoch's row into the history, keep the best weights, move on to the next epoch."""
     progress = run.state.progress
     count = max(1, progress.loss_count)

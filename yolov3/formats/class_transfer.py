@@ -37,6 +37,10 @@ SYNONYMS = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch",
 """Pascal VOC's word (and that of Darknet's coco.names): COCO's word."""
 
 
+SMALLEST_SHARE = 0.25
+"""Of the layers: a classifier's backbone is two thirds of a detector."""
+
+
 @dataclass(frozen=True)
 class TransferRow:
     """What became of one tensor: of its ``rows`` (its first dimension) so many were taken, the others kept their
@@ -86,7 +90,7 @@ def transfer_weights(
     """Take into ``network``, whose classes are ``names``, what fits of a state dict of the classes ``source_names``.
 
     A source without names gives class rows only to a network with as many classes, by their number. Raises
-    UserError, and changes nothing, when not one layer's weights fit.
+    UserError, and changes nothing, when fewer than SMALLEST_SHARE of the layers fit.
     """
     heads = _head_tensors(network)
     fresh = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
@@ -105,8 +109,11 @@ def transfer_weights(
         else:
             taken = 0
         rows.append(TransferRow(name, taken, _rows(tensor)))
-    if not any(row.rows_taken and fresh[row.tensor].ndim > 1 for row in rows):
-        raise UserError(f"{source}: weights of another network: not one layer fits this one")
+    layers = [row for row in rows if fresh[row.tensor].ndim > 1]
+    fitting = sum(row.rows_taken > 0 for row in layers)
+    # A few layers of any two networks are alike by chance.
+    if fitting < SMALLEST_SHARE * len(layers):
+        raise UserError(f"{source}: weights of another network: {fitting} of this one's {len(layers)} layers fit")
     network.load_state_dict(fresh)
     heads_taken = any(row.rows_taken for row in rows if row.tensor in heads)
     known = {label for label, _ in pairs} if heads_taken else set()

@@ -81,7 +81,7 @@ def open_source(text: str) -> Source:
     if path.exists():
         return _from_list(path) if path.suffix.lower() in LIST_SUFFIXES else Source((_item_of(path),))
     if glob.has_magic(text):
-        found = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+        found = [Path(name) for name in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207 - patterns may be absolute
         items = [item for item in map(_known_item, found) if item]
         if not items:
             raise UserError(f"source {text}: no picture or video matches this pattern")
