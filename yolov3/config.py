@@ -33,6 +33,7 @@ class Section(BaseModel):
 
 class ModelSection(Section):
     variant: Literal["yolov3", "yolov3-spp", "yolov3-tiny"] = "yolov3"
+    cfg: str | None = None  # a Darknet .cfg whose layers and anchors replace variant, width, anchors and xy_scale
     width: Positive = 1.0  # factor on every layer's channels; 1 is the published network
     image_size: Count | tuple[Count, Count] = 416  # side, or [height, width], multiples of 32
     anchors: tuple[tuple[Anchor, ...], ...] | None = (

@@ -25,6 +25,8 @@ COMMANDS = {
     "evaluate": "yolov3.cli.evaluate",
     "detect": "yolov3.cli.detect",
     "demo": "yolov3.cli.demo",
+    "convert": "yolov3.cli.convert",
+    "download": "yolov3.cli.download",
     "train-classifier": "yolov3.cli.train_classifier",
     "models": "yolov3.cli.models",
 }

@@ -16,11 +16,11 @@ from yolov3.datasets.shapes_materials import GROUNDS, colour, fractal, natural_t
 from yolov3.datasets.shapes_render import Camera, Light, Placed, Thing, develop, light_ground, paint, place
 from yolov3.structures import Size
 
-MINIMUM_VISIBLE = 0.6  # share of a thing's own pixels
+MINIMUM_VISIBLE = 0.7  # share of a thing's own pixels
 MINIMUM_CONTRAST = 0.12  # distance of a thing's colour to the ground's, in roots of linear light
-SMALLEST, LARGEST = 0.1, 0.25  # radius of a labelled thing, in shares of the picture's shorter side
+SMALLEST, LARGEST = 0.13, 0.27  # radius of a labelled thing, in shares of the picture's shorter side
 TRIES = 8  # draws of a colour until it differs from the ground
-UNUSUAL = 0.1  # share of labelled things in a colour that is not their kind's
+UNUSUAL = 0.05  # share of labelled things in a colour that is not their kind's
 
 USUAL_COLOURS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "ball": ((-0.04, 0.05), (0.65, 1.0), (0.55, 1.0)),  # rubber, red to orange
@@ -60,7 +60,7 @@ class LabelledPicture:
 def draw_picture(generator: np.random.Generator, size: Size) -> LabelledPicture:
     """One picture of ``size`` (height, width) with its labels."""
     setting = draw_setting(generator, size)
-    kinds = [str(generator.choice(CLASSES)) for _ in range(int(generator.integers(1, 7)))]
+    kinds = [str(generator.choice(CLASSES)) for _ in range(int(generator.integers(1, 8)))]
     kinds += [str(generator.choice(CLUTTER)) for _ in range(int(generator.integers(1, 6)))]
     generator.shuffle(kinds)
     accepted = keep_visible([draw_thing(generator, setting, kind) for kind in kinds], size)

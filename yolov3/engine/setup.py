@@ -9,7 +9,7 @@ import torch
 import yaml
 from torch import nn
 
-from yolov3.config import Experiment, build_experiment
+from yolov3.config import Experiment, ModelSection, build_experiment
 from yolov3.datasets import Dataset, TrainingLoader, open_dataset, training_loader
 from yolov3.device import select_device, select_precision
 from yolov3.engine.averaging import WeightAverage
@@ -17,8 +17,9 @@ from yolov3.engine.optimiser import make_optimiser
 from yolov3.engine.state import Progress, TrainingState
 from yolov3.errors import UserError
 from yolov3.formats.atomic import write_text_atomically
-from yolov3.formats.checkpoint import describe_in_words, describe_network, read_checkpoint
+from yolov3.formats.checkpoint import build_network, describe_in_words, describe_network, read_checkpoint
 from yolov3.formats.class_transfer import TransferReport, start_from_darknet, transfer_weights
+from yolov3.formats.darknet_classes import detector_from_cfg
 from yolov3.models import YOLOv3
 from yolov3.run_folder import make_run_folder
 
@@ -67,10 +68,14 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
     validation_data = open_dataset(experiment.data, "val")
     _check_data(training_data, validation_data)
     torch.manual_seed(settings.seed)
-    network = build_detector(experiment, num_classes=len(training_data.names))
     start = None
-    if settings.weights and checkpoint is None:
-        start = start_from(network, Path(settings.weights), training_data.names)
+    if checkpoint is not None:
+        network = build_network(checkpoint["model"])
+    else:
+        network = build_detector(experiment.model, num_classes=len(training_data.names))
+        if settings.weights:
+            start = start_from(network, Path(settings.weights), training_data.names)
+    _set_norm_momentum(network, settings.norm_momentum)
     network = network.to(device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)
@@ -101,11 +106,12 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
     return Run(experiment, training_data, validation_data, loader, state, device, precision, folder, start)
 
 
-def build_detector(experiment: Experiment, *, num_classes: int) -> nn.Module:
-    """The network that an experiment describes, with fresh weights. Raises UserError."""
-    model = experiment.model
+def build_detector(model: ModelSection, *, num_classes: int) -> nn.Module:
+    """The network that the settings describe, with fresh weights. Raises UserError."""
+    if model.cfg is not None:
+        return detector_from_cfg(model.cfg, num_classes=num_classes)
     try:
-        network = YOLOv3(
+        return YOLOv3(
             num_classes=num_classes,
             variant=model.variant,
             width=model.width,
@@ -114,10 +120,12 @@ def build_detector(experiment: Experiment, *, num_classes: int) -> nn.Module:
         )
     except ValueError as error:
         raise UserError(f"model: {error}") from error
+
+
+def _set_norm_momentum(network: nn.Module, momentum: float) -> None:
     for part in network.modules():
         if isinstance(part, nn.BatchNorm2d):
-            part.momentum = experiment.train.norm_momentum
-    return network
+            part.momentum = momentum
 
 
 def start_from(network: nn.Module, path: Path, names: tuple[str, ...]) -> TransferReport:

@@ -62,8 +62,7 @@ def build_network(description: dict[str, Any]) -> nn.Module:
     raise ValueError(f"kind of network must be yolov3, darknet53-classifier or darknet-graph, found {kind!r}")
 
 
-def save_checkpoint(
-    path: Path,
+def checkpoint_content(
     network: nn.Module,
     *,
     weights: dict[str, Tensor] | None = None,
@@ -73,13 +72,10 @@ def save_checkpoint(
     diou_exponent: float = 0.6,
     experiment: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
-) -> None:
-    """Write ``network`` (with ``weights`` in place of its own, where given) and all that belongs to it.
-
-    ``training`` holds what a resumed run needs: tensors and plain values only. Raises UserError when the file cannot be
-    written; an older file of that name is whole then.
-    """
-    content = {
+) -> dict[str, Any]:
+    """What a checkpoint of ``network`` holds (with ``weights`` in place of its own, where given): tensors and plain
+    values only. ``training`` is what a resumed run needs."""
+    return {
         "format": FORMAT,
         "version": VERSION,
         "model": describe_network(network),
@@ -90,6 +86,14 @@ def save_checkpoint(
         "experiment": experiment,
         "training": training,
     }
+
+
+def save_checkpoint(path: Path, network: nn.Module, **content_of: Any) -> None:
+    """Write the :func:`checkpoint_content` of ``network``.
+
+    Raises UserError when the file cannot be written; an older file of that name is whole then.
+    """
+    content = checkpoint_content(network, **content_of)
     incoming = path.with_name(f".{path.name}.new")
     write_atomically(incoming, lambda stream: torch.save(content, stream))
     digest = _digest_line(file_sha256(incoming), path)
@@ -121,23 +125,29 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 def load_checkpoint(path: Path) -> LoadedModel:
     """The model in a checkpoint, in main memory and in evaluation mode. Raises UserError."""
-    content = read_checkpoint(path)
+    return model_from_content(read_checkpoint(path), path)
+
+
+def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
+    """The model that a checkpoint's content describes, in evaluation mode. Raises UserError naming ``path``."""
     try:
         network = build_network(content["model"])
         preprocessing = Preprocessing(**{**content["preprocessing"], "size": tuple(content["preprocessing"]["size"])})
+        load_weights(network, content["weights"], str(path))
+        return LoadedModel(
+            network=network.eval(),
+            names=tuple(content["names"]),
+            preprocessing=preprocessing,
+            nms_kind=content["nms"]["kind"],
+            diou_exponent=content["nms"]["diou_exponent"],
+            experiment=content["experiment"],
+            source=str(path),
+            description=describe_in_words(content["model"], preprocessing),
+        )
+    except UserError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {error}") from error
-    load_weights(network, content["weights"], str(path))
-    return LoadedModel(
-        network=network.eval(),
-        names=tuple(content["names"]),
-        preprocessing=preprocessing,
-        nms_kind=content["nms"]["kind"],
-        diou_exponent=content["nms"]["diou_exponent"],
-        experiment=content["experiment"],
-        source=str(path),
-        description=describe_in_words(content["model"], preprocessing),
-    )
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:

@@ -1,0 +1,41 @@
+"""``yolov3 convert IN OUT``"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+HELP = "carry a model between our checkpoints, safetensors and Darknet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("source", type=Path, metavar="IN", help="model file: .pt, .safetensors, .weights")
+    parser.add_argument("target", type=Path, metavar="OUT", help="new file; its ending says the kind")
+    parser.add_argument("--cfg", type=Path, help="Darknet's .cfg of IN; default: the one of its name beside it")
+    parser.add_argument("--names", type=Path, help="Darknet's .names of IN; default: one beside it that fits")
+    parser.add_argument(
+        "--fit", choices=("letterbox", "stretch"), help="how IN wants its pictures, if its files are wrong"
+    )
+    parser.add_argument("--image", type=Path, help="picture to compare both models on; default: a generated one")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Convert, compare both models, say how far apart they are. Raises UserError."""
+    from yolov3.formats.convert import convert
+
+    done = convert(
+        arguments.source,
+        arguments.target,
+        cfg=arguments.cfg,
+        names=arguments.names,
+        fit=arguments.fit,
+        image=arguments.image,
+    )
+    print(done.description)
+    print(f"written: {', '.join(map(str, done.files))}")
+    print(
+        f"both models run on one picture: largest difference {done.largest_difference:.3g} "
+        f"(largest output {done.largest_output:.3g})"
+    )
+    return 0

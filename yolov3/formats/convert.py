@@ -1,0 +1,95 @@
+"""A model from one kind of file into another, and the proof that it is still the same model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from yolov3.datasets.shapes_scene import draw_picture
+from yolov3.errors import UserError
+from yolov3.formats import load_model
+from yolov3.formats.checkpoint import save_checkpoint
+from yolov3.formats.darknet import load_darknet, save_darknet
+from yolov3.formats.darknet_weights import DarknetHeader, inspect_weights
+from yolov3.formats.model import LoadedModel
+from yolov3.formats.safetensors_file import save_safetensors
+from yolov3.geometry import Geometry
+from yolov3.images import read_image
+from yolov3.structures import Fit
+
+DARKNET_SUFFIXES = (".weights", ".backup")
+TARGET_SUFFIXES = (".pt", ".safetensors", ".weights")
+PICTURE_SIZE = (256, 320)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was written, and how far the outputs of the two models lie apart on the picture they were both run on:
+    ``largest_difference``, beside the ``largest_output`` it is to be compared with."""
+
+    files: tuple[Path, ...]
+    description: str
+    largest_difference: float
+    largest_output: float
+
+
+def convert(
+    source: Path, target: Path, *, cfg: Path | None = None, names: Path | None = None, fit: Fit | None = None,
+    image: Path | None = None,
+) -> Conversion:  # fmt: skip
+    """Write the model in ``source`` as ``target``, whose suffix says how: ``.pt``, ``.safetensors``, or ``.weights`` with
+    its ``.cfg`` and ``.names`` beside it. ``cfg``, ``names`` and ``fit`` belong to a Darknet source.
+
+    The written file is read again and both models are run on ``image``, or on a generated picture. Raises UserError.
+    """
+    if target.suffix.lower() not in TARGET_SUFFIXES:
+        raise UserError(
+            f"{target}: models are written as {', '.join(TARGET_SUFFIXES)}, found {target.suffix or 'no ending'}"
+        )
+    if source.exists() and target.exists() and source.samefile(target):
+        raise UserError(f"{target}: the source and the target are the same file")
+    if not target.parent.is_dir():
+        raise UserError(f"{target}: the folder {target.parent} does not exist")
+    from_darknet = source.suffix.lower() in DARKNET_SUFFIXES
+    if not from_darknet and (cfg or names or fit):
+        raise UserError(f"{source}: --cfg, --names and --fit belong to Darknet's weights only")
+    model = load_darknet(source, cfg, names_path=names, fit=fit) if from_darknet else load_model(source)
+    header = inspect_weights(source).header if from_darknet else None
+    files = _write(model, target, header)
+    largest_difference, largest_output = compare(model, load_model(target), image)
+    return Conversion(files, model.description, largest_difference, largest_output)
+
+
+def compare(first: LoadedModel, second: LoadedModel, image: Path | None = None) -> tuple[float, float]:
+    """(largest difference, largest value) of the raw outputs of two models on one picture."""
+    picture = read_image(image) if image else draw_picture(np.random.default_rng(0), PICTURE_SIZE).image
+    # Both get the very same input: how each kind of file fits pictures is a matter of its own.
+    geometry = Geometry.fit((picture.shape[0], picture.shape[1]), first.preprocessing)
+    outputs = [_outputs(model, geometry.apply_image(picture)) for model in (first, second)]
+    if [output.shape for output in outputs[0]] != [output.shape for output in outputs[1]]:
+        raise UserError(f"{second.source}: its outputs have other shapes than those of {first.source}")
+    difference = max(float((a - b).abs().max()) for a, b in zip(*outputs))
+    return difference, max(float(output.abs().max()) for output in outputs[0])
+
+
+def _outputs(model: LoadedModel, fitted: np.ndarray) -> Sequence[torch.Tensor]:
+    image = torch.from_numpy(fitted).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        raw = model.network(image.float() / 255 if image.dtype == torch.uint8 else image)
+    return raw if isinstance(raw, tuple) else (raw,)
+
+
+def _write(model: LoadedModel, target: Path, header: DarknetHeader | None) -> tuple[Path, ...]:
+    suffix = target.suffix.lower()
+    meaning = dict(preprocessing=model.preprocessing, nms_kind=model.nms_kind, diou_exponent=model.diou_exponent)
+    if suffix == ".weights":
+        return save_darknet(model.network, target, names=model.names, header=header, **meaning)  # type: ignore[arg-type]
+    if suffix == ".safetensors":
+        save_safetensors(target, model)
+    else:
+        save_checkpoint(target, model.network, names=model.names, experiment=model.experiment, **meaning)  # type: ignore[arg-type]
+    return (target,)
