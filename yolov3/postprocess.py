@@ -77,7 +77,8 @@ def postprocess(
     selection: Selection,
     names: tuple[str, ...] = (),
 ) -> list[Detections]:
-    """Detections in pixels of the original pictures, clipped to them, in main memory, of a batch of raw maps."""
+    """Detections in pixels of the original pictures, clipped to them, in main memory, of a batch of raw maps.
+    What lies wholly outside of its picture is left out."""
     # Darknet compares boxes relative to the picture, which matters to DIoU and not to IoU.
     scales = [(geometry.inner_size[1], geometry.inner_size[0]) for geometry in geometries]
     found = select(decode(raw, levels), selection, scales=scales)
@@ -85,7 +86,8 @@ def postprocess(
     for detections, geometry in zip(found, geometries, strict=True):
         detections = detections.cpu()
         boxes = geometry.boxes_to_image(detections.boxes)
-        results.append(Detections(boxes, detections.scores, detections.labels, names))
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)  # the others lie in the border of the letterbox
+        results.append(Detections(boxes, detections.scores, detections.labels, names)[inside])
     return results
 
 

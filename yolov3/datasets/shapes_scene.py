@@ -16,7 +16,7 @@ from yolov3.datasets.shapes_materials import GROUNDS, colour, fractal, natural_t
 from yolov3.datasets.shapes_render import Camera, Light, Placed, Thing, develop, light_ground, paint, place
 from yolov3.structures import Size
 
-MINIMUM_VISIBLE = 0.7  # share of a thing's own pixels
+MINIMUM_VISIBLE = 0.8  # share of a thing's own pixels
 MINIMUM_CONTRAST = 0.12  # distance of a thing's colour to the ground's, in roots of linear light
 SMALLEST, LARGEST = 0.13, 0.27  # radius of a labelled thing, in shares of the picture's shorter side
 TRIES = 8  # draws of a colour until it differs from the ground
@@ -60,7 +60,7 @@ class LabelledPicture:
 def draw_picture(generator: np.random.Generator, size: Size) -> LabelledPicture:
     """One picture of ``size`` (height, width) with its labels."""
     setting = draw_setting(generator, size)
-    kinds = [str(generator.choice(CLASSES)) for _ in range(int(generator.integers(1, 8)))]
+    kinds = [str(generator.choice(CLASSES)) for _ in range(int(generator.integers(1, 7)))]
     kinds += [str(generator.choice(CLUTTER)) for _ in range(int(generator.integers(1, 6)))]
     generator.shuffle(kinds)
     accepted = keep_visible([draw_thing(generator, setting, kind) for kind in kinds], size)

@@ -84,9 +84,6 @@ class VideoReader:
 class StreamReader:
     """The frames of a camera or a stream until it ends; a broken connection is made again, with growing pauses."""
 
-    claimed = None
-    rate = USUAL_RATE
-
     def __init__(self, stream: Stream) -> None:
         self.address = stream.address
         self.broken = 0
@@ -96,6 +93,9 @@ class StreamReader:
             raise VideoError(f"{what}: cannot be opened")
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if math.isfinite(rate) and 0 < rate <= LARGEST_RATE else USUAL_RATE
+        # An address may also be that of a file, which has a length, and an end that is none of the network's.
+        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.claimed = int(claimed) if math.isfinite(claimed) and claimed > 0 else None
 
     def __enter__(self) -> StreamReader:
         return self
@@ -112,7 +112,7 @@ class StreamReader:
         while True:
             done, image = self._capture.read()
             if not done:
-                if isinstance(self.address, int) or not self._reconnect():
+                if isinstance(self.address, int) or self.claimed is not None or not self._reconnect():
                     return
                 continue
             yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), str(self.address), index, time.monotonic() - start)
