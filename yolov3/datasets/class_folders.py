@@ -80,6 +80,7 @@ class ClassificationLoader:
             num_workers=workers,
             persistent_workers=workers > 0,
             worker_init_fn=prepare_worker,
+            generator=torch.Generator(),
         )
 
     def __len__(self) -> int:

@@ -196,6 +196,7 @@ def _make_loader(work: torch.utils.data.Dataset, plans: Any, workers: int) -> Da
         prefetch_factor=PREFETCH if workers else None,
         persistent_workers=workers > 0,
         worker_init_fn=prepare_worker,
+        generator=torch.Generator(),  # else it draws from the global one, and the workers would change the training
     )
 
 

@@ -40,6 +40,7 @@ def training_step(
         images = images.contiguous(memory_format=torch.channels_last)
     targets = batch.targets.to(device)
     positives = _count_positives(state, images, targets, experiment)
+    statistics = [buffer.clone() for buffer in state.network.buffers()]
     losses = torch.zeros(3, device=device)
     for part_images, part_targets in split_batch(images, targets, experiment.train.accumulate):
         with mixed_precision(device, precision):
@@ -56,10 +57,14 @@ def training_step(
         fault = _loss_fault(terms)
         if fault:
             state.optimiser.zero_grad()
+            _restore_statistics(state, statistics)
             return StepOutcome(terms.detached(), fault)
         state.scaler.scale(terms.total).backward()
         losses += terms.detached()
-    return _update(state, losses, experiment)
+    outcome = _update(state, losses, experiment)
+    if outcome.fault:
+        _restore_statistics(state, statistics)
+    return outcome
 
 
 def _update(state: TrainingState, losses: Tensor, experiment: Experiment) -> StepOutcome:
@@ -79,6 +84,13 @@ def _update(state: TrainingState, losses: Tensor, experiment: Experiment) -> Ste
     if state.average:
         state.average.update(state.network)
     return StepOutcome(losses)
+
+
+def _restore_statistics(state: TrainingState, statistics: list[Tensor]) -> None:
+    """Undo what the forward pass of a skipped step did to batch norm's running statistics: one NaN would stay in them
+    for ever."""
+    for buffer, before in zip(state.network.buffers(), statistics):
+        buffer.copy_(before)
 
 
 def _levels(state: TrainingState) -> tuple[Level, ...]:
