@@ -100,9 +100,7 @@ def opened(root: Path, **settings) -> Dataset:
 
 
 def test_three_formats_give_the_same_samples(tmp_path):
-    coco, voc, yolo = (
-        opened(write(tmp_path / write.__name__)) for write in (write_coco, write_voc, write_yolo)
-    )
+    coco, voc, yolo = (opened(write(tmp_path / write.__name__)) for write in (write_coco, write_voc, write_yolo))
     assert coco.names == voc.names == yolo.names == NAMES
     assert (coco.category_ids, voc.category_ids, yolo.category_ids) == (CATEGORY_IDS, (1, 2, 3), (0, 1, 2))
     assert [sample.image_id for sample in coco.samples] == list(COCO_IDS.values())

@@ -81,8 +81,7 @@ def test_epochs_and_pictures_differ(dataset):
 @pytest.mark.parametrize("world", [1, 2])
 def test_every_picture_comes_once_and_ranks_share_a_batch(count, world):
     plans = [
-        plan_epoch(count, seed=1, epoch=4, batch_size=8, base=(64, 64), rank=rank, world=world)
-        for rank in range(world)
+        plan_epoch(count, seed=1, epoch=4, batch_size=8, base=(64, 64), rank=rank, world=world) for rank in range(world)
     ]
     assert len({len(plan) for plan in plans}) == 1
     merged = [index for batches in zip(*plans) for batch in zip(*(plan.indices for plan in batches)) for index in batch]
@@ -100,8 +99,12 @@ def test_sizes_are_drawn_anew_every_few_batches():
 
 
 def test_plain_pictures_are_the_evaluations_pictures(dataset):
-    trained = {sample.image_id: image for batch in loader_of(dataset, augment=PLAIN.model_copy(update={"translate": 0.0})).epoch(0)
-               for sample, image in zip(batch.samples, batch.images)}  # fmt: skip
+    centred = PLAIN.model_copy(update={"translate": 0.0})
+    trained = {
+        sample.image_id: image
+        for batch in loader_of(dataset, augment=centred).epoch(0)
+        for sample, image in zip(batch.samples, batch.images)
+    }
     for batch in evaluation_loader(dataset, preprocessing=PREPROCESSING, batch_size=3, workers=0):
         for sample, image in zip(batch.samples, batch.images):
             difference = (trained[sample.image_id].float() - image.float()).abs().mean()
@@ -115,7 +118,9 @@ def test_boxes_lie_on_the_things(dataset, augment):
         for index in range(len(batch)):
             white = (batch.images[index].float().mean(dim=0) > 220).float()
             covered = torch.zeros_like(white)
-            for left, top, right, bottom in batch.targets.boxes[batch.targets.image_index == index].round().int().tolist():
+            for left, top, right, bottom in (
+                batch.targets.boxes[batch.targets.image_index == index].round().int().tolist()
+            ):
                 covered[top:bottom, left:right] = 1
             union = ((white + covered) > 0).sum()
             assert union == 0 or float((white * covered).sum() / union) > 0.85

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -70,7 +71,7 @@ def test_all_outputs_of_a_folder_agree(weights, pictures, tmp_path):
             assert box == pytest.approx(found["box"], abs=0.01)
         drawn, original = read_image(folder / f"{name}.jpg"), read_image(Path(record["source"]))
         assert drawn.shape == original.shape and (drawn != original).any()
-    crops = [path for path in (folder / "crops").rglob("*.jpg")]
+    crops = list((folder / "crops").rglob("*.jpg"))
     assert len(crops) == len(rows)
 
 
@@ -180,9 +181,9 @@ def test_what_sources_mean(pictures, video, tmp_path):
 
 
 class MotionJpeg(http.server.BaseHTTPRequestHandler):
-    """A network camera: pictures without end in one answer. The first connection breaks after three."""
+    """A network camera: pictures without end in one answer. The first connection breaks after twelve."""
 
-    frames: list[bytes] = []
+    frames: ClassVar[list[bytes]] = []
     connections = 0
 
     def do_GET(self):
@@ -232,7 +233,12 @@ def test_output_names_are_safe_and_distinct():
     assert names.name_of("b/1.jpg") == "1-2"
     for text in ("con", "aux.x", "a:b", "x" * 300, "", "..", "tab\there", "\udcff"):
         safe = safe_name(text)
-        assert safe and len(safe.encode()) <= 181 and not set(safe) & set('<>:"/\\|?*\t') and safe not in (".", "..", "con")
+        assert (
+            safe
+            and len(safe.encode()) <= 181
+            and not set(safe) & set('<>:"/\\|?*\t')
+            and safe not in (".", "..", "con")
+        )
 
 
 def test_no_window_without_a_screen(weights, pictures, tmp_path, monkeypatch, capsys):

@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
         help="side, or height and width, of the network's input; default: the model's own",
     )  # fmt: skip
+    parser.add_argument(
+        "--fit",
+        choices=("letterbox", "stretch"),
+        help="how pictures are fitted into the input; default: the model's way",
+    )
     parser.add_argument("--batch-size", type=int, default=4, help="pictures at once")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
@@ -149,6 +154,7 @@ def _make_detector(arguments: argparse.Namespace) -> Detector:
         confidence=arguments.confidence,
         nms_threshold=arguments.nms_threshold,
         image_size=(size[0], size[-1]) if size else None,
+        fit=arguments.fit,
         classes=arguments.classes,
         class_agnostic=arguments.class_agnostic,
         max_detections=arguments.max_det,

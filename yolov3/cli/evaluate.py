@@ -11,7 +11,7 @@ from yolov3.errors import UserError
 if TYPE_CHECKING:
     from yolov3.config import DataSection
     from yolov3.formats import LoadedModel
-    from yolov3.structures import Preprocessing
+    from yolov3.structures import Fit, Preprocessing
 
 HELP = "measure a model on a data set: COCO's and VOC's average precision"
 
@@ -43,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
         help="side, or height and width, of the network's input; default: the model's own",
     )  # fmt: skip
+    parser.add_argument(
+        "--fit",
+        choices=("letterbox", "stretch"),
+        help="how pictures are fitted into the input; default: the model's way",
+    )
     parser.add_argument("--batch-size", type=int, default=16, help="images at once")
     parser.add_argument("--workers", type=int, default=2, help="processes that read images; 0: none but this one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
@@ -67,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not hasattr(model.network, "levels"):
         raise UserError(f"{arguments.weights}: {model.description or 'this model'} is no detector")
     try:
-        preprocessing = _with_size(model.preprocessing, arguments.image_size)
+        preprocessing = _fitted(model.preprocessing, arguments.image_size, arguments.fit)
         selection = Selection(
             confidence=arguments.confidence,
             nms_threshold=arguments.nms_threshold,
@@ -113,12 +118,11 @@ def _check_counts(arguments: argparse.Namespace) -> None:
         raise UserError(f"--imgsz takes a side, or height and width, found {len(arguments.image_size)} numbers")
 
 
-def _with_size(preprocessing: Preprocessing, image_size: list[int] | None) -> Preprocessing:
+def _fitted(preprocessing: Preprocessing, image_size: list[int] | None, fit: Fit | None) -> Preprocessing:
     from dataclasses import replace
 
-    if not image_size:
-        return preprocessing
-    return replace(preprocessing, size=(image_size[0], image_size[-1]))
+    size = (image_size[0], image_size[-1]) if image_size else preprocessing.size
+    return replace(preprocessing, size=size, fit=fit or preprocessing.fit)
 
 
 def _data_section(text: str | None, model: LoadedModel) -> DataSection:

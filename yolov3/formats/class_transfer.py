@@ -32,6 +32,7 @@ from yolov3.models.darknet_layers import DarknetConvolution
 from yolov3.models.head import BOX_AND_OBJECTNESS
 
 Outcome = Literal["taken", "partly taken", "initialised"]
+OUTCOMES: tuple[Outcome, ...] = ("taken", "partly taken", "initialised")
 
 SYNONYMS = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
 """Pascal VOC's word (and that of Darknet's coco.names): COCO's word."""
@@ -69,13 +70,19 @@ class TransferReport:
     unused: tuple[str, ...]
 
     def __str__(self) -> str:
-        counts = Counter(row.outcome for row in self.rows)
-        text = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-        lines = [f"{self.source}: of {len(self.rows)} tensors {text}"]
+        """A table of the network's parts: how many of their tensors were taken, and what became of the classes."""
+        parts: dict[str, Counter[Outcome]] = {}
+        for row in self.rows:
+            parts.setdefault(row.tensor.partition(".")[0], Counter())[row.outcome] += 1
+        width = max(len(part) for part in (*parts, "part"))
+        lines = [f"started from {self.source}", f"  {'part':<{width}}  {'  '.join(OUTCOMES)}"]
+        for part, counts in parts.items():
+            numbers = (f"{counts[outcome]:>{len(outcome)}}" for outcome in OUTCOMES)
+            lines.append(f"  {part:<{width}}  {'  '.join(numbers)}")
         if self.classes_taken:
-            lines.append(f"classes taken: {', '.join(self.classes_taken)}")
+            lines.append(f"  classes taken: {', '.join(self.classes_taken)}")
         if self.classes_new:
-            lines.append(f"classes that start anew: {', '.join(self.classes_new)}")
+            lines.append(f"  classes that start anew: {', '.join(self.classes_new)}")
         return "\n".join(lines)
 
 

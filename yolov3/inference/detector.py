@@ -17,7 +17,7 @@ from yolov3.formats import LoadedModel, load_model
 from yolov3.geometry import Geometry
 from yolov3.images import read_image
 from yolov3.postprocess import Selection, postprocess
-from yolov3.structures import Detections, Level
+from yolov3.structures import Detections, Fit, Level
 
 Image = np.ndarray | str | Path
 
@@ -36,7 +36,7 @@ class Detector:
     """A model ready to use: ``Detector("weights/best.pt")(image)``.
 
     ``weights`` is any model file this project reads, or a :class:`LoadedModel`. ``classes`` keeps only these, by name or
-    number; ``image_size`` (side, or height and width; multiples of 32) replaces the model's own input; the other
+    number; ``image_size`` (side, or height and width; multiples of 32) and ``fit`` replace the model's own; the other
     settings are those of :class:`yolov3.postprocess.Selection`. Raises UserError.
     """
 
@@ -48,6 +48,7 @@ class Detector:
         confidence: float = 0.25,
         nms_threshold: float = 0.45,
         image_size: int | tuple[int, int] | None = None,
+        fit: Fit | None = None,
         classes: Sequence[str | int] | None = None,
         class_agnostic: bool = False,
         max_detections: int = 300,
@@ -65,7 +66,8 @@ class Detector:
         self.times = StageTimes()
         try:
             size = (image_size, image_size) if isinstance(image_size, int) else image_size
-            self.preprocessing = replace(self.model.preprocessing, size=size) if size else self.model.preprocessing
+            own = self.model.preprocessing
+            self.preprocessing = replace(own, size=size or own.size, fit=fit or own.fit)
             self.selection = Selection(
                 confidence=confidence,
                 nms_threshold=nms_threshold,
