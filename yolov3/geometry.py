@@ -72,7 +72,7 @@ class Geometry:
 
     def _scale_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
         scale_y, scale_x = (inner / side for inner, side in zip(self.inner_size, self.image_size))
-        top, left = self.offset
+        top, left = map(float, self.offset)
         if self.preprocessing.resize == "darknet":
             top, left = ((net - inner) / 2 for net, inner in zip(self.network_size, self.inner_size))
         return np.array((scale_x, scale_y) * 2, np.float64), np.array((left, top) * 2, np.float64)

@@ -123,7 +123,7 @@ def _decode(path: Path, data: bytes, header: ImageHeader) -> np.ndarray:
     if image is None:
         raise ImageError(f"{path}: the {header.format} is damaged, cut off or of a kind that cannot be decoded")
     if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
+        image = (np.asarray(image, np.uint16) >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
         raise ImageError(f"{path}: {image.dtype} samples; 8 and 16 bit pictures are read")
     expected = header.size if header.format == "TIFF" else header.stored_size

@@ -57,7 +57,7 @@ def detection_loss(
     (default this call's).
     """
     maps = [_as_logits(level_maps.float(), level) for level_maps, level in zip(raw, levels, strict=True)]
-    assignments = assign(targets, levels, [m.shape[2:4] for m in maps], maps[0].shape[-1] - 5, settings)
+    assignments = assign(targets, levels, [(m.shape[2], m.shape[3]) for m in maps], maps[0].shape[-1] - 5, settings)
     weights = settings.level_weights or (1.0,) * len(levels)
     if len(weights) != len(levels):
         raise ValueError(f"loss.level_weights needs {len(levels)} numbers for this network, found {len(weights)}")
@@ -65,7 +65,7 @@ def detection_loss(
         [
             torch.stack(_level_terms(*parts, targets, settings, network_size=network_size))
             * maps[0].new_tensor((1.0, weight, 1.0))
-            for *parts, weight in zip(maps, levels, assignments, weights)
+            for parts, weight in zip(zip(maps, levels, assignments), weights)
         ]
     ).sum(dim=0)
     divisor: Tensor | float = float(images_per_step or len(maps[0]))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yolov3.formats.known_files import RemoteFile
+    from yolov3.formats.known_files import KnownData, KnownWeights, RemoteFile
 
 HELP = "fetch known weights and data sets, checked by size and hash"
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _download_weights(entry, arguments: argparse.Namespace) -> None:  # type: ignore[no-untyped-def]
+def _download_weights(entry: KnownWeights, arguments: argparse.Namespace) -> None:
     from yolov3.formats.atomic import file_sha256
     from yolov3.formats.darknet_names import write_names
     from yolov3.formats.known_files import WEIGHTS_FOLDER
@@ -51,7 +51,7 @@ def _download_weights(entry, arguments: argparse.Namespace) -> None:  # type: ig
     print(f"published: {entry.published}")
 
 
-def _download_data(entry, arguments: argparse.Namespace) -> None:  # type: ignore[no-untyped-def]
+def _download_data(entry: KnownData, arguments: argparse.Namespace) -> None:
     from yolov3.formats.known_files import DATA_FOLDER
     from yolov3.formats.unpack import unpack
 

@@ -75,7 +75,7 @@ class ClassificationLoader:
         self._length = -(-len(data) // batch_size)
         self._loader = DataLoader(
             _Work(data, seed, mode),
-            sampler=self,  # type: ignore[arg-type]  # only iterated
+            sampler=self,
             batch_size=None,
             num_workers=workers,
             persistent_workers=workers > 0,

@@ -137,7 +137,8 @@ def _write_picture(folder: Path, seed: int, split: str, index: int) -> tuple[str
 
 def _as_coco(pictures: list[tuple[str, LabelledPicture]], seed: int) -> dict[str, object]:
     """The annotation file of a split; all ids count from 1."""
-    images, annotations = [], []
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
     for image_id, (name, picture) in enumerate(pictures, start=1):
         height, width = picture.image.shape[:2]
         images.append({"id": image_id, "file_name": name, "height": height, "width": width})

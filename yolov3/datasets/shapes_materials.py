@@ -166,7 +166,7 @@ def thing_tile(generator: np.random.Generator, base: np.ndarray) -> np.ndarray:
     size = (TILE_SIDE, TILE_SIDE)
     other = colour(generator.random(), generator.uniform(0.1, 0.9), generator.uniform(0.3, 0.95))
     pattern = generator.choice(["plain", "blotched", "speckled", "striped", "halves"], p=[0.4, 0.2, 0.14, 0.16, 0.1])
-    share = np.zeros(size, np.float32)
+    share: np.ndarray = np.zeros(size, np.float32)
     axis = np.linspace(-1, 1, TILE_SIDE, dtype=np.float32)[None]
     if pattern == "blotched":
         share = 0.5 * np.clip(0.5 + 1.4 * fractal(generator, size, (16, 16), octaves=3), 0, 1)

@@ -162,7 +162,7 @@ def _shadow(body: Body, light: Light) -> tuple[np.ndarray, int]:
     cast = cv2.GaussianBlur(total, (0, 0), soft)
     # Close to a body even the sky is hidden.
     contact = cv2.GaussianBlur(
-        cv2.copyMakeBorder(body.cover, *[pad] * 4, cv2.BORDER_CONSTANT), (0, 0), 1 + 0.12 * height
+        cv2.copyMakeBorder(body.cover, pad, pad, pad, pad, cv2.BORDER_CONSTANT), (0, 0), 1 + 0.12 * height
     )
     return np.minimum(0.95 * cast + 0.4 * contact, 1), pad
 

@@ -107,7 +107,7 @@ def draw_thing(generator: np.random.Generator, setting: Setting, kind: str) -> T
         radius=float(radius),
         angle=float(generator.uniform(0, 2 * np.pi)),
         tilt=setting.tilt,
-        shape=tuple(generator.random(4).tolist()),  # type: ignore[arg-type]  # four of them
+        shape=tuple(generator.random(4).tolist()),
         seed=int(generator.integers(2**31)),
     )
     if labelled:

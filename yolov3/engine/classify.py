@@ -68,7 +68,7 @@ def train_classifier(
     precision = select_precision(settings.precision, device)
     torch.manual_seed(settings.seed)
     network = Darknet53Classifier(num_classes=len(training.names), width=settings.width)
-    network = network.to(device, memory_format=torch.channels_last)
+    network = network.to(device).to(memory_format=torch.channels_last)
     rates = OptimiserSection(
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
@@ -78,9 +78,9 @@ def train_classifier(
     optimiser = make_optimiser(network, rates)
     start, best = (0, (-1.0, 0.0)) if resume is None else _restore(resume, network, optimiser)
     shared = dict(side=settings.side, batch_size=settings.batch_size, workers=settings.workers, seed=settings.seed)
-    loader = ClassificationLoader(training, mode="train", **shared)  # type: ignore[arg-type]
+    loader = ClassificationLoader(training, mode="train", **shared)
     run = _Training(network, optimiser, loader, settings, rates, device, precision)
-    judge = ClassificationLoader(validation, mode="val", **shared)  # type: ignore[arg-type]
+    judge = ClassificationLoader(validation, mode="val", **shared)
 
     def save(name: str, epoch: int, *, resumable: bool) -> Path:
         path = folder / name

@@ -16,7 +16,8 @@ from yolov3.config import OptimiserSection
 
 def make_optimiser(network: nn.Module, settings: OptimiserSection) -> torch.optim.SGD:
     """SGD over the network's trainable parameters; only weights of convolutions and linear layers decay."""
-    decaying, plain = [], []
+    decaying: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for part in network.modules():
         for name, parameter in part.named_parameters(recurse=False):
             decays = name == "weight" and isinstance(part, nn.Conv2d | nn.Linear)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,7 +95,7 @@ def _restore_statistics(state: TrainingState, statistics: list[Tensor]) -> None:
 
 
 def _levels(state: TrainingState) -> tuple[Level, ...]:
-    network = getattr(state.network, "module", state.network)
+    network: Any = getattr(state.network, "module", state.network)
     return network.levels
 
 
@@ -104,7 +105,8 @@ def _count_positives(state: TrainingState, images: Tensor, targets: Targets, exp
         return None
     levels = _levels(state)
     grids = [(images.shape[2] // level.stride, images.shape[3] // level.stride) for level in levels]
-    num_classes = getattr(state.network, "module", state.network).num_classes
+    network: Any = getattr(state.network, "module", state.network)
+    num_classes: int = network.num_classes
     return count_positives(assign(targets, levels, grids, num_classes, experiment.loss))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -28,7 +29,7 @@ def load_model(path: str | Path, *, device: torch.device | str = "cpu") -> Loade
         path = known_weights_path(str(path)) or path
     if not path.exists():
         raise UserError(f"{path}: no such weights file")
-    loaders = {
+    loaders: dict[str, Callable[[Path], LoadedModel]] = {
         ".pt": load_checkpoint,
         ".safetensors": load_safetensors,
         ".weights": load_darknet,

@@ -91,5 +91,5 @@ def _write(model: LoadedModel, target: Path, header: DarknetHeader | None) -> tu
     if suffix == ".safetensors":
         save_safetensors(target, model)
     else:
-        save_checkpoint(target, model.network, names=model.names, experiment=model.experiment, **meaning)  # type: ignore[arg-type]
+        save_checkpoint(target, model.network, names=model.names, experiment=model.experiment, **meaning)
     return (target,)

@@ -60,7 +60,7 @@ class Detector:
         network = self.model.network
         if not hasattr(network, "levels"):
             raise UserError(f"{self.model.source}: {self.model.description or 'this model'} is no detector")
-        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+        self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
         self.levels: tuple[Level, ...] = network.levels  # type: ignore[assignment]  # the contract of our networks
         self.names = self.model.names
         self.times = StageTimes()

@@ -55,7 +55,7 @@ class YOLOv3(nn.Module):
         if tiny:
             self.backbone = DarknetTiny(width=width)
             self.neck = TinyNeck(self.backbone.out_channels, width=width)
-            hidden = (512, 256)
+            hidden: tuple[int, ...] = (512, 256)
         else:
             self.backbone = Darknet53(width=width)
             self.neck = PyramidNeck(self.backbone.out_channels, width=width, pyramid_pooling=variant == "yolov3-spp")
