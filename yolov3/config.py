@@ -188,11 +188,15 @@ def load_experiment(path: Path | None, overrides: list[str] | tuple[str, ...] = 
 
     Raises UserError naming the file, the key, what was found and what is allowed.
     """
+    return build_experiment(read_settings(path, overrides), str(path) if path else "command line")
+
+
+def read_settings(path: Path | None, overrides: list[str] | tuple[str, ...] = ()) -> dict[str, Any]:
+    """What an experiment file and overrides say, as plain values that are not checked yet. Raises UserError."""
     given = read_yaml(path) if path else {}
-    source = str(path) if path else "command line"
     for override in overrides:
         _apply_override(given, override)
-    return build_experiment(given, source)
+    return given
 
 
 def build_experiment(given: dict[str, Any], source: str) -> Experiment:

@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "yolov3.cli.evaluate",
     "detect": "yolov3.cli.detect",
     "demo": "yolov3.cli.demo",
+    "anchors": "yolov3.cli.anchors",
     "convert": "yolov3.cli.convert",
     "download": "yolov3.cli.download",
     "train-classifier": "yolov3.cli.train_classifier",

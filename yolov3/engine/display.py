@@ -5,10 +5,16 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from yolov3.anchor_fitting import measure_anchors
 from yolov3.datasets import Dataset
+from yolov3.datasets.box_sides import box_sides
+from yolov3.structures import Level, Preprocessing
+
+POOR_RECALL = 0.9
 
 
 class Stopwatch:
@@ -90,9 +96,19 @@ class TrainingDisplay:
 
 def describe_data(dataset: Dataset, name: str) -> str:
     """One line about what was read."""
-    boxes = sum(len(sample.boxes) for sample in dataset.samples)
-    backgrounds = sum(not len(sample.boxes) for sample in dataset.samples)
-    return (
-        f"{name}: {len(dataset.samples)} images, {boxes} boxes of {len(dataset.names)} classes, "
-        f"{backgrounds} without objects ({dataset.source})"
+    return f"{name}: {dataset.report.summary()}; {len(dataset.names)} classes ({dataset.source})"
+
+
+def describe_anchors(dataset: Dataset, preprocessing: Preprocessing, levels: tuple[Level, ...]) -> str:
+    """How large the boxes are that will be learned, how well the anchors fit them, and a warning when they do not."""
+    sides = box_sides(dataset, preprocessing)
+    small, middle, large = np.percentile(sides.prod(axis=1) ** 0.5, (5, 50, 95))
+    fit = measure_anchors(sides, tuple(level.anchors for level in levels))
+    strides = ", ".join(str(level.stride) for level in levels)
+    text = (
+        f"boxes are {small:.0f} to {large:.0f} pixels in the network's input (median {middle:.0f}), its strides {strides}; "
+        f"anchors fit them with a mean IoU of {fit.mean_iou:.2f}, recall {fit.recall:.3f}"
     )
+    if fit.recall < POOR_RECALL:
+        text += "\nwarning: these anchors miss much of the data; `yolov3 anchors CONFIG` fits better ones"
+    return text

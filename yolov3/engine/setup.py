@@ -22,6 +22,7 @@ from yolov3.formats.class_transfer import TransferReport, start_from_darknet, tr
 from yolov3.formats.darknet_classes import detector_from_cfg
 from yolov3.models import YOLOv3
 from yolov3.run_folder import make_run_folder
+from yolov3.structures import Level
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class Run:
     @property
     def last(self) -> Path:
         return self.folder / "weights" / "last.pt"
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The detection scales of the network."""
+        return self.state.network.levels  # type: ignore[return-value]  # the contract of our networks
 
     @property
     def description(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolov3.config import Experiment
-from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_data
+from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_anchors, describe_data
 from yolov3.engine.evaluate import evaluate
 from yolov3.engine.interruption import Interrupted, Interruption
 from yolov3.engine.optimiser import learning_rate_factor, set_learning_rate
@@ -48,6 +48,7 @@ def train(experiment: Experiment, *, name: str = "train", resume: Path | None = 
     ):
         display.say(describe_data(run.training_data, "train"))
         display.say(describe_data(run.validation_data, "val"))
+        display.say(describe_anchors(run.training_data, run.experiment.model.preprocessing, run.levels))
         display.say(
             f"{run.description} on {run.device} in {str(run.precision).removeprefix('torch.')}, writing to {run.folder}"
         )
