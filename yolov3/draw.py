@@ -36,7 +36,7 @@ def draw_boxes(image_rgb: np.ndarray, boxes: np.ndarray, texts: Sequence[str], l
     items = list(zip(np.asarray(boxes, np.float64).reshape(-1, 4), texts, labels, strict=True))
     for box, _, label in reversed(items):
         left, top, right, bottom = np.rint(box).astype(int).tolist()
-        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour_of(label), thickness, cv2.LINE_AA)
+        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colour_of(label), thickness)
     # Texts after all boxes: no line may cross one.
     for box, text, label in reversed(items):
         if text:

@@ -22,6 +22,7 @@ from yolov3.models import Darknet53Classifier
 from yolov3.structures import Preprocessing
 
 TOP = 5
+NORM_MOMENTUM = 0.1  # of batch norm's statistics; Darknet's 0.01 needs hundreds of steps to forget the start
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ def train_classifier(
     precision = select_precision(settings.precision, device)
     torch.manual_seed(settings.seed)
     network = Darknet53Classifier(num_classes=len(training.names), width=settings.width)
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = NORM_MOMENTUM
     network = network.to(device).to(memory_format=torch.channels_last)
     rates = OptimiserSection(
         learning_rate=settings.learning_rate,
