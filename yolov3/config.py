@@ -144,7 +144,8 @@ class TrainSection(Section):
     channels_last: bool = True  # memory layout; faster on most devices
     compile: bool = False  # torch.compile
     patience: Annotated[int, Field(ge=0)] = 0  # stop after this many evaluations without a better AP; 0 = off
-    checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # also save last.pt every N steps; 0 = after each epoch only
+    checkpoint_epochs: Count = 1  # save last.pt after every N epochs (and after the last, and when stopped)
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # also save it every N steps; 0 = not within an epoch
     nonfinite_limit: Count = 10  # stop after this many steps in a row with a non-finite loss or gradient
     output: str = "runs/train"  # a new folder is made in here
     name: str | None = None  # the new folder's name; default: the experiment file's

@@ -145,7 +145,7 @@ def test_a_gradient_accumulated_in_parts_is_that_of_the_whole(data, tmp_path):
     from yolov3.engine.optimiser import make_optimiser
     from yolov3.engine.setup import build_detector
     from yolov3.engine.state import Progress, TrainingState
-    from yolov3.engine.step import training_step
+    from yolov3.engine.step import Computing, training_step
 
     results = []
     for parts, normaliser in ((1, "positives"), (4, "positives"), (1, "batch"), (2, "batch")):
@@ -160,7 +160,7 @@ def test_a_gradient_accumulated_in_parts_is_that_of_the_whole(data, tmp_path):
             preprocessing=experiment.model.preprocessing,
         )  # fmt: skip
         batch = next(iter(loader.epoch(0)))
-        training_step(state, batch, experiment, device=torch.device("cpu"), precision=torch.float32)
+        training_step(state, batch, experiment, how=Computing(network, torch.device("cpu"), torch.float32), parts=parts)
         results.append(network.heads[0].predict.weight.detach().clone())
     torch.testing.assert_close(results[0], results[1], atol=1e-6, rtol=1e-4)
     torch.testing.assert_close(results[2], results[3], atol=1e-6, rtol=1e-4)
@@ -223,3 +223,34 @@ def test_resuming_a_finished_model_is_refused(data, tmp_path, capsys):
     result = train(experiment_of(data, tmp_path, train={"epochs": 1, "evaluate_every": 1}), name="run")
     assert main(["train", "--resume", str(result.best)]) == 2
     assert "holds a finished model" in capsys.readouterr().err
+
+
+def test_out_of_memory_halves_the_parts_and_goes_on(data, tmp_path, monkeypatch, capsys):
+    """Memory for at most three images of a part: a batch of eight is computed in four parts from then on."""
+    from yolov3.models.darknet_tiny import DarknetTiny
+
+    original = DarknetTiny.forward
+
+    def forward(self, images):
+        if self.training and len(images) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory (made up)")
+        return original(self, images)
+
+    monkeypatch.setattr(DarknetTiny, "forward", forward)
+    result = train(experiment_of(data, tmp_path, train={"epochs": 1}), name="memory")
+    output = capsys.readouterr().out
+    assert "step 1: out of memory; from now on a batch is computed in 2 parts" in output
+    assert "in 4 parts" in output and "in 8 parts" not in output
+    content = read_checkpoint(result.last)
+    assert content["training"]["progress"]["parts"] == 4 and content["training"]["progress"]["step"] == 3
+
+
+def test_no_memory_for_a_single_image_is_said(data, tmp_path, monkeypatch):
+    from yolov3.models.darknet_tiny import DarknetTiny
+
+    def forward(self, images):
+        raise torch.OutOfMemoryError("CUDA out of memory (made up)")
+
+    monkeypatch.setattr(DarknetTiny, "forward", forward)
+    with pytest.raises(UserError, match=r"not enough memory for one image of \d+x\d+"):
+        train(experiment_of(data, tmp_path, train={"epochs": 1}), name="memory")

@@ -50,8 +50,8 @@ class Stopwatch:
 class TrainingDisplay:
     """The bar of the whole run; it counts batches, so that the time left is that of the training."""
 
-    def __init__(self, *, total_batches: int, done: int, epochs: int) -> None:
-        self.console = Console()
+    def __init__(self, *, total_batches: int, done: int, epochs: int, quiet: bool = False) -> None:
+        self.console = Console(quiet=quiet)
         self.epochs = epochs
         self._progress = Progress(
             TextColumn("{task.description}"),

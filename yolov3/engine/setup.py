@@ -13,7 +13,9 @@ from yolov3.config import Experiment, ModelSection, build_experiment
 from yolov3.datasets import Dataset, TrainingLoader, open_dataset, training_loader
 from yolov3.device import select_device, select_precision
 from yolov3.engine.averaging import WeightAverage
+from yolov3.engine.distributed import World
 from yolov3.engine.optimiser import make_optimiser
+from yolov3.engine.restart import remember_run, run_to_resume
 from yolov3.engine.state import Progress, TrainingState
 from yolov3.errors import UserError
 from yolov3.formats.atomic import write_text_atomically
@@ -37,6 +39,7 @@ class Run:
     device: torch.device
     precision: torch.dtype
     folder: Path
+    world: World
     start: TransferReport | None = None  # what was taken from other weights
 
     @property
@@ -58,9 +61,10 @@ class Run:
         return describe_in_words(describe_network(self.state.network), self.experiment.model.preprocessing)
 
 
-def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
+def start_run(experiment: Experiment, *, name: str, resume: Path | None, world: World) -> Run:
     """Build a run, in a new folder or as ``resume`` left it. Nothing is written before all input is checked."""
     checkpoint = None
+    resume = resume or run_to_resume(Path(experiment.train.output))
     if resume is not None:
         last = _checkpoint_of(resume)
         checkpoint = read_checkpoint(last)
@@ -68,7 +72,8 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
             raise UserError(f"{last}: holds no experiment to resume")
         experiment = build_experiment(checkpoint["experiment"], str(last))
     settings = experiment.train
-    device = select_device(settings.device)
+    _check_world(experiment, world)
+    device = select_device(world.device_text(settings.device))
     precision = select_precision(settings.precision, device)
     training_data = open_dataset(experiment.data, "train")
     validation_data = open_dataset(experiment.data, "val")
@@ -82,7 +87,7 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
         if settings.weights:
             start = start_from(network, Path(settings.weights), training_data.names)
     _set_norm_momentum(network, settings.norm_momentum)
-    network = network.to(device)
+    network = world.synchronise_norms(network.to(device), device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)
     state = TrainingState(
@@ -101,15 +106,34 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None) -> Run:
         seed=settings.seed,
         multi_scale=settings.multi_scale,
         multi_scale_every=settings.multi_scale_every,
+        rank=world.rank,
+        world=world.size,
     )
     if checkpoint is not None:
         state.restore(checkpoint, last)
         folder = last.parent.parent
     else:
-        folder = make_run_folder(Path(settings.output), settings.name or name)
-        (folder / "weights").mkdir()
-        write_text_atomically(folder / "config.yaml", yaml.safe_dump(experiment.as_plain(), sort_keys=False))
-    return Run(experiment, training_data, validation_data, loader, state, device, precision, folder, start)
+        folder = world.from_first(_make_folder(experiment, name) if world.is_first else None)
+    return Run(experiment, training_data, validation_data, loader, state, device, precision, folder, world, start)
+
+
+def _make_folder(experiment: Experiment, name: str) -> Path:
+    """The new folder of a run, with its settings in it."""
+    settings = experiment.train
+    folder = make_run_folder(Path(settings.output), settings.name or name)
+    (folder / "weights").mkdir()
+    write_text_atomically(folder / "config.yaml", yaml.safe_dump(experiment.as_plain(), sort_keys=False))
+    remember_run(Path(settings.output), folder)
+    return folder
+
+
+def _check_world(experiment: Experiment, world: World) -> None:
+    parts = world.size * experiment.train.accumulate
+    if experiment.train.batch_size % parts:
+        raise UserError(
+            f"train.batch_size (={experiment.train.batch_size}) must be divisible by train.accumulate times the "
+            f"{world.size} processes (={parts})"
+        )
 
 
 def build_detector(model: ModelSection, *, num_classes: int) -> nn.Module:

@@ -27,6 +27,7 @@ class Progress:
     step: int = 0
     loss_sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     loss_count: int = 0
+    parts: int = 1  # a batch is computed in this many times train.accumulate parts, because memory asked for it
     skipped: int = 0
     skipped_in_a_row: int = 0
     best_score: float = -1.0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from yolov3.config import Experiment
 from yolov3.device import mixed_precision
 from yolov3.engine.batch_parts import split_batch
+from yolov3.engine.distributed import World
 from yolov3.engine.state import TrainingState
 from yolov3.loss import LossTerms, assign, count_positives, detection_loss
 from yolov3.structures import Batch, Level, Targets
@@ -27,25 +30,71 @@ class StepOutcome:
     fault: str | None = None
 
 
+@dataclass(frozen=True)
+class Computing:
+    """With what a step is computed: ``forward``, the network as it is called (perhaps compiled, perhaps one of several
+    processes'), device, precision, and the processes."""
+
+    forward: Callable[[Tensor], tuple[Tensor, ...]]
+    device: torch.device
+    precision: torch.dtype
+    world: World = field(default_factory=World)
+
+    def without_exchange(self) -> AbstractContextManager[object]:
+        """While it is entered gradients are kept for the next part instead of being exchanged."""
+        return self.forward.no_sync() if isinstance(self.forward, DistributedDataParallel) else nullcontext()
+
+
 def training_step(
     state: TrainingState,
     batch: Batch,
     experiment: Experiment,
     *,
-    device: torch.device,
-    precision: torch.dtype,
+    how: Computing,
+    parts: int,
 ) -> StepOutcome:
-    """Compute a batch, in ``train.accumulate`` parts, and update weights and average, unless a number is not finite."""
+    """Compute a batch, in ``parts`` parts, and update weights and average, unless a number is not finite in any process.
+
+    When memory does not suffice the network is as it was before, and the error goes on.
+    """
+    statistics = [buffer.clone() for buffer in state.network.buffers()]
+    try:
+        outcome = _compute(state, batch, experiment, how, parts)
+    except RuntimeError:
+        state.optimiser.zero_grad()
+        _restore_statistics(state, statistics)
+        raise
+    if outcome.fault:
+        state.optimiser.zero_grad()
+        _restore_statistics(state, statistics)
+    return outcome
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error is one of memory, of a GPU or of the machine."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+def _compute(
+    state: TrainingState,
+    batch: Batch,
+    experiment: Experiment,
+    how: Computing,
+    parts: int,
+) -> StepOutcome:
+    device, world = how.device, how.world
     images = batch.normalised_images(device)
     if experiment.train.channels_last:
         images = images.contiguous(memory_format=torch.channels_last)
     targets = batch.targets.to(device)
-    positives = _count_positives(state, images, targets, experiment)
-    statistics = [buffer.clone() for buffer in state.network.buffers()]
+    positives = None
+    if experiment.loss.normaliser == "positives" and (parts > 1 or world.size > 1):
+        positives = world.mean(_count_positives(state, images, targets, experiment))
     losses = torch.zeros(3, device=device)
-    for part_images, part_targets in split_batch(images, targets, experiment.train.accumulate):
-        with mixed_precision(device, precision):
-            raw = state.network(part_images)
+    split = list(split_batch(images, targets, parts))
+    for number, (part_images, part_targets) in enumerate(split, start=1):
+        with mixed_precision(device, how.precision):
+            raw = how.forward(part_images)
         terms = detection_loss(
             raw,
             _levels(state),
@@ -56,16 +105,14 @@ def training_step(
             positives_per_step=positives,
         )
         fault = _loss_fault(terms)
-        if fault:
-            state.optimiser.zero_grad()
-            _restore_statistics(state, statistics)
-            return StepOutcome(terms.detached(), fault)
-        state.scaler.scale(terms.total).backward()
+        # All processes skip a step together: one that went on alone would wait for the others' gradients for ever.
+        (anywhere,) = world.largest(float(fault is not None))
+        if anywhere:
+            return StepOutcome(terms.detached(), fault or "the loss of another process is not finite")
+        with nullcontext() if number == len(split) else how.without_exchange():
+            state.scaler.scale(terms.total).backward()
         losses += terms.detached()
-    outcome = _update(state, losses, experiment)
-    if outcome.fault:
-        _restore_statistics(state, statistics)
-    return outcome
+    return _update(state, world.mean(losses), experiment)
 
 
 def _update(state: TrainingState, losses: Tensor, experiment: Experiment) -> StepOutcome:
@@ -95,18 +142,14 @@ def _restore_statistics(state: TrainingState, statistics: list[Tensor]) -> None:
 
 
 def _levels(state: TrainingState) -> tuple[Level, ...]:
-    network: Any = getattr(state.network, "module", state.network)
-    return network.levels
+    return state.network.levels  # type: ignore[return-value]  # the contract of our networks
 
 
-def _count_positives(state: TrainingState, images: Tensor, targets: Targets, experiment: Experiment) -> Tensor | None:
-    """The divisor of the whole batch, where its parts could not know it."""
-    if experiment.train.accumulate == 1 or experiment.loss.normaliser != "positives":
-        return None
+def _count_positives(state: TrainingState, images: Tensor, targets: Targets, experiment: Experiment) -> Tensor:
+    """The divisor of the whole batch, which its parts cannot know."""
     levels = _levels(state)
     grids = [(images.shape[2] // level.stride, images.shape[3] // level.stride) for level in levels]
-    network: Any = getattr(state.network, "module", state.network)
-    num_classes: int = network.num_classes
+    num_classes: int = state.network.num_classes  # type: ignore[assignment]  # the contract of our networks
     return count_positives(assign(targets, levels, grids, num_classes, experiment.loss))
 
 

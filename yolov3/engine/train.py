@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from yolov3.config import Experiment
+from yolov3.datasets import evaluation_loader
 from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_anchors, describe_data
-from yolov3.engine.evaluate import evaluate
+from yolov3.engine.distributed import join_world
+from yolov3.engine.evaluate import measure, predict
 from yolov3.engine.interruption import Interrupted, Interruption
 from yolov3.engine.optimiser import learning_rate_factor, set_learning_rate
 from yolov3.engine.recorder import Recorder
 from yolov3.engine.setup import Run, start_run
-from yolov3.engine.step import training_step
+from yolov3.engine.step import Computing, StepOutcome, is_out_of_memory, training_step
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.postprocess import Selection
-from yolov3.structures import Batch
+from yolov3.structures import Batch, Detections
 
 
 @dataclass(frozen=True)
@@ -36,41 +42,53 @@ def train(experiment: Experiment, *, name: str = "train", resume: Path | None = 
 
     Raises UserError for what the user can mend and :class:`Interrupted` after Ctrl-C or SIGTERM, when all is saved.
     """
-    run = start_run(experiment, name=name, resume=resume)
-    recorder = Recorder(run.folder)
+    with join_world() as world:
+        return _train(start_run(experiment, name=name, resume=resume, world=world))
+
+
+def _train(run: Run) -> TrainResult:
+    """Epoch after epoch until the end, or until somebody asks to stop."""
+    recorder = Recorder(run.folder) if run.world.is_first else None
     progress, epochs = run.state.progress, run.experiment.train.epochs
     total = epochs * len(run.loader)
     with (
         Interruption() as interruption,
         TrainingDisplay(
-            total_batches=total, done=progress.epoch * len(run.loader) + progress.batch, epochs=epochs
+            total_batches=total,
+            done=progress.epoch * len(run.loader) + progress.batch,
+            epochs=epochs,
+            quiet=not run.world.is_first,
         ) as display,
     ):
         display.say(describe_data(run.training_data, "train"))
         display.say(describe_data(run.validation_data, "val"))
         display.say(describe_anchors(run.training_data, run.experiment.model.preprocessing, run.levels))
-        display.say(
-            f"{run.description} on {run.device} in {str(run.precision).removeprefix('torch.')}, writing to {run.folder}"
-        )
+        together = f", {run.world.size} processes" if run.world.size > 1 else ""
+        precision = str(run.precision).removeprefix("torch.")
+        display.say(f"{run.description} on {run.device} in {precision}{together}, writing to {run.folder}")
         if run.start is not None:
             display.say(str(run.start))
         try:
             while progress.epoch < epochs and not _has_stalled(run):
                 _train_epoch(run, recorder, display, interruption)
+            if progress.epoch % run.experiment.train.checkpoint_epochs:
+                _save_last(run)
         finally:
-            recorder.close()
+            if recorder is not None:
+                recorder.close()
     return TrainResult(run.folder, run.best, run.last, progress.best_score)
 
 
-def _train_epoch(run: Run, recorder: Recorder, display: TrainingDisplay, interruption: Interruption) -> None:
+def _train_epoch(run: Run, recorder: Recorder | None, display: TrainingDisplay, interruption: Interruption) -> None:
     """One epoch from where it stands to its evaluation, its row and its checkpoint."""
     progress, settings = run.state.progress, run.experiment.train
     watch = Stopwatch()
     _freeze_backbone(run, frozen=progress.epoch < settings.freeze_backbone)
+    how = Computing(_forward_of(run), run.device, run.precision, run.world)
     batches = run.loader.epoch(progress.epoch, start=progress.batch, total_epochs=settings.epochs)
     for batch in batches:
         watch.data_arrived(len(batch))
-        _train_batch(run, batch, display)
+        _train_batch(run, batch, how, display)
         watch.step_done()
         display.batch_done(progress.epoch, sum(progress.loss_sums) / max(1, progress.loss_count), watch)
         if settings.checkpoint_steps and progress.step % settings.checkpoint_steps == 0:
@@ -85,12 +103,14 @@ def _train_epoch(run: Run, recorder: Recorder, display: TrainingDisplay, interru
     due = (progress.epoch + 1) % settings.evaluate_every == 0 or progress.epoch + 1 == settings.epochs
     scores = _evaluate(run, lambda: _stop_if_asked(run, interruption)) if due else None
     row = _close_epoch(run, scores)
-    recorder.record(progress.history, timing)
+    if recorder is not None:
+        recorder.record(progress.history, timing)
     display.epoch_done(row, watch)
-    _save_last(run)
+    if progress.epoch % settings.checkpoint_epochs == 0:
+        _save_last(run)
 
 
-def _train_batch(run: Run, batch: Batch, display: TrainingDisplay) -> None:
+def _train_batch(run: Run, batch: Batch, how: Computing, display: TrainingDisplay) -> None:
     """Learn from one batch and count it; a step with a number that is not finite is skipped, named and counted."""
     progress, settings = run.state.progress, run.experiment.optimiser
     per_epoch = len(run.loader)
@@ -101,7 +121,7 @@ def _train_batch(run: Run, batch: Batch, display: TrainingDisplay) -> None:
         settings=settings,
     )
     set_learning_rate(run.state.optimiser, settings.learning_rate * factor)
-    outcome = training_step(run.state, batch, run.experiment, device=run.device, precision=run.precision)
+    outcome = _step_within_memory(run, batch, how, display)
     progress.batch += 1
     progress.step += 1
     if outcome.fault is None:
@@ -122,6 +142,30 @@ def _train_batch(run: Run, batch: Batch, display: TrainingDisplay) -> None:
         )
 
 
+def _step_within_memory(run: Run, batch: Batch, how: Computing, display: TrainingDisplay) -> StepOutcome:
+    """The step of a batch; where memory does not hold it, in twice as many parts from now on: batch, learning rate and
+    result stay the same."""
+    progress = run.state.progress
+    while True:
+        try:
+            parts = progress.parts * run.experiment.train.accumulate
+            return training_step(run.state, batch, run.experiment, how=how, parts=parts)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            # One process alone cannot change the parts of all, and the others wait for it already.
+            if parts >= len(batch) or run.world.size > 1:
+                height, width = batch.images.shape[2:]
+                raise UserError(
+                    f"{run.device} has not enough memory for one image of {height}x{width}; a smaller model.image_size, "
+                    "train.multi_scale or model.width needs less"
+                ) from error
+        progress.parts *= 2
+        display.say(f"step {progress.step + 1}: out of memory; from now on a batch is computed in {2 * parts} parts")
+        if run.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
 def _evaluate(run: Run, check: Callable[[], None]) -> dict[str, float | None]:
     """AP and AP50 of the averaged weights on the validation data."""
     settings = run.experiment.evaluate
@@ -133,18 +177,28 @@ def _evaluate(run: Run, check: Callable[[], None]) -> dict[str, float | None]:
         max_detections=settings.max_detections,
     )
     network = run.state.average.network if run.state.average else run.state.network
-    result = evaluate(
-        network,
-        run.validation_data,
+    world, data = run.world, run.validation_data
+    loader = evaluation_loader(
+        replace(data, samples=data.samples[world.rank :: world.size]),
         preprocessing=run.experiment.model.preprocessing,
-        selection=selection,
         batch_size=settings.batch_size,
         workers=run.experiment.train.workers,
-        device=run.device,
-        precision=run.precision,
-        progress=lambda *_: check(),
     )
-    return result.coco
+    found = []
+    pairs = predict(network, loader, selection=selection, device=run.device, precision=run.precision)
+    with closing(pairs):
+        for _, detections in pairs:
+            found.append(detections)
+            if world.size == 1:  # several processes can only stop together, after it
+                check()
+    shares = world.gather(found)
+    scores = None
+    if shares is not None:
+        merged: list[Detections] = [Detections.empty()] * len(data)
+        for rank, share in enumerate(shares):
+            merged[rank :: world.size] = share
+        scores = measure(data, merged, settings={}).coco
+    return world.from_first(scores)
 
 
 def _close_epoch(run: Run, scores: dict[str, float | None] | None) -> dict[str, float | int | None]:
@@ -175,12 +229,20 @@ def _close_epoch(run: Run, scores: dict[str, float | None] | None) -> dict[str, 
     return row
 
 
+def _forward_of(run: Run) -> Callable[[Tensor], tuple[Tensor, ...]]:
+    """The network as it is called in this epoch. Made anew for each: what is frozen decides what is exchanged."""
+    network = run.world.parallel(run.state.network, run.device)
+    return torch.compile(network) if run.experiment.train.compile else network
+
+
 def _save_last(run: Run) -> None:
     _save(run, run.last, resumable=True)
 
 
 def _save(run: Run, path: Path, *, resumable: bool) -> None:
     """The averaged weights, and for ``last.pt`` all that a resumed run needs."""
+    if not run.world.is_first:
+        return
     average = run.state.average
     save_checkpoint(
         path,
@@ -194,9 +256,11 @@ def _save(run: Run, path: Path, *, resumable: bool) -> None:
 
 
 def _stop_if_asked(run: Run, interruption: Interruption) -> None:
-    if interruption.received is not None:
+    """Save and stop when any of the processes was asked to."""
+    (received,) = run.world.largest(float(interruption.received or 0))
+    if received:
         _save_last(run)
-        raise Interrupted(interruption.received, run.folder)
+        raise Interrupted(int(received), run.folder)
 
 
 def _has_stalled(run: Run) -> bool:
