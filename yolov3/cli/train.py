@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 HELP = "train a detector as an experiment file says"
@@ -37,5 +38,6 @@ def run(arguments: argparse.Namespace) -> int:
     except Interrupted as stop:
         print(f"{stop}; everything is saved, go on with: yolov3 train --resume {stop.folder}")
         return stop.exit_code
-    print(f"best AP {result.best_score:.4f}; weights: {result.best}")
+    if os.environ.get("RANK", "0") == "0":  # of several processes only the first speaks
+        print(f"best AP {result.best_score:.4f}; weights: {result.best}")
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from yolov3.errors import UserError
 
 PATIENCE = datetime.timedelta(seconds=60)  # with a process that does not answer during training
 LONG_PATIENCE = datetime.timedelta(hours=2)  # with the one that computes the metrics
+
+_PEER_FAILURE = re.compile(r"gloo|nccl|connection (?:closed|reset|refused)|timed out", re.IGNORECASE)
 
 Thing = TypeVar("Thing")
 
@@ -110,10 +113,15 @@ def join_world() -> Iterator[World]:
         torch.cuda.set_device(local_rank)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     with _explained():
-        dist.init_process_group(backend, timeout=PATIENCE)
+        store, rank, size = next(dist.rendezvous("env://", timeout=PATIENCE))
+        # torchrun keeps its store over a restart, with the addresses of processes that are gone.
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        store = dist.PrefixStore(f"attempt-{attempt}", store)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
         slow_group = dist.new_group(backend="gloo", timeout=LONG_PATIENCE)
     try:
-        yield World(dist.get_rank(), size, local_rank, slow_group)
+        with _explained():
+            yield World(rank, size, local_rank, slow_group)
     finally:
         dist.destroy_process_group()
 
@@ -126,7 +134,10 @@ def _meeting_device() -> torch.device:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError, RuntimeError) as error:
+    except RuntimeError as error:
+        # torch raises plain RuntimeErrors for a connection that ended, told from others by their words only.
+        if not isinstance(error, dist.DistError) and not _PEER_FAILURE.search(str(error)):
+            raise
         reason = str(error).splitlines()[0][:300]
         raise UserError(
             f"rank {os.environ.get('RANK', '?')}: another process of the run has ended or does not answer ({reason}); "
