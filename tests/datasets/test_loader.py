@@ -185,3 +185,18 @@ def test_a_broken_picture_is_named_in_one_line(dataset, tmp_path, workers):
     broken = replace(dataset, samples=(replace(dataset.samples[0], path=bad),))
     with pytest.raises(UserError, match=r"^\S*bad\.png: the file is empty \(0 bytes\)$"):
         list(loader_of(broken, workers=workers).epoch(0))
+
+
+def test_a_killed_worker_is_named_with_what_it_was_at(dataset):
+    import os
+    import signal
+
+    loader = loader_of(dataset, workers=1)
+    batches = loader.epoch(0)
+    next(batches)
+    for worker in loader._loader._iterator._workers:
+        os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(UserError, match=r"a loader process was killed.*of epoch \d+, whose first picture is .*\.png"):
+        for epoch in range(1, 4):
+            list(batches)
+            batches = loader.epoch(epoch)

@@ -52,6 +52,22 @@ def test_classifier_too(tmp_path):
     assert isinstance(load_model(path).network, Darknet53Classifier)
 
 
+def test_the_previous_checkpoint_is_kept_and_named_when_the_last_is_damaged(tmp_path):
+    path, previous = tmp_path / "last.pt", tmp_path / "last-previous.pt"
+    for number in range(3):
+        network = YOLOv3(num_classes=2, variant="yolov3-tiny", width=0.0625)
+        torch.nn.init.constant_(network.heads[0].predict.bias, float(number))
+        save_checkpoint(path, network, keep_previous=True, names=("a", "b"), preprocessing=Preprocessing())
+    biases = [read_checkpoint(place)["weights"]["heads.0.predict.bias"][0].item() for place in (path, previous)]
+    assert biases == [2.0, 1.0]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"damaged.*last-previous\.pt is the one before it"):
+        read_checkpoint(path)
+    assert read_checkpoint(previous)["names"] == ["a", "b"]
+
+
 def test_missing_foreign_and_empty_files_are_refused(tmp_path):
     with pytest.raises(UserError, match="no such weights file"):
         load_model(tmp_path / "none.pt")

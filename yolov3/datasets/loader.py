@@ -26,6 +26,7 @@ from yolov3.geometry import Geometry
 from yolov3.structures import Batch, Preprocessing, Targets
 
 PREFETCH = 2  # batches that each worker prepares ahead
+PATIENCE = 300.0  # seconds with a worker that does not answer, as on a network drive that is gone
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,11 @@ class _Arrays:
     images: Tensor
     targets: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
     geometries: tuple[Geometry, ...] = ()
+
+    def pin_memory(self) -> _Arrays:
+        """The same in memory that a GPU copies from directly; the loader asks for it by this name."""
+        boxes, labels, numbers, ignore, weights = (tensor.pin_memory() for tensor in self.targets)
+        return replace(self, images=self.images.pin_memory(), targets=(boxes, labels, numbers, ignore, weights))
 
 
 class TrainingLoader:
@@ -79,7 +85,7 @@ class TrainingLoader:
         without mosaic and mixup, begin. Raises UserError for a picture that cannot be read."""
         mixing = total_epochs is None or epoch < total_epochs - self._close_mosaic
         self._plans = plan_epoch(len(self.dataset), epoch=epoch, mixing=mixing, **self._plan)[start:]  # type: ignore[arg-type]
-        return _batches(self._loader, self.dataset)
+        return _batches(self._loader, self.dataset, self._plans)
 
 
 def training_loader(dataset: Dataset, **settings: Any) -> TrainingLoader:
@@ -97,6 +103,7 @@ class EvaluationLoader:
             BatchPlan(number, 0, tuple(range(start, min(start + batch_size, len(dataset)))), preprocessing.size)
             for number, start in enumerate(starts)
         ]
+        self._plans = plans
         self._length = len(plans)
         self._loader = _make_loader(_EvaluationWork(dataset, preprocessing), plans, min(workers, len(plans)))
 
@@ -104,7 +111,7 @@ class EvaluationLoader:
         return self._length
 
     def __iter__(self) -> Iterator[Batch]:
-        return _batches(self._loader, self.dataset)
+        return _batches(self._loader, self.dataset, self._plans)
 
 
 def evaluation_loader(
@@ -196,15 +203,33 @@ def _make_loader(work: torch.utils.data.Dataset, plans: Any, workers: int) -> Da
         prefetch_factor=PREFETCH if workers else None,
         persistent_workers=workers > 0,
         worker_init_fn=prepare_worker,
+        timeout=PATIENCE if workers else 0,
         generator=torch.Generator(),  # else it draws from the global one, and the workers would change the training
     )
 
 
-def _batches(loader: DataLoader, dataset: Dataset) -> Iterator[Batch]:
+def _batches(loader: DataLoader, dataset: Dataset, plans: list[BatchPlan]) -> Iterator[Batch]:
     with one_opencv_thread():
         answers = iter(loader)  # starts the workers, unless they live already
-    for answer in answers:
+    for plan in plans:
+        try:
+            answer = next(answers)
+        except RuntimeError as error:
+            raise _explained(error, dataset, plan) from error
         if isinstance(answer, Failure):
             raise UserError(answer.message)
         samples = tuple(dataset.samples[index] for index in answer.indices)
         yield Batch(answer.images, Targets(*answer.targets), samples, answer.geometries)
+
+
+def _explained(error: RuntimeError, dataset: Dataset, plan: BatchPlan) -> Exception:
+    """A worker that is gone or does not answer, said so that the picture can be found; other errors as they are."""
+    text = str(error)
+    if "exited unexpectedly" not in text and "timed out" not in text:
+        return error
+    first = dataset.samples[plan.indices[0]].path
+    reason = "does not answer" if "timed out" in text else "was killed, perhaps because memory ran out,"
+    return UserError(
+        f"a loader process {reason} at batch {plan.number + 1} of epoch {plan.epoch + 1}, whose first picture is {first} "
+        f"({text.splitlines()[0]}); train.workers=0 reads pictures in the main process"
+    )

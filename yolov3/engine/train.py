@@ -248,6 +248,7 @@ def _save(run: Run, path: Path, *, resumable: bool) -> None:
         path,
         run.state.network,
         weights=average.network.state_dict() if average else None,
+        keep_previous=resumable,
         names=run.training_data.names,
         preprocessing=run.experiment.model.preprocessing,
         experiment=run.experiment.as_plain(),

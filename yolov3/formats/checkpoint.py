@@ -88,14 +88,34 @@ def checkpoint_content(
     }
 
 
-def save_checkpoint(path: Path, network: nn.Module, **content_of: Any) -> None:
-    """Write the :func:`checkpoint_content` of ``network``.
+def save_checkpoint(path: Path, network: nn.Module, *, keep_previous: bool = False, **content_of: Any) -> None:
+    """Write the :func:`checkpoint_content` of ``network``; with ``keep_previous`` an older file of that name stays as
+    ``NAME-previous.pt``.
 
     Raises UserError when the file cannot be written; an older file of that name is whole then.
     """
     content = checkpoint_content(network, **content_of)
     incoming = path.with_name(f".{path.name}.new")
     write_atomically(incoming, lambda stream: torch.save(content, stream))
+    if keep_previous and path.exists():
+        _keep_previous(path)
+    _put_in_place(incoming, path)
+
+
+def _keep_previous(path: Path) -> None:
+    """Give the present file a second name, without copying it."""
+    link = path.with_name(f".{path.name}.old")
+    link.unlink(missing_ok=True)
+    try:
+        link.hardlink_to(path)
+    except OSError:  # a file system without links; then there is one checkpoint only
+        return
+    _put_in_place(link, path.with_name(f"{path.stem}-previous{path.suffix}"))
+
+
+def _put_in_place(incoming: Path, path: Path) -> None:
+    """Rename ``incoming`` to ``path``, its digest with it: at any moment the digests that stand beside a file hold that
+    of the old and of the new one."""
     digest = _digest_line(file_sha256(incoming), path)
     digests = _digest_file(path)
     old = digests.read_text() if digests.exists() else ""
@@ -189,10 +209,12 @@ def _check_digest(path: Path) -> None:
     digests = _digest_file(path)
     if not digests.is_file():
         return
+    previous = path.with_name(f"{path.stem}-previous{path.suffix}")
     listed = [line.split()[0] for line in digests.read_text(errors="replace").splitlines() if line.strip()]
     if listed and file_sha256(path) not in listed:
         raise UserError(
             f"{path}: damaged: its sha256 is not the one in {digests.name} (delete that file to load it anyway)"
+            + (f"; {previous.name} is the one before it" if previous.exists() else "")
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,9 +86,11 @@ def _outputs(model: LoadedModel, fitted: np.ndarray) -> Sequence[torch.Tensor]:
 
 def _write(model: LoadedModel, target: Path, header: DarknetHeader | None) -> tuple[Path, ...]:
     suffix = target.suffix.lower()
-    meaning = dict(preprocessing=model.preprocessing, nms_kind=model.nms_kind, diou_exponent=model.diou_exponent)
+    meaning: dict[str, Any] = dict(
+        preprocessing=model.preprocessing, nms_kind=model.nms_kind, diou_exponent=model.diou_exponent
+    )
     if suffix == ".weights":
-        return save_darknet(model.network, target, names=model.names, header=header, **meaning)  # type: ignore[arg-type]
+        return save_darknet(model.network, target, names=model.names, header=header, **meaning)
     if suffix == ".safetensors":
         save_safetensors(target, model)
     else:
