@@ -15,7 +15,7 @@ import torch
 from yolov3.errors import UserError
 from yolov3.formats import load_model
 from yolov3.formats.atomic import write_atomically
-from yolov3.formats.checkpoint import load_weights, save_checkpoint
+from yolov3.formats.checkpoint import load_weights, read_checkpoint, save_checkpoint
 from yolov3.models import Darknet53Classifier, YOLOv3
 from yolov3.structures import Preprocessing
 

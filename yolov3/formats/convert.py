@@ -90,7 +90,7 @@ def _write(model: LoadedModel, target: Path, header: DarknetHeader | None) -> tu
         preprocessing=model.preprocessing, nms_kind=model.nms_kind, diou_exponent=model.diou_exponent
     )
     if suffix == ".weights":
-        return save_darknet(model.network, target, names=model.names, header=header, **meaning)
+        return save_darknet(model.network, target, names=model.names, header=header, **meaning)  # type: ignore[arg-type]  # what a model file holds is one of these
     if suffix == ".safetensors":
         save_safetensors(target, model)
     else:
