@@ -74,7 +74,7 @@ def test_what_a_run_writes(data, tmp_path):
     result = train(experiment_of(data, tmp_path), name="run")
     assert result.folder == tmp_path / "run"
     written = {path.relative_to(result.folder).as_posix() for path in result.folder.rglob("*") if path.is_file()}
-    assert {"weights/last.pt", "weights/best.pt", "results.csv", "timing.csv", "config.yaml"} <= written
+    assert {"weights/last.pt", "weights/best.pt", "results.csv", "timing.csv", "config.yaml", "curves.png"} <= written
     rows = list(csv.DictReader((result.folder / "results.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert [bool(row["metrics/AP"]) for row in rows] == [False, True, True]

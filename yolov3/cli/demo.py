@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         _say("Look at")
         print(f"  {folder}/pictures/         the new pictures with their boxes")
         print(f"  {folder}/video/shapes.mp4  the video with its boxes")
-        print(f"  {result.folder}/results.csv  the training, epoch by epoch")
+        print(f"  {result.folder}/curves.png  the training, epoch by epoch (results.csv holds the numbers)")
         print(f"  {folder}/evaluate/metrics.json  the measurement")
     return code
 

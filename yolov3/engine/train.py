@@ -12,6 +12,7 @@ from torch import Tensor
 
 from yolov3.config import Experiment
 from yolov3.datasets import evaluation_loader
+from yolov3.engine.curves import draw_curves
 from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_anchors, describe_data
 from yolov3.engine.distributed import join_world
 from yolov3.engine.evaluate import measure, predict
@@ -76,6 +77,7 @@ def _train(run: Run) -> TrainResult:
         finally:
             if recorder is not None:
                 recorder.close()
+                draw_curves(run.folder / "curves.png", progress.history)
     return TrainResult(run.folder, run.best, run.last, progress.best_score)
 
 
