@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from yolov3.errors import UserError
-from yolov3.formats.class_transfer import class_key, start_from_darknet, transfer_weights
+from yolov3.class_names import class_key
+from yolov3.formats.class_transfer import start_from_darknet, transfer_weights
 from yolov3.formats.darknet import save_darknet
 from yolov3.formats.darknet_native import native_plan
 from yolov3.formats.darknet_weights import write_weights

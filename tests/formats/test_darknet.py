@@ -11,6 +11,8 @@ import torch
 from torchvision.ops import box_iou
 
 from yolov3.boxes import clip_boxes, cxcywh_to_xyxy
+from yolov3.class_names import read_names
+from yolov3.datasets.darknet_data import read_data
 from yolov3.errors import UserError
 from yolov3.formats.darknet import (
     RELEASED_TINY_ANCHORS,
@@ -23,7 +25,7 @@ from yolov3.formats.darknet import (
 from yolov3.formats.darknet_cfg import parse_cfg, read_cfg
 from yolov3.formats.darknet_graph_builder import plan_from_cfg
 from yolov3.formats.darknet_meaning import meaning_of
-from yolov3.formats.darknet_names import read_data, read_names, write_names
+from yolov3.formats.darknet_names import write_names
 from yolov3.formats.darknet_native import native_plan
 from yolov3.formats.darknet_weights import DarknetHeader, write_weights
 from yolov3.formats.model import LoadedModel

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from yolov3.class_names import read_names
+from yolov3.datasets.darknet_data import read_data
 from yolov3.errors import UserError
 from yolov3.formats.darknet_cfg import parse_cfg, read_cfg, write_cfg
 from yolov3.formats.darknet_graph_builder import graph_from_cfg, plan_from_cfg
-from yolov3.formats.darknet_names import read_data, read_names
 from yolov3.formats.darknet_plan_writer import cfg_from_plan
 from yolov3.formats.darknet_weights import DarknetHeader, inspect_weights, read_weights, write_weights
 from yolov3.models import YOLOv3

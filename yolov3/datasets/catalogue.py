@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from yolov3.class_names import read_names
 from yolov3.config import DataSection, merge, validate_section
 from yolov3.datasets.assemble import list_files
 from yolov3.datasets.coco import read_coco
+from yolov3.datasets.darknet_data import read_data
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.voc import read_voc
 from yolov3.datasets.yolo import read_yolo
@@ -18,7 +20,6 @@ Split = Literal["train", "val", "test"]
 
 _READERS = {"coco": read_coco, "voc": read_voc, "yolo": read_yolo}
 _SPLIT_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-_DARKNET_KEYS = {"train": "train", "valid": "val", "val": "val", "test": "test", "names": "names"}
 
 
 def open_dataset(data: DataSection, split: Split) -> Dataset:
@@ -106,30 +107,17 @@ def _relative_to(folder: Path, text: str) -> Path:
 
 
 def _read_darknet_data(path: Path) -> dict[str, Any]:
-    """Darknet's ``.data`` as settings. Its paths count from where Darknet is started, usually the folder above."""
-    values: dict[str, Any] = {}
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not readable as a .data file: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        key, equals, value = (part.strip() for part in line.partition("="))
-        if not key or key.startswith(("#", ";")):
-            continue
-        if not equals:
-            raise UserError(f"{path}:{number}: expected key = value, found {line.strip()[:40]!r}")
-        if key in _DARKNET_KEYS:
-            places = [folder / value for folder in (path.parent, path.parent.parent, Path())]
-            found = next((place for place in places if place.exists()), None)
-            if found is None:
-                raise UserError(f"{path}:{number}: {value} exists neither beside this file nor above it nor here")
-            values[_DARKNET_KEYS[key]] = str(found.resolve())
-    names = values.get("names")
-    if names is not None:
-        values["names"] = [
-            line.strip() for line in Path(names).read_text(encoding="utf-8-sig").splitlines() if line.strip()
-        ]
-    return {"root": str(path.parent), "format": "yolo", **values}
+    """Darknet's ``.data`` as settings. Raises UserError."""
+    data = read_data(path)
+    values: dict[str, Any] = {"root": str(path.parent), "format": "yolo"}
+    for split, text in (("train", data.train), ("val", data.valid)):
+        if text is not None:
+            values[split] = str(data.find(text).resolve())
+    if data.names is not None:
+        values["names"] = list(read_names(data.find(data.names)))
+        if data.classes is not None and data.classes != len(values["names"]):
+            raise UserError(f"{path}: classes is {data.classes}, but {data.names} has {len(values['names'])} names")
+    return values
 
 
 def _format_of(data: DataSection, root: Path) -> str:

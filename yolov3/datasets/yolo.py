@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yolov3.class_names import read_names
 from yolov3.config import DataSection
 from yolov3.datasets.assemble import (
     Classes,
@@ -162,8 +163,4 @@ def _names_beside(root: Path) -> tuple[str, ...]:
         raise UserError(
             f"{root}: the classes have no names; give data.names (in a data YAML), or one classes.txt or .names file here"
         )
-    lines = (root / files[0]).read_text(encoding="utf-8-sig").splitlines()
-    names = tuple(line.strip() for line in lines if line.strip())
-    if not names:
-        raise UserError(f"{root / files[0]}: no class names in it")
-    return names
+    return read_names(root / files[0])

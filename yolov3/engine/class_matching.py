@@ -7,13 +7,10 @@ and VOC as they are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from yolov3.class_names import class_key
 from yolov3.errors import UserError
-
-SYNONYMS = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
-"""Pascal VOC's (and Darknet's) word: COCO's word."""
 
 
 def match_classes(
@@ -33,14 +30,14 @@ def match_classes(
             )
         return tuple(range(len(data_names)))
     label_of = _labels_by_key(model_names)
-    missing = [name for name in data_names if _key(name) not in label_of]
+    missing = [name for name in data_names if class_key(name) not in label_of]
     if missing:
         raise UserError(
             f"the model has no class for {', '.join(missing)} of the data\n"
             f"classes of the model: {', '.join(model_names)}\n"
             f"classes of the data: {', '.join(data_names)}"
         )
-    labels = tuple(label_of[_key(name)] for name in data_names)
+    labels = tuple(label_of[class_key(name)] for name in data_names)
     if len(set(labels)) < len(labels):
         raise UserError(f"the data's classes have names that cannot be told apart: {', '.join(data_names)}")
     return labels
@@ -49,11 +46,6 @@ def match_classes(
 def _labels_by_key(names: Sequence[str]) -> dict[str, int]:
     labels: dict[str, int] = {}
     for label, name in enumerate(names):
-        if labels.setdefault(_key(name), label) != label:
+        if labels.setdefault(class_key(name), label) != label:
             raise UserError(f"the model's classes have names that cannot be told apart: {', '.join(names)}")
     return labels
-
-
-def _key(name: str) -> str:
-    plain = re.sub(r"[\s_-]+", "", name).casefold()
-    return SYNONYMS.get(plain, plain)

@@ -7,7 +7,6 @@ does not know keeps the row it was initialised with. The report says of every te
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from yolov3.class_names import class_key
 from yolov3.errors import UserError
 from yolov3.formats.darknet import read_darknet
 from yolov3.formats.darknet_weights import (
@@ -33,10 +33,6 @@ from yolov3.models.head import BOX_AND_OBJECTNESS
 
 Outcome = Literal["taken", "partly taken", "initialised"]
 OUTCOMES: tuple[Outcome, ...] = ("taken", "partly taken", "initialised")
-
-SYNONYMS = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
-"""Pascal VOC's word (and that of Darknet's coco.names): COCO's word."""
-
 
 SMALLEST_SHARE = 0.25
 """Of the layers: a classifier's backbone is two thirds of a detector."""
@@ -161,13 +157,6 @@ def start_from_darknet(
     return transfer_weights(
         network, model.network.state_dict(), names=names, source_names=model.names, source=str(file.path)
     )
-
-
-def class_key(name: str) -> str:
-    """Names with one key mean one class: without regard to case, blanks, hyphens and underscores, and to the few words
-    that VOC and COCO spell differently."""
-    plain = re.sub(r"[\s_-]+", "", name).casefold()
-    return SYNONYMS.get(plain, plain)
 
 
 def _is_backbone(path: str | Path, network: DarknetNetwork) -> bool:

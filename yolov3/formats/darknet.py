@@ -14,12 +14,13 @@ import torch
 from torch import nn
 
 from yolov3.anchors import TINY_ANCHORS
+from yolov3.class_names import read_names
 from yolov3.errors import UserError
 from yolov3.formats.atomic import write_text_atomically
 from yolov3.formats.darknet_cfg import Cfg, parse_cfg, read_cfg, write_cfg
 from yolov3.formats.darknet_graph_builder import plan_errors, plan_from_cfg
 from yolov3.formats.darknet_meaning import Meaning, meaning_of
-from yolov3.formats.darknet_names import read_names, write_names
+from yolov3.formats.darknet_names import write_names
 from yolov3.formats.darknet_native import native_plan, recognise
 from yolov3.formats.darknet_plan_writer import cfg_from_plan
 from yolov3.formats.darknet_weights import (

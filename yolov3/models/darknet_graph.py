@@ -8,13 +8,12 @@ Legend: B images, A anchors, H W cells, C classes.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from yolov3.models.darknet_layers import DarknetConvolution, build_layer
-from yolov3.models.darknet_plan import IMAGES, DropoutPlan, NetworkPlan, YoloPlan
+from yolov3.models.darknet_plan import IMAGES, DropoutPlan, NetworkPlan
 from yolov3.models.darknet_trace import PlanError, input_shapes, trace_shapes
-from yolov3.models.head import BOX_AND_OBJECTNESS, OBJECTNESS_ENTRY, OBJECTNESS_PRIOR
+from yolov3.models.head import initialise_prior
 from yolov3.models.layers import initialise_convolutions
 from yolov3.structures import Level
 
@@ -64,7 +63,9 @@ class DarknetGraph(_Graph):
         super().__init__(plan, tuple(index for index, _ in yolo_layers))
         self.num_classes = classes.pop()
         for _, layer in yolo_layers:
-            _initialise_prior(self.layers[layer.sources[0]], layer)
+            end = self.layers[layer.sources[0]]
+            if isinstance(end, DarknetConvolution) and end.convolution.bias is not None:
+                initialise_prior(end.convolution, num_anchors=len(layer.anchors), num_classes=layer.num_classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         step = max(level.stride for level in self.levels)
@@ -133,15 +134,3 @@ def _released(sources: tuple[tuple[int, ...], ...], outputs: tuple[int, ...]) ->
         if number not in outputs:
             released[reader].append(number)
     return tuple(tuple(numbers) for numbers in released)
-
-
-def _initialise_prior(layer: nn.Module, yolo: YoloPlan) -> None:
-    """The calm start of our own heads, for a convolution that ends in a ``[yolo]`` layer."""
-    if not isinstance(layer, DarknetConvolution) or layer.convolution.bias is None:
-        return
-    nn.init.normal_(layer.convolution.weight, std=0.01)
-    with torch.no_grad():
-        bias = layer.convolution.bias.view(len(yolo.anchors), -1)
-        bias.zero_()
-        bias[:, OBJECTNESS_ENTRY] = torch.logit(torch.tensor(OBJECTNESS_PRIOR))
-        bias[:, BOX_AND_OBJECTNESS:] = torch.logit(torch.tensor(1 / (yolo.num_classes + 1)))

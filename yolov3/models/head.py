@@ -34,15 +34,17 @@ class AnchorHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         return split_anchors(self.predict(self.hidden(features)), self.num_anchors)
 
-    def initialise_prior(self) -> None:
-        """Small weights and a bias at which objectness starts at its prior and classes at one in C."""
-        assert self.predict.bias is not None
-        nn.init.normal_(self.predict.weight, std=0.01)
-        with torch.no_grad():
-            bias = self.predict.bias.view(self.num_anchors, -1)
-            bias.zero_()
-            bias[:, OBJECTNESS_ENTRY] = _logit(OBJECTNESS_PRIOR)
-            bias[:, BOX_AND_OBJECTNESS:] = _logit(1 / (self.num_classes + 1))
+
+def initialise_prior(predict: nn.Conv2d, *, num_anchors: int, num_classes: int) -> None:
+    """Give the convolution that ends in raw predictions small weights, and a bias at which objectness starts at its
+    prior and classes at one in C."""
+    assert predict.bias is not None
+    nn.init.normal_(predict.weight, std=0.01)
+    with torch.no_grad():
+        bias = predict.bias.view(num_anchors, -1)
+        bias.zero_()
+        bias[:, OBJECTNESS_ENTRY] = _logit(OBJECTNESS_PRIOR)
+        bias[:, BOX_AND_OBJECTNESS:] = _logit(1 / (num_classes + 1))
 
 
 def split_anchors(maps: Tensor, num_anchors: int) -> Tensor:

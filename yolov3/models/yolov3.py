@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from yolov3.anchors import TINY_ANCHORS, YOLOV3_ANCHORS, make_levels
 from yolov3.models.darknet53 import Darknet53
 from yolov3.models.darknet_tiny import DarknetTiny
-from yolov3.models.head import AnchorHead
+from yolov3.models.head import AnchorHead, initialise_prior
 from yolov3.models.layers import initialise_convolutions, scaled
 from yolov3.models.neck import PyramidNeck, TinyNeck
 
@@ -77,4 +77,4 @@ class YOLOv3(nn.Module):
         initialise_convolutions(self)
         for head in self.heads:
             assert isinstance(head, AnchorHead)
-            head.initialise_prior()
+            initialise_prior(head.predict, num_anchors=head.num_anchors, num_classes=self.num_classes)

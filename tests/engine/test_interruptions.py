@@ -1,0 +1,95 @@
+"""A run interrupted again and again, in every way, at random moments, ends as the unbroken one: bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from yolov3.datasets.shapes import write_shapes_dataset
+from yolov3.formats.checkpoint import read_checkpoint
+
+INTERRUPTIONS = 20
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
+
+
+def settings(data: Path, output: Path) -> dict:
+    return {
+        "data": {"root": str(data)},
+        "model": {"variant": "yolov3-tiny", "width": 0.125, "image_size": 96},
+        "augment": {"mosaic": 0.5, "mixup": 0.3, "close_mosaic": 1, "flip_vertical": 0.5, "blur": 0.3},
+        "train": {
+            "epochs": 12, "batch_size": 4, "ema": 0.99, "evaluate_every": 3, "output": str(output), "name": "run",
+            "multi_scale": [64, 160], "multi_scale_every": 2, "checkpoint_steps": 3, "device": "cpu",
+            "precision": "float32",
+        },
+    }  # fmt: skip
+
+
+def digest_of(run: Path) -> tuple[str, str]:
+    """Of weights, average, optimiser, random state and position; and the csv."""
+    digest = hashlib.sha256()
+
+    def add(value) -> None:
+        if isinstance(value, torch.Tensor):
+            digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                digest.update(str(key).encode())
+                add(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                add(item)
+        else:
+            digest.update(repr(value).encode())
+
+    content = read_checkpoint(run / "weights" / "last.pt")
+    add({"weights": content["weights"], "training": content["training"]})
+    return digest.hexdigest(), (run / "results.csv").read_text()
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "yolov3", "train", *map(str, arguments)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_run_survives_whatever_happens_to_it(tmp_path):
+    data = write_shapes_dataset(tmp_path / "shapes", train=40, val=6, unseen=0, seed=3)
+    config = tmp_path / "experiment.yaml"
+    config.write_text(yaml.safe_dump(settings(data, tmp_path / "whole")))
+    subprocess.run(command(config, "train.workers=0"), check=True, capture_output=True)
+    chance = random.Random(7)
+    interrupted, done = 0, tmp_path / "broken" / "run"
+    arguments: list[object] = [config, f"train.output={tmp_path / 'broken'}", "train.workers=2"]
+    while True:
+        with subprocess.Popen(
+            command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            number = chance.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+            assert process.stdout is not None
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if "writing to" in line and interrupted < INTERRUPTIONS:
+                    time.sleep(chance.uniform(0.1, 1.2))  # mid-epoch, in an evaluation, in the writing of a file
+                    process.send_signal(number)
+            code = process.wait()
+        if code == 0:
+            break
+        assert code == EXIT_CODES[number], "".join(said)[-2000:]
+        interrupted += 1
+        if (done / "weights" / "last.pt").exists():
+            arguments = ["--resume", done]
+        else:  # killed before the first checkpoint: nothing can be continued, a new folder is begun
+            done = tmp_path / "broken" / f"run-{interrupted + 1}"
+    assert interrupted >= 5
+    assert digest_of(done) == digest_of(tmp_path / "whole" / "run")
