@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import signal
 import subprocess
@@ -11,11 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 
 from yolov3.datasets.shapes import write_shapes_dataset
-from yolov3.formats.checkpoint import read_checkpoint
 
 INTERRUPTIONS = 20
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
@@ -34,35 +31,13 @@ def settings(data: Path, output: Path) -> dict:
     }  # fmt: skip
 
 
-def digest_of(run: Path) -> tuple[str, str]:
-    """Of weights, average, optimiser, random state and position; and the csv."""
-    digest = hashlib.sha256()
-
-    def add(value) -> None:
-        if isinstance(value, torch.Tensor):
-            digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                digest.update(str(key).encode())
-                add(item)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                add(item)
-        else:
-            digest.update(repr(value).encode())
-
-    content = read_checkpoint(run / "weights" / "last.pt")
-    add({"weights": content["weights"], "training": content["training"]})
-    return digest.hexdigest(), (run / "results.csv").read_text()
-
-
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "yolov3", "train", *map(str, arguments)]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_run_survives_whatever_happens_to_it(tmp_path):
+def test_a_run_survives_whatever_happens_to_it(fingerprint, tmp_path):
     data = write_shapes_dataset(tmp_path / "shapes", train=40, val=6, unseen=0, seed=3)
     config = tmp_path / "experiment.yaml"
     config.write_text(yaml.safe_dump(settings(data, tmp_path / "whole")))
@@ -92,4 +67,4 @@ def test_a_run_survives_whatever_happens_to_it(tmp_path):
         else:  # killed before the first checkpoint: nothing can be continued, a new folder is begun
             done = tmp_path / "broken" / f"run-{interrupted + 1}"
     assert interrupted >= 5
-    assert digest_of(done) == digest_of(tmp_path / "whole" / "run")
+    assert fingerprint(done) == fingerprint(tmp_path / "whole" / "run")

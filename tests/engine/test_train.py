@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import signal
 import subprocess
 import sys
@@ -48,28 +47,6 @@ def experiment_of(folder: Path, output: Path, **changes):
     return build_experiment(settings(folder, output, **changes), "the test")
 
 
-def fingerprint(run: Path) -> tuple[str, str]:
-    """Of everything that a run decides: weights, average, optimiser, random state, position; and of its csv."""
-    digest = hashlib.sha256()
-
-    def add(value) -> None:
-        if isinstance(value, torch.Tensor):
-            digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-        elif isinstance(value, dict):
-            for key in value:
-                digest.update(str(key).encode())
-                add(value[key])
-        elif isinstance(value, list | tuple):
-            for item in value:
-                add(item)
-        else:
-            digest.update(repr(value).encode())
-
-    content = read_checkpoint(run / "weights" / "last.pt")
-    add({"weights": content["weights"], "training": content["training"]})
-    return digest.hexdigest(), (run / "results.csv").read_text()
-
-
 def test_what_a_run_writes(data, tmp_path):
     result = train(experiment_of(data, tmp_path), name="run")
     assert result.folder == tmp_path / "run"
@@ -85,14 +62,14 @@ def test_what_a_run_writes(data, tmp_path):
     assert train(experiment_of(data, tmp_path), name="run").folder.name == "run-2"
 
 
-def test_two_runs_are_equal_whatever_the_workers(data, tmp_path):
+def test_two_runs_are_equal_whatever_the_workers(fingerprint, data, tmp_path):
     first = train(experiment_of(data, tmp_path), name="a").folder
     second = train(experiment_of(data, tmp_path, train={"workers": 2}), name="b").folder
     assert fingerprint(first) == fingerprint(second)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_goes_on_as_if_nothing_had_been(data, tmp_path, number, code):
+def test_a_stopped_run_goes_on_as_if_nothing_had_been(fingerprint, data, tmp_path, number, code):
     whole = train(experiment_of(data, tmp_path / "whole"), name="run").folder
     config = tmp_path / "experiment.yaml"
     config.write_text(yaml.safe_dump(settings(data, tmp_path, train={"workers": 1})))

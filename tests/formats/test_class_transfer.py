@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from yolov3.errors import UserError
 from yolov3.class_names import class_key
+from yolov3.errors import UserError
 from yolov3.formats.class_transfer import start_from_darknet, transfer_weights
 from yolov3.formats.darknet import save_darknet
 from yolov3.formats.darknet_native import native_plan

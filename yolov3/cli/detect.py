@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.cli.model_options import add_model_options, check_model_options, input_size
 from yolov3.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,32 +24,13 @@ SOME_NOT_USED = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--weights", type=Path, required=True, metavar="W", help="model file")
+    add_model_options(parser, confidence=0.25, nms_threshold=0.45)
     parser.add_argument(
         "--source", required=True, metavar="S",
         help="picture, video, folder, pattern ('dir/*.jpg'), list file, camera number, or a stream's address",
     )  # fmt: skip
-    parser.add_argument(
-        "--conf", "--conf-thres", dest="confidence", type=float, default=0.25, help="a score must be above this"
-    )
-    parser.add_argument(
-        "--iou", "--iou-thres", dest="nms_threshold", type=float, default=0.45,
-        help="a box that overlaps a better one of its class by more than this is dropped",
-    )  # fmt: skip
-    parser.add_argument("--max-det", type=int, default=300, help="most boxes of a picture")
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes, by name or number")
-    parser.add_argument("--class-agnostic", action="store_true", help="boxes of different classes suppress each other")
-    parser.add_argument(
-        "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
-        help="side, or height and width, of the network's input; default: the model's own",
-    )  # fmt: skip
-    parser.add_argument(
-        "--fit",
-        choices=("letterbox", "stretch"),
-        help="how pictures are fitted into the input; default: the model's way",
-    )
     parser.add_argument("--batch-size", type=int, default=4, help="pictures at once")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--precision", choices=("float32", "bfloat16", "float16", "auto"), default="float32", help="of the network"
     )
@@ -147,13 +129,12 @@ def _make_sinks(arguments: argparse.Namespace, folder: Path | None, tally: Tally
 def _make_detector(arguments: argparse.Namespace) -> Detector:
     from yolov3.inference.detector import Detector
 
-    size = arguments.image_size
     return Detector(
         arguments.weights,
         device=arguments.device,
         confidence=arguments.confidence,
         nms_threshold=arguments.nms_threshold,
-        image_size=(size[0], size[-1]) if size else None,
+        image_size=input_size(arguments),
         fit=arguments.fit,
         classes=arguments.classes,
         class_agnostic=arguments.class_agnostic,
@@ -166,12 +147,9 @@ def _check(arguments: argparse.Namespace) -> None:
     import os
     import sys
 
-    if arguments.batch_size < 1:
-        raise UserError(f"--batch-size must be at least 1, found {arguments.batch_size}")
+    check_model_options(arguments)
     if arguments.max_frames is not None and arguments.max_frames < 1:
         raise UserError(f"--max-frames must be at least 1, found {arguments.max_frames}")
-    if arguments.image_size and len(arguments.image_size) > 2:
-        raise UserError(f"--imgsz takes a side, or height and width, found {len(arguments.image_size)} numbers")
     if arguments.save_conf and not arguments.save_txt:
         raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
     # OpenCV ends the whole process when a window cannot be opened.

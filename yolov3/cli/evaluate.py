@@ -6,19 +6,20 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.cli.model_options import add_model_options, check_model_options, input_size
 from yolov3.errors import UserError
 
 if TYPE_CHECKING:
     from yolov3.config import DataSection
     from yolov3.formats import LoadedModel
-    from yolov3.structures import Fit, Preprocessing
+    from yolov3.structures import Preprocessing
 
 HELP = "measure a model on a data set: COCO's and VOC's average precision"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--weights", type=Path, required=True, metavar="W", help="model file")
+    add_model_options(parser, confidence=0.001, nms_threshold=0.6)
     parser.add_argument(
         "--data",
         metavar="D",
@@ -26,31 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="which part of the data")
     parser.add_argument(
-        "--conf", "--conf-thres", dest="confidence", type=float, default=0.001, help="a score must be above this"
-    )
-    parser.add_argument(
-        "--iou", "--iou-thres", dest="nms_threshold", type=float, default=0.6,
-        help="a box that overlaps a better one of its class by more than this is dropped",
-    )  # fmt: skip
-    parser.add_argument("--max-det", type=int, default=300, help="most detections of an image")
-    parser.add_argument(
-        "--class-agnostic", action="store_true", help="boxes of different classes suppress each other too"
-    )
-    parser.add_argument(
         "--multi-label", action=argparse.BooleanOptionalAction, default=True, help="a box may carry several classes"
-    )
-    parser.add_argument(
-        "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
-        help="side, or height and width, of the network's input; default: the model's own",
-    )  # fmt: skip
-    parser.add_argument(
-        "--fit",
-        choices=("letterbox", "stretch"),
-        help="how pictures are fitted into the input; default: the model's way",
     )
     parser.add_argument("--batch-size", type=int, default=16, help="images at once")
     parser.add_argument("--workers", type=int, default=2, help="processes that read images; 0: none but this one")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--output", type=Path, default=Path("runs/evaluate"), help="a new folder is made in here")
     parser.add_argument("--name", help="the new folder's name; default: that of the weights")
 
@@ -66,13 +46,13 @@ def run(arguments: argparse.Namespace) -> int:
     from yolov3.postprocess import Selection
     from yolov3.run_folder import make_run_folder
 
-    _check_counts(arguments)
+    _check(arguments)
     device = select_device(arguments.device)
     model = load_model(arguments.weights, device=device)
     if not hasattr(model.network, "levels"):
         raise UserError(f"{arguments.weights}: {model.description or 'this model'} is no detector")
     try:
-        preprocessing = _fitted(model.preprocessing, arguments.image_size, arguments.fit)
+        preprocessing = _fitted(model.preprocessing, arguments)
         selection = Selection(
             confidence=arguments.confidence,
             nms_threshold=arguments.nms_threshold,
@@ -109,20 +89,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_counts(arguments: argparse.Namespace) -> None:
-    if arguments.batch_size < 1:
-        raise UserError(f"--batch-size must be at least 1, found {arguments.batch_size}")
+def _check(arguments: argparse.Namespace) -> None:
+    check_model_options(arguments)
     if arguments.workers < 0:
         raise UserError(f"--workers must be at least 0, found {arguments.workers}")
-    if arguments.image_size and len(arguments.image_size) > 2:
-        raise UserError(f"--imgsz takes a side, or height and width, found {len(arguments.image_size)} numbers")
 
 
-def _fitted(preprocessing: Preprocessing, image_size: list[int] | None, fit: Fit | None) -> Preprocessing:
+def _fitted(preprocessing: Preprocessing, arguments: argparse.Namespace) -> Preprocessing:
     from dataclasses import replace
 
-    size = (image_size[0], image_size[-1]) if image_size else preprocessing.size
-    return replace(preprocessing, size=size, fit=fit or preprocessing.fit)
+    size = input_size(arguments) or preprocessing.size
+    return replace(preprocessing, size=size, fit=arguments.fit or preprocessing.fit)
 
 
 def _data_section(text: str | None, model: LoadedModel) -> DataSection:

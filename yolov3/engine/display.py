@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from yolov3.anchor_fitting import measure_anchors
-from yolov3.datasets import Dataset
+from yolov3.datasets import Dataset, shared_pictures
 from yolov3.datasets.box_sides import box_sides
 from yolov3.structures import Level, Preprocessing
 
@@ -97,6 +97,14 @@ class TrainingDisplay:
 def describe_data(dataset: Dataset, name: str) -> str:
     """One line about what was read."""
     return f"{name}: {dataset.report.summary()}; {len(dataset.names)} classes ({dataset.source})"
+
+
+def describe_overlap(training_data: Dataset, validation_data: Dataset) -> str | None:
+    """A warning about pictures that are in both splits: what they tell is no measurement."""
+    both = shared_pictures(training_data, validation_data)
+    if not both:
+        return None
+    return f"warning: {len(both)} of the validation pictures are training pictures too, such as {both[0]}"
 
 
 def describe_anchors(dataset: Dataset, preprocessing: Preprocessing, levels: tuple[Level, ...]) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from yolov3.config import Experiment
 from yolov3.datasets import evaluation_loader
 from yolov3.engine.curves import draw_curves
-from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_anchors, describe_data
+from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_anchors, describe_data, describe_overlap
 from yolov3.engine.distributed import join_world
 from yolov3.engine.evaluate import measure, predict
 from yolov3.engine.interruption import Interrupted, Interruption
@@ -67,6 +67,9 @@ def _train(run: Run) -> TrainResult:
         together = f", {run.world.size} processes" if run.world.size > 1 else ""
         precision = str(run.precision).removeprefix("torch.")
         display.say(f"{run.description} on {run.device} in {precision}{together}, writing to {run.folder}")
+        overlap = None if run.experiment.data.overfit else describe_overlap(run.training_data, run.validation_data)
+        if overlap:
+            display.say(overlap)
         if run.start is not None:
             display.say(str(run.start))
         try:

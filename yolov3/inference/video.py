@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
@@ -27,32 +28,40 @@ class VideoError(UserError):
     """A video or stream that cannot be used."""
 
 
-class VideoReader:
-    """The frames of a video file in order. ``rate`` in frames a second; ``claimed`` frames by the file's own word, or
-    None; ``broken`` counts frames that could not be decoded. Raises UserError for a file that is no video."""
+class _Reader:
+    """An open capture: its ``rate`` in frames a second, the frames it ``claimed`` to have, or None, and how many
+    were ``broken``."""
 
-    def __init__(self, video: Video) -> None:
-        self.path = video.path
+    def __init__(self, capture: cv2.VideoCapture) -> None:
         self.broken = 0
-        if not self.path.is_file():
-            raise VideoError(f"{self.path}: {'not a file' if self.path.exists() else 'does not exist'}")
-        if self.path.stat().st_size == 0:
-            raise VideoError(f"{self.path}: the file is empty (0 bytes)")
-        self._capture = cv2.VideoCapture(str(self.path))
-        if not self._capture.isOpened():
-            raise VideoError(f"{self.path}: not readable as a video (damaged, cut off or of an unknown kind)")
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self._capture = capture
+        rate, claimed = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.rate = rate if math.isfinite(rate) and 0 < rate <= LARGEST_RATE else USUAL_RATE
-        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self.claimed = int(claimed) if math.isfinite(claimed) and claimed > 0 else None
 
-    def __enter__(self) -> VideoReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._capture.release()
+
+
+class VideoReader(_Reader):
+    """The frames of a video file in order; ``broken`` counts those that could not be decoded. Raises VideoError for a
+    file that is no video."""
+
+    def __init__(self, video: Video) -> None:
+        self.path = video.path
+        if not self.path.is_file():
+            raise VideoError(f"{self.path}: {'not a file' if self.path.exists() else 'does not exist'}")
+        if self.path.stat().st_size == 0:
+            raise VideoError(f"{self.path}: the file is empty (0 bytes)")
+        capture = cv2.VideoCapture(str(self.path))
+        if not capture.isOpened():
+            raise VideoError(f"{self.path}: not readable as a video (damaged, cut off or of an unknown kind)")
+        super().__init__(capture)
 
     def frames(self) -> Iterator[Frame]:
         """Every frame that can be decoded. Raises UserError when there is none."""
@@ -81,29 +90,17 @@ class VideoReader:
         return index / self.rate
 
 
-class StreamReader:
-    """The frames of a camera or a stream until it ends; a broken connection is made again, with growing pauses."""
+class StreamReader(_Reader):
+    """The frames of a camera or a stream until it ends; a broken connection is made again, with growing pauses, and
+    counted. An address may also be that of a file, which has a length and an end. Raises VideoError."""
 
     def __init__(self, stream: Stream) -> None:
         self.address = stream.address
-        self.broken = 0
-        self._capture = self._open()
-        if not self._capture.isOpened():
+        capture = self._open()
+        if not capture.isOpened():
             what = f"camera {self.address}" if isinstance(self.address, int) else str(self.address)
             raise VideoError(f"{what}: cannot be opened")
-        rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = rate if math.isfinite(rate) and 0 < rate <= LARGEST_RATE else USUAL_RATE
-        # An address may also be that of a file, which has a length, and an end that is none of the network's.
-        claimed = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.claimed = int(claimed) if math.isfinite(claimed) and claimed > 0 else None
-
-    def __enter__(self) -> StreamReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._capture.release()
+        super().__init__(capture)
 
     def frames(self) -> Iterator[Frame]:
         """Frames as they come; ``seconds`` since the first."""

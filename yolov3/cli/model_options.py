@@ -1,0 +1,48 @@
+"""The options that every command with a trained model has: how boxes are chosen, how pictures are fitted, where it runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from yolov3.errors import UserError
+
+
+def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms_threshold: float) -> None:
+    """Declare them, with these defaults."""
+    parser.add_argument(
+        "--weights", type=Path, required=True, metavar="W", help="model file, or the name of a known one"
+    )
+    parser.add_argument(
+        "--conf", "--conf-thres", dest="confidence", type=float, default=confidence, help="a score must be above this"
+    )
+    parser.add_argument(
+        "--iou", "--iou-thres", dest="nms_threshold", type=float, default=nms_threshold,
+        help="a box that overlaps a better one of its class by more than this is dropped",
+    )  # fmt: skip
+    parser.add_argument("--max-det", type=int, default=300, help="most boxes of a picture")
+    parser.add_argument("--class-agnostic", action="store_true", help="boxes of different classes suppress each other")
+    parser.add_argument(
+        "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
+        help="side, or height and width, of the network's input; default: the model's own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fit",
+        choices=("letterbox", "stretch"),
+        help="how pictures are fitted into the input; default: the model's way",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+
+
+def check_model_options(arguments: argparse.Namespace) -> None:
+    """Raise UserError for numbers that cannot be."""
+    if arguments.batch_size < 1:
+        raise UserError(f"--batch-size must be at least 1, found {arguments.batch_size}")
+    if arguments.image_size and len(arguments.image_size) > 2:
+        raise UserError(f"--imgsz takes a side, or height and width, found {len(arguments.image_size)} numbers")
+
+
+def input_size(arguments: argparse.Namespace) -> tuple[int, int] | None:
+    """The (height, width) that --imgsz asks for."""
+    size = arguments.image_size
+    return (size[0], size[-1]) if size else None
