@@ -99,7 +99,7 @@ def save_checkpoint(path: Path, network: nn.Module, *, keep_previous: bool = Fal
     write_atomically(incoming, lambda stream: torch.save(content, stream))
     if keep_previous and path.exists():
         _keep_previous(path)
-    _put_in_place(incoming, path)
+    _put_in_place(incoming, path, file_sha256(incoming))
 
 
 def _keep_previous(path: Path) -> None:
@@ -110,13 +110,16 @@ def _keep_previous(path: Path) -> None:
         link.hardlink_to(path)
     except OSError:  # a file system without links; then there is one checkpoint only
         return
-    _put_in_place(link, path.with_name(f"{path.stem}-previous{path.suffix}"))
+    # The digest beside the file is its own, unless a killed process left two; hashing it anew would read it whole.
+    listed = _listed_digests(path)
+    sha256 = listed[0] if len(listed) == 1 else file_sha256(link)
+    _put_in_place(link, _previous_of(path), sha256)
 
 
-def _put_in_place(incoming: Path, path: Path) -> None:
+def _put_in_place(incoming: Path, path: Path, sha256: str) -> None:
     """Rename ``incoming`` to ``path``, its digest with it: at any moment the digests that stand beside a file hold that
     of the old and of the new one."""
-    digest = _digest_line(file_sha256(incoming), path)
+    digest = _digest_line(sha256, path)
     digests = _digest_file(path)
     old = digests.read_text() if digests.exists() else ""
     write_text_atomically(digests, digest + old)
@@ -201,6 +204,18 @@ def _digest_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")
 
 
+def _previous_of(path: Path) -> Path:
+    return path.with_name(f"{path.stem}-previous{path.suffix}")
+
+
+def _listed_digests(path: Path) -> list[str]:
+    """The digests that stand beside a file; none where there is no such file."""
+    digests = _digest_file(path)
+    if not digests.is_file():
+        return []
+    return [line.split()[0] for line in digests.read_text(errors="replace").splitlines() if line.strip()]
+
+
 def _digest_line(digest: str, path: Path) -> str:
     return f"{digest}  {path.name}\n"
 
@@ -209,8 +224,7 @@ def _check_digest(path: Path) -> None:
     digests = _digest_file(path)
     if not digests.is_file():
         return
-    previous = path.with_name(f"{path.stem}-previous{path.suffix}")
-    listed = [line.split()[0] for line in digests.read_text(errors="replace").splitlines() if line.strip()]
+    previous, listed = _previous_of(path), _listed_digests(path)
     if listed and file_sha256(path) not in listed:
         raise UserError(
             f"{path}: damaged: its sha256 is not the one in {digests.name} (delete that file to load it anyway)"
