@@ -138,6 +138,7 @@ class TrainSection(Section):
     )
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.9998  # decay of the averaged weights; 0 = off
     evaluate_every: Count = 5  # epochs between evaluations; the last epoch always is
+    evaluate_training: Annotated[int, Field(ge=0)] = 64  # so many training pictures are evaluated too; 0 = none
     weights: str | None = None  # start from this model file
     freeze_backbone: Annotated[int, Field(ge=0)] = 0  # keep the backbone still for the first N epochs
     norm_momentum: Fraction = 0.01  # share of the newest batch in batch norm's running statistics; Darknet's 0.01

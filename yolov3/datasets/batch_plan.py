@@ -53,6 +53,11 @@ def batch_sizes(
     return [_scaled(base, int(drawn[number // every])) for number in range(count)]
 
 
+def largest_size(base: Size, sides: tuple[int, int] | None) -> Size:
+    """The largest of the sizes that :func:`batch_sizes` can give."""
+    return base if sides is None else _scaled(base, sides[1] // SIDE_STEP * SIDE_STEP)
+
+
 def _scaled(base: Size, longer: int) -> Size:
     height, width = (max(SIDE_STEP, round(side * longer / max(base) / SIDE_STEP) * SIDE_STEP) for side in base)
     return height, width

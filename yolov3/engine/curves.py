@@ -11,7 +11,7 @@ from yolov3.formats.atomic import write_atomically
 
 PANELS = (
     ("loss", ("train/box", "train/obj", "train/cls")),
-    ("validation", ("metrics/AP50", "metrics/AP")),
+    ("average precision", ("metrics/AP50", "metrics/AP", "metrics/AP_train")),
     ("learning rate", ("learning_rate",)),
 )
 
@@ -29,7 +29,7 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> bool:
     FigureCanvasAgg(figure)
     for axes, (title, columns) in zip(figure.subplots(1, len(PANELS)), PANELS):
         for column in columns:
-            points = [(row["epoch"], row[column]) for row in history if row[column] is not None]
+            points = [(row["epoch"], row[column]) for row in history if row.get(column) is not None]
             if points:
                 axes.plot(*zip(*points), marker="o" if len(points) < 40 else None, markersize=3, label=column)
         axes.set_title(title)

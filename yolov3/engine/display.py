@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from yolov3.anchor_fitting import measure_anchors
 from yolov3.datasets import Dataset, shared_pictures
 from yolov3.datasets.box_sides import box_sides
+from yolov3.engine.setup import Run
 from yolov3.structures import Level, Preprocessing
 
 POOR_RECALL = 0.9
@@ -87,11 +88,29 @@ class TrainingDisplay:
         scores = ""
         if row["metrics/AP"] is not None:
             scores = f"  AP50 {row['metrics/AP50']:.3f}  AP {row['metrics/AP']:.3f}"
+            if row["metrics/AP_train"] is not None:
+                scores += f" ({row['metrics/AP_train']:.3f} on training pictures)"
         self.say(
             f"epoch {row['epoch']}/{self.epochs}  box {row['train/box']:.3f}  obj {row['train/obj']:.3f}  "
             f"cls {row['train/cls']:.3f}{scores}  {watch.images_per_second:.1f} images/s, "
             f"waiting for data {100 * watch.wait_share:.0f} %"
         )
+
+
+def describe_run(run: Run) -> list[str]:
+    """What is worth knowing before the first step, and what to beware of."""
+    experiment, world = run.experiment, run.world
+    together = f", {world.size} processes" if world.size > 1 else ""
+    precision = str(run.precision).removeprefix("torch.")
+    lines = [
+        describe_data(run.training_data, "train"),
+        describe_data(run.validation_data, "val"),
+        describe_anchors(run.training_data, experiment.model.preprocessing, run.levels),
+        f"{run.description} on {run.device} in {precision}{together}, writing to {run.folder}",
+        None if experiment.data.overfit else describe_overlap(run.training_data, run.validation_data),
+        str(run.start) if run.start is not None else None,
+    ]
+    return [line for line in lines if line]
 
 
 def describe_data(dataset: Dataset, name: str) -> str:

@@ -9,7 +9,10 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from yolov3.formats.atomic import write_text_atomically
+from yolov3.images import write_image
 
 RESULT_COLUMNS = (
     "epoch",
@@ -18,6 +21,7 @@ RESULT_COLUMNS = (
     "train/cls",
     "metrics/AP50",
     "metrics/AP",
+    "metrics/AP_train",
     "learning_rate",
     "skipped_steps",
 )
@@ -43,6 +47,19 @@ class Recorder:
             for name, value in row.items():
                 if name != "epoch" and value is not None:
                     self._board.add_scalar(name, value, row["epoch"])
+
+    def classes(self, rows: list[dict[str, Any]], epoch: int) -> None:
+        """AP of each class, for TensorBoard alone: the classes of a data set may be thousands."""
+        if self._board is not None:
+            for row in rows:
+                if row["AP"] is not None:
+                    self._board.add_scalar(f"AP of classes/{row['name']}", row["AP"], epoch)
+
+    def picture(self, name: str, image_rgb: np.ndarray, epoch: int) -> None:
+        """Keep the newest (H, W, 3) uint8 picture of this name as ``NAME.png``, all of them in TensorBoard."""
+        write_image(self.folder / f"{name}.png", image_rgb)
+        if self._board is not None:
+            self._board.add_image(name, image_rgb, epoch, dataformats="HWC")
 
     def close(self) -> None:
         """Flush what TensorBoard holds back."""

@@ -1,9 +1,12 @@
-"""One update of the weights: forward, loss, backward, and what is done when a number is not finite."""
+"""One update of the weights: forward, loss, backward, and what is done when a number is not finite or memory is short.
+
+Several processes vote before each backward pass, because one that left the way alone would be waited for by the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -15,6 +18,7 @@ from yolov3.device import mixed_precision
 from yolov3.engine.batch_parts import split_batch
 from yolov3.engine.distributed import World
 from yolov3.engine.state import TrainingState
+from yolov3.errors import UserError
 from yolov3.loss import LossTerms, assign, count_positives, detection_loss
 from yolov3.structures import Batch, Level, Targets
 
@@ -40,9 +44,15 @@ class Computing:
     precision: torch.dtype
     world: World = field(default_factory=World)
 
-    def without_exchange(self) -> AbstractContextManager[object]:
-        """While it is entered gradients are kept for the next part instead of being exchanged."""
-        return self.forward.no_sync() if isinstance(self.forward, DistributedDataParallel) else nullcontext()
+    def exchange(self, now: bool) -> AbstractContextManager[object]:
+        """Around a forward and its backward pass: whether gradients are exchanged in it, or kept for the next one."""
+        if now or not isinstance(self.forward, DistributedDataParallel):
+            return nullcontext()
+        return self.forward.no_sync()
+
+
+class OutOfMemory(Exception):
+    """Some process has not enough memory for this step, and all of them know."""
 
 
 def training_step(
@@ -55,19 +65,76 @@ def training_step(
 ) -> StepOutcome:
     """Compute a batch, in ``parts`` parts, and update weights and average, unless a number is not finite in any process.
 
-    When memory does not suffice the network is as it was before, and the error goes on.
+    When memory does not suffice in any of them the network is as it was before, and :class:`OutOfMemory` is raised.
     """
     statistics = [buffer.clone() for buffer in state.network.buffers()]
     try:
-        outcome = _compute(state, batch, experiment, how, parts)
-    except RuntimeError:
-        state.optimiser.zero_grad()
-        _restore_statistics(state, statistics)
+        outcome = compute_gradient(state, batch, experiment, how=how, parts=parts)
+        if outcome.fault is None:
+            outcome = _update(state, outcome.losses, experiment)
+    except OutOfMemory:
+        forget(state, statistics)
+        raise
+    except RuntimeError as error:
+        forget(state, statistics)
+        if is_out_of_memory(error) and how.world.size == 1:  # outside the passes, as when the batch is moved
+            raise OutOfMemory from error
         raise
     if outcome.fault:
-        state.optimiser.zero_grad()
-        _restore_statistics(state, statistics)
+        forget(state, statistics)
     return outcome
+
+
+def compute_gradient(
+    state: TrainingState, batch: Batch, experiment: Experiment, *, how: Computing, parts: int, exchange: bool = True
+) -> StepOutcome:
+    """Leave the gradient of a batch in the network; ``exchange`` False keeps each process's own.
+
+    Raises OutOfMemory, and UserError when memory ends in the midst of an exchange, from which there is no way back.
+    """
+    world = how.world
+    images = batch.normalised_images(how.device)
+    if experiment.train.channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    targets = batch.targets.to(how.device)
+    positives = None
+    if experiment.loss.normaliser == "positives" and (parts > 1 or world.size > 1):
+        positives = world.mean(_count_positives(state, images, targets, experiment))
+    losses = torch.zeros(3, device=how.device)
+    memory = _Memory()
+    split = list(split_batch(images, targets, parts))
+    for number, part in enumerate(split, start=1):
+        with how.exchange(exchange and number == len(split)):
+            terms = None
+            if not memory.is_short:
+                with memory.watched():
+                    terms = _loss_of(part, state, experiment, how, len(images), positives)
+            fault = _loss_fault(terms) if terms else None
+            short, not_finite = world.largest(float(terms is None), float(fault is not None))
+            if short or terms is None:
+                raise OutOfMemory
+            if not_finite:
+                return StepOutcome(terms.detached(), fault or "the loss of another process is not finite")
+            losses += terms.detached()
+            with memory.watched():
+                state.scaler.scale(terms.total).backward()
+    if memory.is_short and exchange and world.size > 1:
+        raise UserError(
+            f"rank {world.rank}: memory ran out while the processes exchanged their gradients; a larger "
+            "train.accumulate or a smaller train.multi_scale needs less. --resume goes on from the last checkpoint"
+        )
+    (short,) = world.largest(float(memory.is_short))
+    if short:
+        raise OutOfMemory
+    return StepOutcome(world.mean(losses))
+
+
+def forget(state: TrainingState, statistics: list[Tensor]) -> None:
+    """Undo what the passes of a step did: gradients, and batch norm's running statistics, in which one NaN would stay
+    for ever. ``statistics`` are the network's buffers from before."""
+    state.optimiser.zero_grad()
+    for buffer, before in zip(state.network.buffers(), statistics):
+        buffer.copy_(before)
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -75,44 +142,42 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
 
-def _compute(
+class _Memory:
+    """Remembers that memory did not suffice, instead of leaving by an exception."""
+
+    is_short = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            self.is_short = True
+
+
+def _loss_of(
+    part: tuple[Tensor, Targets],
     state: TrainingState,
-    batch: Batch,
     experiment: Experiment,
     how: Computing,
-    parts: int,
-) -> StepOutcome:
-    device, world = how.device, how.world
-    images = batch.normalised_images(device)
-    if experiment.train.channels_last:
-        images = images.contiguous(memory_format=torch.channels_last)
-    targets = batch.targets.to(device)
-    positives = None
-    if experiment.loss.normaliser == "positives" and (parts > 1 or world.size > 1):
-        positives = world.mean(_count_positives(state, images, targets, experiment))
-    losses = torch.zeros(3, device=device)
-    split = list(split_batch(images, targets, parts))
-    for number, (part_images, part_targets) in enumerate(split, start=1):
-        with mixed_precision(device, how.precision):
-            raw = how.forward(part_images)
-        terms = detection_loss(
-            raw,
-            _levels(state),
-            part_targets,
-            experiment.loss,
-            network_size=(images.shape[2], images.shape[3]),
-            images_per_step=len(images),
-            positives_per_step=positives,
-        )
-        fault = _loss_fault(terms)
-        # All processes skip a step together: one that went on alone would wait for the others' gradients for ever.
-        (anywhere,) = world.largest(float(fault is not None))
-        if anywhere:
-            return StepOutcome(terms.detached(), fault or "the loss of another process is not finite")
-        with nullcontext() if number == len(split) else how.without_exchange():
-            state.scaler.scale(terms.total).backward()
-        losses += terms.detached()
-    return _update(state, world.mean(losses), experiment)
+    images_per_step: int,
+    positives_per_step: Tensor | None,
+) -> LossTerms:
+    """The terms of one part of a batch, as its share of the whole."""
+    images, targets = part
+    with mixed_precision(how.device, how.precision):
+        raw = how.forward(images)
+    return detection_loss(
+        raw,
+        _levels(state),
+        targets,
+        experiment.loss,
+        network_size=(images.shape[2], images.shape[3]),
+        images_per_step=images_per_step,
+        positives_per_step=positives_per_step,
+    )
 
 
 def _update(state: TrainingState, losses: Tensor, experiment: Experiment) -> StepOutcome:
@@ -132,13 +197,6 @@ def _update(state: TrainingState, losses: Tensor, experiment: Experiment) -> Ste
     if state.average:
         state.average.update(state.network)
     return StepOutcome(losses)
-
-
-def _restore_statistics(state: TrainingState, statistics: list[Tensor]) -> None:
-    """Undo what the forward pass of a skipped step did to batch norm's running statistics: one NaN would stay in them
-    for ever."""
-    for buffer, before in zip(state.network.buffers(), statistics):
-        buffer.copy_(before)
 
 
 def _levels(state: TrainingState) -> tuple[Level, ...]:

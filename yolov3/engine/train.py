@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from yolov3.config import Experiment
-from yolov3.datasets import evaluation_loader
 from yolov3.engine.curves import draw_curves
-from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_anchors, describe_data, describe_overlap
+from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_run
 from yolov3.engine.distributed import join_world
-from yolov3.engine.evaluate import measure, predict
 from yolov3.engine.interruption import Interrupted, Interruption
+from yolov3.engine.memory import try_largest_input, within_memory
 from yolov3.engine.optimiser import learning_rate_factor, set_learning_rate
 from yolov3.engine.recorder import Recorder
 from yolov3.engine.setup import Run, start_run
-from yolov3.engine.step import Computing, StepOutcome, is_out_of_memory, training_step
+from yolov3.engine.sheets import batch_sheet, prediction_sheet
+from yolov3.engine.step import Computing, training_step
+from yolov3.engine.validation import Scores, validate
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.postprocess import Selection
-from yolov3.structures import Batch, Detections
+from yolov3.structures import Batch
 
 
 @dataclass(frozen=True)
@@ -61,17 +58,10 @@ def _train(run: Run) -> TrainResult:
             quiet=not run.world.is_first,
         ) as display,
     ):
-        display.say(describe_data(run.training_data, "train"))
-        display.say(describe_data(run.validation_data, "val"))
-        display.say(describe_anchors(run.training_data, run.experiment.model.preprocessing, run.levels))
-        together = f", {run.world.size} processes" if run.world.size > 1 else ""
-        precision = str(run.precision).removeprefix("torch.")
-        display.say(f"{run.description} on {run.device} in {precision}{together}, writing to {run.folder}")
-        overlap = None if run.experiment.data.overfit else describe_overlap(run.training_data, run.validation_data)
-        if overlap:
-            display.say(overlap)
-        if run.start is not None:
-            display.say(str(run.start))
+        for line in describe_run(run):
+            display.say(line)
+        if run.device.type == "cuda":
+            try_largest_input(run, _computing(run), display.say)
         try:
             while progress.epoch < epochs and not _has_stalled(run):
                 _train_epoch(run, recorder, display, interruption)
@@ -89,10 +79,13 @@ def _train_epoch(run: Run, recorder: Recorder | None, display: TrainingDisplay, 
     progress, settings = run.state.progress, run.experiment.train
     watch = Stopwatch()
     _freeze_backbone(run, frozen=progress.epoch < settings.freeze_backbone)
-    how = Computing(_forward_of(run), run.device, run.precision, run.world)
+    how = _computing(run)
+    due = (progress.epoch + 1) % settings.evaluate_every == 0 or progress.epoch + 1 == settings.epochs
     batches = run.loader.epoch(progress.epoch, start=progress.batch, total_epochs=settings.epochs)
-    for batch in batches:
+    for number, batch in enumerate(batches):
         watch.data_arrived(len(batch))
+        if recorder is not None and number == 0 and (due or progress.epoch == 0):
+            recorder.picture("training_batch", batch_sheet(batch, run.training_data.names), progress.epoch + 1)
         _train_batch(run, batch, how, display)
         watch.step_done()
         display.batch_done(progress.epoch, sum(progress.loss_sums) / max(1, progress.loss_count), watch)
@@ -105,11 +98,14 @@ def _train_epoch(run: Run, recorder: Recorder | None, display: TrainingDisplay, 
         "data_wait_share": watch.wait_share,
         "seconds": watch.seconds,
     }
-    due = (progress.epoch + 1) % settings.evaluate_every == 0 or progress.epoch + 1 == settings.epochs
-    scores = _evaluate(run, lambda: _stop_if_asked(run, interruption)) if due else None
+    scores = validate(run, lambda: _stop_if_asked(run, interruption)) if due else None
     row = _close_epoch(run, scores)
     if recorder is not None:
         recorder.record(progress.history, timing)
+        if scores and scores.evaluation:
+            sheet = prediction_sheet(run.validation_data, scores.evaluation.detections)
+            recorder.picture("predictions", sheet, progress.epoch)
+            recorder.classes(scores.evaluation.per_class, progress.epoch)
     display.epoch_done(row, watch)
     if progress.epoch % settings.checkpoint_epochs == 0:
         _save_last(run)
@@ -126,7 +122,12 @@ def _train_batch(run: Run, batch: Batch, how: Computing, display: TrainingDispla
         settings=settings,
     )
     set_learning_rate(run.state.optimiser, settings.learning_rate * factor)
-    outcome = _step_within_memory(run, batch, how, display)
+    outcome = within_memory(
+        run,
+        (batch.images.shape[2], batch.images.shape[3]),
+        lambda parts: training_step(run.state, batch, run.experiment, how=how, parts=parts),
+        display.say,
+    )
     progress.batch += 1
     progress.step += 1
     if outcome.fault is None:
@@ -147,66 +148,7 @@ def _train_batch(run: Run, batch: Batch, how: Computing, display: TrainingDispla
         )
 
 
-def _step_within_memory(run: Run, batch: Batch, how: Computing, display: TrainingDisplay) -> StepOutcome:
-    """The step of a batch; where memory does not hold it, in twice as many parts from now on: batch, learning rate and
-    result stay the same."""
-    progress = run.state.progress
-    while True:
-        try:
-            parts = progress.parts * run.experiment.train.accumulate
-            return training_step(run.state, batch, run.experiment, how=how, parts=parts)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            # One process alone cannot change the parts of all, and the others wait for it already.
-            if parts >= len(batch) or run.world.size > 1:
-                height, width = batch.images.shape[2:]
-                raise UserError(
-                    f"{run.device} has not enough memory for one image of {height}x{width}; a smaller model.image_size, "
-                    "train.multi_scale or model.width needs less"
-                ) from error
-        progress.parts *= 2
-        display.say(f"step {progress.step + 1}: out of memory; from now on a batch is computed in {2 * parts} parts")
-        if run.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-
-def _evaluate(run: Run, check: Callable[[], None]) -> dict[str, float | None]:
-    """AP and AP50 of the averaged weights on the validation data."""
-    settings = run.experiment.evaluate
-    selection = Selection(
-        confidence=settings.confidence,
-        nms_threshold=settings.nms_threshold,
-        class_agnostic=settings.class_agnostic,
-        multi_label=settings.multi_label,
-        max_detections=settings.max_detections,
-    )
-    network = run.state.average.network if run.state.average else run.state.network
-    world, data = run.world, run.validation_data
-    loader = evaluation_loader(
-        replace(data, samples=data.samples[world.rank :: world.size]),
-        preprocessing=run.experiment.model.preprocessing,
-        batch_size=settings.batch_size,
-        workers=run.experiment.train.workers,
-    )
-    found = []
-    pairs = predict(network, loader, selection=selection, device=run.device, precision=run.precision)
-    with closing(pairs):
-        for _, detections in pairs:
-            found.append(detections)
-            if world.size == 1:  # several processes can only stop together, after it
-                check()
-    shares = world.gather(found)
-    scores = None
-    if shares is not None:
-        merged: list[Detections] = [Detections.empty()] * len(data)
-        for rank, share in enumerate(shares):
-            merged[rank :: world.size] = share
-        scores = measure(data, merged, settings={}).coco
-    return world.from_first(scores)
-
-
-def _close_epoch(run: Run, scores: dict[str, float | None] | None) -> dict[str, float | int | None]:
+def _close_epoch(run: Run, scores: Scores | None) -> dict[str, float | int | None]:
     """Write the epoch's row into the history, keep the best weights, move on to the next epoch."""
     progress = run.state.progress
     count = max(1, progress.loss_count)
@@ -216,14 +158,15 @@ def _close_epoch(run: Run, scores: dict[str, float | None] | None) -> dict[str, 
         "train/box": box,
         "train/obj": objectness,
         "train/cls": classes,
-        "metrics/AP50": scores["AP50"] if scores else None,
-        "metrics/AP": scores["AP"] if scores else None,
+        "metrics/AP50": scores.ap50 if scores else None,
+        "metrics/AP": scores.ap if scores else None,
+        "metrics/AP_train": scores.training_ap if scores else None,
         "learning_rate": run.state.optimiser.param_groups[0]["lr"],
         "skipped_steps": progress.skipped,
     }
     progress.history.append(row)
     if scores:
-        score = scores["AP"] or 0.0
+        score = scores.ap or 0.0
         progress.evaluations_without_gain += 1
         if score > progress.best_score:
             progress.best_score, progress.best_epoch, progress.evaluations_without_gain = score, progress.epoch, 0
@@ -234,10 +177,12 @@ def _close_epoch(run: Run, scores: dict[str, float | None] | None) -> dict[str, 
     return row
 
 
-def _forward_of(run: Run) -> Callable[[Tensor], tuple[Tensor, ...]]:
-    """The network as it is called in this epoch. Made anew for each: what is frozen decides what is exchanged."""
-    network = run.world.parallel(run.state.network, run.device)
-    return torch.compile(network) if run.experiment.train.compile else network
+def _computing(run: Run) -> Computing:
+    """The network as it is called in an epoch. Made anew for each: what is frozen decides what is exchanged."""
+    network = run.state.network
+    if run.experiment.train.compile:
+        network = torch.compile(network)  # type: ignore[assignment]  # a module comes back as a module
+    return Computing(run.world.parallel(network, run.device), run.device, run.precision, run.world)
 
 
 def _save_last(run: Run) -> None:
