@@ -17,7 +17,7 @@ from torch.nn import functional
 from yolov3.models import darknet_plan as plans
 from yolov3.models.darknet_plan import LayerPlan, Shape
 from yolov3.models.head import split_anchors
-from yolov3.models.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, LEAKY_SLOPE
+from yolov3.models.layers import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, LEAKY_SLOPE, repeat_edges
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,
@@ -116,8 +116,7 @@ class MaxPool(nn.Module):
         if after == [before, before] and 2 * before <= self.size:
             return functional.max_pool2d(features, self.size, self.stride, padding=before)
         if before or any(after):
-            # Every window holds a cell of the map, so repeating the edge gives the same maxima as -inf.
-            features = functional.pad(features, (before, after[1], before, after[0]), mode="replicate")
+            features = repeat_edges(features, (before, after[0]), (before, after[1]))  # every window holds a cell
         return functional.max_pool2d(features, self.size, self.stride)
 
     def _after(self, side: int, step: int) -> int:

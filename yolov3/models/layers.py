@@ -68,8 +68,20 @@ class StrideOneMaxPool(nn.Module):
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        # Repeating the edge gives the same maxima as -inf and stays finite for exporters.
-        return functional.max_pool2d(functional.pad(features, (0, 1, 0, 1), mode="replicate"), 2, stride=1)
+        return functional.max_pool2d(repeat_edges(features, (0, 1), (0, 1)), 2, stride=1)
+
+
+def repeat_edges(features: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) with its first and last row and column repeated so many times (before, after).
+
+    For a max pool whose windows all hold a cell of the map these are the same maxima as with -inf, and finite for
+    exporters. It is not torch's own padding, whose gradient torch.compile expects in another memory layout.
+    """
+    for axis, (before, after) in ((2, rows), (3, columns)):
+        if before or after:
+            first, last = features.narrow(axis, 0, 1), features.narrow(axis, features.shape[axis] - 1, 1)
+            features = torch.cat((*[first] * before, features, *[last] * after), dim=axis)
+    return features
 
 
 def initialise_convolutions(module: nn.Module) -> None:
