@@ -45,7 +45,7 @@ with join_world() as world:
     loader = training_loader(open_dataset(experiment.data, "train"), augment=experiment.augment, batch_size=8,
         preprocessing=experiment.model.preprocessing, workers=0, seed=0, rank=world.rank, world=world.size)
     device = torch.device("cpu")
-    how = Computing(world.parallel(network, device), device, torch.float32, world)
+    how = Computing(network, device, torch.float32, world)
     outcomes = []
     for epoch in range(5):
         for batch in loader.epoch(epoch):
@@ -96,6 +96,36 @@ def test_a_step_that_one_process_cannot_take_is_taken_by_none(data, tmp_path):
     assert result["faults"] == [False] * 2 + [True] * 2 + [False] * 6
     for part in ("weights", "average"):
         assert all(tensor.isfinite().all() for tensor in result[part].values())
+
+
+SHORT = """
+import sys, torch
+sys.path.insert(0, sys.argv[1])
+from yolov3.cli import main
+from yolov3.models.darknet_tiny import DarknetTiny
+import os
+original = DarknetTiny.forward
+
+def forward(self, images):
+    if self.training and os.environ["RANK"] == "1" and len(images) > 1:
+        raise torch.OutOfMemoryError("CUDA out of memory (made up)")
+    return original(self, images)
+
+DarknetTiny.forward = forward
+sys.exit(main(["train", sys.argv[2]]))
+"""
+
+
+def test_memory_that_is_short_in_one_process_halves_the_parts_of_all(data, tmp_path):
+    script = tmp_path / "short.py"
+    script.write_text(SHORT)
+    command = torchrun(script, Path(__file__).parents[2], experiment(data, tmp_path))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("out of memory; from now on a batch is computed in 2 parts") == 1
+    assert done.stdout.count("in 4 parts") == 1 and done.stdout.count("epoch 2/2") == 1
+    progress = read_checkpoint(tmp_path / "runs" / "together" / "weights" / "last.pt")["training"]["progress"]
+    assert progress["parts"] == 4 and progress["step"] == 4 and progress["skipped"] == 0
 
 
 def experiment(data: Path, folder: Path, **train) -> Path:

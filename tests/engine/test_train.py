@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 import yaml
@@ -202,32 +204,93 @@ def test_resuming_a_finished_model_is_refused(data, tmp_path, capsys):
     assert "holds a finished model" in capsys.readouterr().err
 
 
-def test_out_of_memory_halves_the_parts_and_goes_on(data, tmp_path, monkeypatch, capsys):
-    """Memory for at most three images of a part: a batch of eight is computed in four parts from then on."""
+def test_a_gradient_that_is_not_finite_changes_nothing(data, tmp_path, monkeypatch, capsys):
+    """A finite loss whose gradient overflows, in the second of three steps."""
     from yolov3.models.darknet_tiny import DarknetTiny
 
+    class Overflow(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, value):
+            return value.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            return gradient * float("inf")
+
+    steps = []
     original = DarknetTiny.forward
 
     def forward(self, images):
-        if self.training and len(images) > 3:
-            raise torch.OutOfMemoryError("CUDA out of memory (made up)")
-        return original(self, images)
+        maps = original(self, images)
+        if self.training:
+            steps.append(1)
+        return tuple(map(Overflow.apply, maps)) if self.training and len(steps) == 2 else maps
 
     monkeypatch.setattr(DarknetTiny, "forward", forward)
-    result = train(experiment_of(data, tmp_path, train={"epochs": 1}), name="memory")
-    output = capsys.readouterr().out
-    assert "step 1: out of memory; from now on a batch is computed in 2 parts" in output
-    assert "in 4 parts" in output and "in 8 parts" not in output
-    content = read_checkpoint(result.last)
-    assert content["training"]["progress"]["parts"] == 4 and content["training"]["progress"]["step"] == 3
+    result = train(experiment_of(data, tmp_path, train={"epochs": 1}), name="inf")
+    assert "step 2 skipped: the gradient is not finite; images: " in capsys.readouterr().out
+    state = read_checkpoint(result.last)["training"]
+    assert state["average_updates"] == 2  # the average did not see it
+    tensors = [*load_model(result.last).network.state_dict().values(), *state["network"].values()]
+    assert all(tensor.isfinite().all() for tensor in tensors if tensor.is_floating_point())
 
 
-def test_no_memory_for_a_single_image_is_said(data, tmp_path, monkeypatch):
-    from yolov3.models.darknet_tiny import DarknetTiny
+def test_a_weight_that_is_not_finite_ends_the_run_with_the_checkpoint_whole(data, tmp_path):
+    """Nothing can heal it; the run stops after some steps instead of writing it into every file."""
+    first = train(experiment_of(data, tmp_path, train={"epochs": 1}), name="first")
+    poisoned = load_model(first.last).network
+    with torch.no_grad():
+        next(poisoned.parameters()).view(-1)[0] = float("nan")
+    from yolov3.formats.checkpoint import save_checkpoint
+    from yolov3.structures import Preprocessing
 
-    def forward(self, images):
-        raise torch.OutOfMemoryError("CUDA out of memory (made up)")
+    save_checkpoint(tmp_path / "nan.pt", poisoned, names=load_model(first.last).names, preprocessing=Preprocessing())
+    changes = {"weights": str(tmp_path / "nan.pt"), "nonfinite_limit": 3}
+    with pytest.raises(UserError, match="3 steps in a row without finite numbers: the loss is not finite"):
+        train(experiment_of(data, tmp_path, train=changes), name="second")
+    assert not (tmp_path / "second" / "weights" / "last.pt").exists()
 
-    monkeypatch.setattr(DarknetTiny, "forward", forward)
-    with pytest.raises(UserError, match=r"not enough memory for one image of \d+x\d+"):
-        train(experiment_of(data, tmp_path, train={"epochs": 1}), name="memory")
+
+def test_a_second_ctrl_c_stops_at_once(data, tmp_path):
+    """The first one waits for a safe place, which here is a long way off."""
+    config = tmp_path / "experiment.yaml"
+    long = {"epochs": 1, "batch_size": 20, "multi_scale": None}
+    config.write_text(yaml.safe_dump(settings(data, tmp_path, train=long, model={"width": 1.0, "image_size": 1056})))
+    arguments = [sys.executable, "-m", "yolov3", "train", str(config)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "writing to" in line:
+                time.sleep(2)
+                process.send_signal(signal.SIGINT)
+                time.sleep(1)
+                process.send_signal(signal.SIGINT)
+                sent = time.monotonic()
+        assert process.wait() == 130
+    assert time.monotonic() - sent < 20  # that one step takes longer
+    assert not (tmp_path / "experiment" / "weights" / "last.pt").exists()
+
+
+@pytest.mark.slow
+def test_a_compiled_network_learns_the_same(data, tmp_path):
+    if shutil.which("g++") is None:
+        pytest.skip("torch.compile needs a C++ compiler")
+    changes = {"epochs": 1, "evaluate_training": 0}
+    plain, compiled = (
+        read_checkpoint(train(experiment_of(data, tmp_path, train={**changes, "compile": flag}), name="run").last)
+        for flag in (False, True)
+    )
+    assert plain["weights"].keys() == compiled["weights"].keys()
+    for name, tensor in plain["weights"].items():
+        torch.testing.assert_close(compiled["weights"][name], tensor, atol=1e-4, rtol=1e-3)
+
+
+def test_training_pictures_are_evaluated_too(data, tmp_path):
+    result = train(experiment_of(data, tmp_path, train={"epochs": 2, "evaluate_training": 5}), name="run")
+    rows = list(csv.DictReader((result.folder / "results.csv").read_text().splitlines()))
+    assert [bool(row["metrics/AP_train"]) for row in rows] == [False, True]
+    for name in ("training_batch.png", "predictions.png"):
+        picture = cv2.imread(str(result.folder / name))
+        assert picture is not None and picture.std() > 10
+    events = next((result.folder / "tensorboard").glob("events*")).read_bytes()
+    assert b"training_batch" in events and b"AP of classes/ball" in events

@@ -7,6 +7,7 @@ which everything here does nothing. What ends a process ends the run: the others
 from __future__ import annotations
 
 import datetime
+import inspect
 import os
 import re
 from collections.abc import Iterator
@@ -54,13 +55,27 @@ class World:
         if self.size == 1:
             return network
         ids = [device.index] if device.type == "cuda" else None
-        return DistributedDataParallel(network, device_ids=ids)
+        # Its own exchange of buffers would leave the others waiting when one process ran out of memory midway, so
+        # share_statistics does it. Torch 2.15 renamed the setting.
+        renamed = "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+        settings = {"forward_sync_buffers" if renamed else "broadcast_buffers": False}
+        return DistributedDataParallel(network, device_ids=ids, **settings)  # type: ignore[arg-type]
 
     def synchronise_norms(self, network: nn.Module, device: torch.device) -> nn.Module:
         """Batch norm over the images of all processes; torch has it on GPUs only."""
         if self.size == 1 or device.type != "cuda":
             return network
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+
+    def share_statistics(self, network: nn.Module) -> None:
+        """Give all processes the mean of their batch norm statistics, where the norms did not share them already."""
+        if self.size == 1:
+            return
+        moving = [part for part in network.modules() if type(part) is nn.BatchNorm2d and part.training]
+        tensors = [tensor for part in moving for tensor in (part.running_mean, part.running_var) if tensor is not None]
+        if tensors:
+            together = self.mean(torch.cat(tensors))
+            torch._foreach_copy_(tensors, list(together.split([len(tensor) for tensor in tensors])))
 
     def largest(self, *values: float) -> tuple[float, ...]:
         """The largest of each value over all processes."""

@@ -5,12 +5,13 @@ Several processes vote before each backward pass, because one that left the way 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import gc
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from yolov3.config import Experiment
@@ -34,21 +35,29 @@ class StepOutcome:
     fault: str | None = None
 
 
-@dataclass(frozen=True)
 class Computing:
-    """With what a step is computed: ``forward``, the network as it is called (perhaps compiled, perhaps one of several
-    processes'), device, precision, and the processes."""
+    """With what a step is computed: ``network`` (perhaps compiled), device, precision, and the processes. ``forward`` is
+    the network as all processes call it together."""
 
-    forward: Callable[[Tensor], tuple[Tensor, ...]]
-    device: torch.device
-    precision: torch.dtype
-    world: World = field(default_factory=World)
+    def __init__(
+        self, network: nn.Module, device: torch.device, precision: torch.dtype, world: World | None = None
+    ) -> None:
+        self.network, self.device, self.precision = network, device, precision
+        self.world = world or World()
+        self.forward = self.world.parallel(network, device)
 
     def exchange(self, now: bool) -> AbstractContextManager[object]:
         """Around a forward and its backward pass: whether gradients are exchanged in it, or kept for the next one."""
         if now or not isinstance(self.forward, DistributedDataParallel):
             return nullcontext()
         return self.forward.no_sync()
+
+    def renew(self) -> None:
+        """Forget a forward pass that no backward pass followed; else the next one would exchange out of turn."""
+        if isinstance(self.forward, DistributedDataParallel):
+            self.forward = self.network
+            gc.collect()  # the old one listens to the network's gradients as long as it lives
+            self.forward = self.world.parallel(self.network, self.device)
 
 
 class OutOfMemory(Exception):
@@ -71,9 +80,10 @@ def training_step(
     try:
         outcome = compute_gradient(state, batch, experiment, how=how, parts=parts)
         if outcome.fault is None:
-            outcome = _update(state, outcome.losses, experiment)
+            outcome = _update(state, outcome.losses, experiment, how.world)
     except OutOfMemory:
         forget(state, statistics)
+        how.renew()
         raise
     except RuntimeError as error:
         forget(state, statistics)
@@ -180,7 +190,7 @@ def _loss_of(
     )
 
 
-def _update(state: TrainingState, losses: Tensor, experiment: Experiment) -> StepOutcome:
+def _update(state: TrainingState, losses: Tensor, experiment: Experiment, world: World) -> StepOutcome:
     """Apply the gradient that lies in the network."""
     scaler, optimiser = state.scaler, state.optimiser
     scaler.unscale_(optimiser)
@@ -194,6 +204,7 @@ def _update(state: TrainingState, losses: Tensor, experiment: Experiment) -> Ste
     if not finite:
         # Under float16 an overflow is the scaler's way to find its scale, not a fault.
         return StepOutcome(losses, None if scaler.is_enabled() else "the gradient is not finite")
+    world.share_statistics(state.network)
     if state.average:
         state.average.update(state.network)
     return StepOutcome(losses)

@@ -182,7 +182,7 @@ def _computing(run: Run) -> Computing:
     network = run.state.network
     if run.experiment.train.compile:
         network = torch.compile(network)  # type: ignore[assignment]  # a module comes back as a module
-    return Computing(run.world.parallel(network, run.device), run.device, run.precision, run.world)
+    return Computing(network, run.device, run.precision, run.world)
 
 
 def _save_last(run: Run) -> None:

@@ -1,0 +1,97 @@
+"""A batch that memory does not hold is computed in parts, by all processes alike; the largest input is tried first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from yolov3 import UserError
+from yolov3.config import build_experiment
+from yolov3.datasets.shapes import write_shapes_dataset
+from yolov3.engine.distributed import World
+from yolov3.engine.memory import try_largest_input
+from yolov3.engine.setup import start_run
+from yolov3.engine.step import Computing
+from yolov3.engine.train import train
+from yolov3.formats.checkpoint import read_checkpoint
+from yolov3.models.darknet_tiny import DarknetTiny
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return write_shapes_dataset(tmp_path_factory.mktemp("data") / "shapes", train=20, val=6, unseen=0, seed=2)
+
+
+def experiment(data: Path, output: Path, **settings):
+    values = {
+        "data": {"root": str(data)},
+        "model": {"variant": "yolov3-tiny", "width": 0.125, "image_size": 96},
+        "train": {"epochs": 1, "batch_size": 8, "workers": 0, "device": "cpu", "output": str(output), **settings},
+    }
+    return build_experiment(values, "the test")
+
+
+def short_of_memory(monkeypatch, is_too_large) -> list[tuple[int, ...]]:
+    """Let the network's forward pass fail as a full GPU does; the shapes that were tried are listed."""
+    original, tried = DarknetTiny.forward, []
+
+    def forward(self, images):
+        if self.training:
+            tried.append(tuple(images.shape))
+            if is_too_large(images):
+                raise torch.OutOfMemoryError("CUDA out of memory (made up)")
+        return original(self, images)
+
+    monkeypatch.setattr(DarknetTiny, "forward", forward)
+    return tried
+
+
+def test_parts_are_halved_and_the_run_goes_on(data, tmp_path, monkeypatch, capsys):
+    """Memory for at most three images of a part: a batch of eight is computed in four parts from then on."""
+    short_of_memory(monkeypatch, lambda images: len(images) > 3)
+    result = train(experiment(data, tmp_path), name="memory")
+    output = capsys.readouterr().out
+    assert "step 1: out of memory; from now on a batch is computed in 2 parts" in output
+    assert "in 4 parts" in output and "in 8 parts" not in output
+    progress = read_checkpoint(result.last)["training"]["progress"]
+    assert progress["parts"] == 4 and progress["step"] == 3
+
+
+def test_memory_that_ends_in_a_backward_pass_counts_too(data, tmp_path, monkeypatch, capsys):
+    original = torch.Tensor.backward
+    calls = []
+
+    def backward(self, *arguments, **settings):
+        calls.append(1)
+        if len(calls) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory (made up)")
+        return original(self, *arguments, **settings)
+
+    monkeypatch.setattr(torch.Tensor, "backward", backward)
+    result = train(experiment(data, tmp_path), name="memory")
+    assert "step 2: out of memory" in capsys.readouterr().out
+    progress = read_checkpoint(result.last)["training"]["progress"]
+    assert progress["parts"] == 2 and progress["step"] == 3 and progress["skipped"] == 0
+
+
+def test_no_memory_for_a_single_image_is_said(data, tmp_path, monkeypatch):
+    short_of_memory(monkeypatch, lambda images: True)
+    with pytest.raises(UserError, match=r"not enough memory for one image of \d+x\d+"):
+        train(experiment(data, tmp_path), name="memory")
+
+
+def test_the_largest_input_is_tried_first_and_leaves_no_trace(data, tmp_path, monkeypatch):
+    tried = short_of_memory(monkeypatch, lambda images: len(images) > 4 and images.shape[2] == 160)
+    run = start_run(experiment(data, tmp_path, multi_scale=[64, 170]), name="run", resume=None, world=World())
+    network = run.state.network.train()
+    before = [tensor.clone() for tensor in network.state_dict().values()]
+    random_state = torch.get_rng_state()
+    said: list[str] = []
+    try_largest_input(run, Computing(network, run.device, run.precision), said.append)
+    assert tried == [(8, 3, 160, 160), (4, 3, 160, 160), (4, 3, 160, 160)]
+    assert run.state.progress.parts == 2 and len(said) == 1
+    assert all(torch.equal(old, new) for old, new in zip(before, network.state_dict().values()))
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert torch.equal(torch.get_rng_state(), random_state) and not run.state.optimiser.state
