@@ -1,6 +1,6 @@
-"""Measure ways of training: one run per rung and seed of a file such as configs/ladder.yaml, then a table.
+"""Measure ways of training: one run per rung and seed of a file such as scripts/ladder.yaml, then a table.
 
-    python scripts/ladder.py configs/yolov3_tiny_bccd.yaml --rungs configs/ladder.yaml --output runs/ladder \
+    python scripts/ladder.py configs/yolov3_tiny_bccd.yaml --rungs scripts/ladder.yaml --output runs/ladder \
         --set data.root=/path/to/bccd --jobs 2
 
 Runs that are finished are not made again, stopped ones go on, so it can be stopped at any time. The score is that of
@@ -105,7 +105,7 @@ def main() -> int:
     """Run what is missing, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path, help="experiment file that all rungs start from")
-    parser.add_argument("--rungs", type=Path, required=True, help="file of rungs, such as configs/ladder.yaml")
+    parser.add_argument("--rungs", type=Path, required=True, help="file of rungs, such as scripts/ladder.yaml")
     parser.add_argument("--output", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--only", nargs="+", metavar="RUNG", help="these rungs alone")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])

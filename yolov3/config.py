@@ -137,6 +137,8 @@ class TrainSection(Section):
         "auto"  # auto: bfloat16 where the device is built for it
     )
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.9998  # decay of the averaged weights; 0 = off
+    balance: Fraction = 0.0  # pictures of a class seen in a smaller share of all are shown more often; LVIS has 0.001
+    cache: Literal["none", "memory", "disk"] = "none"  # keep decoded pictures; disk: in train.output/cache
     evaluate_every: Count = 5  # epochs between evaluations; the last epoch always is
     evaluate_training: Annotated[int, Field(ge=0)] = 64  # so many training pictures are evaluated too; 0 = none
     weights: str | None = None  # start from this model file

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from yolov3.config import AugmentSection
-from yolov3.datasets import Dataset, DatasetReport, evaluation_loader, training_loader
+from yolov3.datasets import Dataset, DatasetReport, EvaluationLoader, TrainingLoader
 from yolov3.datasets.augment import Augmenter
 from yolov3.datasets.batch_plan import plan_epoch
 from yolov3.datasets.placement import clip_placed, draw_placement, place_boxes, place_image
@@ -44,7 +44,7 @@ def dataset(tmp_path_factory) -> Dataset:
 
 def loader_of(dataset, *, augment=EVERYTHING, workers=0, **more):
     settings = dict(augment=augment, preprocessing=PREPROCESSING, batch_size=4, workers=workers, seed=3) | more
-    return training_loader(dataset, **settings)
+    return TrainingLoader(dataset, **settings)
 
 
 def fingerprint(batch) -> list[torch.Tensor]:
@@ -105,7 +105,7 @@ def test_plain_pictures_are_the_evaluations_pictures(dataset):
         for batch in loader_of(dataset, augment=centred).epoch(0)
         for sample, image in zip(batch.samples, batch.images)
     }
-    for batch in evaluation_loader(dataset, preprocessing=PREPROCESSING, batch_size=3, workers=0):
+    for batch in EvaluationLoader(dataset, preprocessing=PREPROCESSING, batch_size=3, workers=0):
         for sample, image in zip(batch.samples, batch.images):
             difference = (trained[sample.image_id].float() - image.float()).abs().mean()
             assert float(difference) < 6  # one is averaged, the other interpolated, and offsets differ by half a pixel

@@ -22,7 +22,7 @@ from yolov3.formats.checkpoint import read_checkpoint
 STEPS = """
 import sys, torch
 from yolov3.config import build_experiment
-from yolov3.datasets import open_dataset, training_loader
+from yolov3.datasets import open_dataset, TrainingLoader
 from yolov3.engine.averaging import WeightAverage
 from yolov3.engine.distributed import join_world
 from yolov3.engine.optimiser import make_optimiser, set_learning_rate
@@ -42,7 +42,7 @@ with join_world() as world:
     state = TrainingState(network, make_optimiser(network, experiment.optimiser), WeightAverage(network, 0.9),
                           torch.amp.GradScaler("cpu", enabled=False), Progress())
     set_learning_rate(state.optimiser, 0.001)
-    loader = training_loader(open_dataset(experiment.data, "train"), augment=experiment.augment, batch_size=8,
+    loader = TrainingLoader(open_dataset(experiment.data, "train"), augment=experiment.augment, batch_size=8,
         preprocessing=experiment.model.preprocessing, workers=0, seed=0, rank=world.rank, world=world.size)
     device = torch.device("cpu")
     how = Computing(network, device, torch.float32, world)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from yolov3.boxes import shape_iou_matrix
 from yolov3.codec import encode
 from yolov3.config import DataSection
-from yolov3.datasets import Dataset, DatasetReport, evaluation_loader, open_dataset
+from yolov3.datasets import Dataset, DatasetReport, EvaluationLoader, open_dataset
 from yolov3.engine.class_matching import match_classes
 from yolov3.engine.evaluate import Stages, count_nonfinite, evaluate, evaluation_mode, measure, predict, renumber
 from yolov3.errors import UserError
@@ -231,7 +231,7 @@ def test_halves_predicted_apart_measure_as_the_whole(dataset: Dataset) -> None:
     stages = Stages()
     for share in shares:
         part = replace(dataset, samples=tuple(dataset.samples[i] for i in share))
-        loader = evaluation_loader(part, preprocessing=PREPROCESSING, batch_size=2, workers=0)
+        loader = EvaluationLoader(part, preprocessing=PREPROCESSING, batch_size=2, workers=0)
         for number, found in predict(network, loader, selection=SELECTION, device=CPU, stages=stages):
             gathered[share[number]] = found
     together = measure(dataset, [gathered[i] for i in range(len(dataset.samples))], settings={}, stages=stages)

@@ -120,7 +120,7 @@ def test_weights_of_another_architecture_are_refused(data, tmp_path):
 
 def test_a_gradient_accumulated_in_parts_is_that_of_the_whole(data, tmp_path):
     """Batch norm sees the parts, so it is held still; the loss and its gradient then are the same."""
-    from yolov3.datasets import open_dataset, training_loader
+    from yolov3.datasets import TrainingLoader, open_dataset
     from yolov3.engine.optimiser import make_optimiser
     from yolov3.engine.setup import build_detector
     from yolov3.engine.state import Progress, TrainingState
@@ -134,7 +134,7 @@ def test_a_gradient_accumulated_in_parts_is_that_of_the_whole(data, tmp_path):
         network = build_detector(experiment.model, num_classes=6).eval()
         scaler = torch.amp.GradScaler("cpu", enabled=False)
         state = TrainingState(network, make_optimiser(network, experiment.optimiser), None, scaler, Progress())
-        loader = training_loader(
+        loader = TrainingLoader(
             open_dataset(experiment.data, "train"), augment=experiment.augment, batch_size=8, workers=0, seed=0,
             preprocessing=experiment.model.preprocessing,
         )  # fmt: skip

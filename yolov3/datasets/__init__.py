@@ -9,22 +9,21 @@ from yolov3.datasets.catalogue import open_dataset, resolve_data
 from yolov3.datasets.dataset import Dataset, DatasetReport, read_sample_image, shared_pictures
 
 if TYPE_CHECKING:
-    from yolov3.datasets.loader import TrainingLoader, evaluation_loader, training_loader
+    from yolov3.datasets.loader import EvaluationLoader, TrainingLoader
 
 __all__ = [
     "Dataset",
     "DatasetReport",
+    "EvaluationLoader",
     "TrainingLoader",
-    "evaluation_loader",
     "open_dataset",
     "read_sample_image",
     "resolve_data",
     "shared_pictures",
-    "training_loader",
 ]
 
 # Found when first used: whoever only reads a data set does not wait for what makes batches.
-_IN_LOADER = ("TrainingLoader", "evaluation_loader", "training_loader")
+_IN_LOADER = ("EvaluationLoader", "TrainingLoader")
 
 
 def __getattr__(name: str) -> Any:

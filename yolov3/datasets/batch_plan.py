@@ -33,9 +33,21 @@ def count_batches(num_samples: int, batch_size: int) -> int:
     return -(-num_samples // batch_size)
 
 
-def epoch_indices(num_samples: int, *, seed: int, epoch: int, batch_size: int) -> np.ndarray:
-    """(batches, batch_size) int64: a permutation of all pictures, continued from its beginning to fill the last batch."""
-    order = np.random.default_rng((seed, epoch, num_samples, ORDER)).permutation(num_samples)
+def epoch_indices(
+    num_samples: int, *, seed: int, epoch: int, batch_size: int, shares: np.ndarray | None = None
+) -> np.ndarray:
+    """(batches, batch_size) int64: a permutation of all pictures, continued from its beginning to fill the last batch.
+
+    With ``shares`` (num_samples,) positive, a picture comes in proportion to its share instead of once: so many times
+    rounded down or up, by chance and evenly (systematic sampling), and an epoch is as long as ever.
+    """
+    generator = np.random.default_rng((seed, epoch, num_samples, ORDER))
+    if shares is None:
+        order = generator.permutation(num_samples)
+    else:
+        bounds = np.cumsum(shares) * (num_samples / shares.sum())
+        drawn = np.searchsorted(bounds, np.arange(num_samples) + generator.random(), side="right")
+        order = generator.permutation(drawn.clip(max=num_samples - 1))
     total = count_batches(num_samples, batch_size) * batch_size
     return np.resize(order, total).reshape(-1, batch_size)
 
@@ -75,9 +87,11 @@ def plan_epoch(
     rank: int = 0,
     world: int = 1,
     mixing: bool = True,
+    shares: np.ndarray | None = None,
 ) -> list[BatchPlan]:
-    """The batches of an epoch for one of ``world`` processes, which share each global batch of ``batch_size`` evenly."""
-    rows = epoch_indices(num_samples, seed=seed, epoch=epoch, batch_size=batch_size)
+    """The batches of an epoch for one of ``world`` processes, which share each global batch of ``batch_size`` evenly;
+    ``shares`` as in :func:`epoch_indices`."""
+    rows = epoch_indices(num_samples, seed=seed, epoch=epoch, batch_size=batch_size, shares=shares)
     sizes = batch_sizes(len(rows), seed=seed, epoch=epoch, base=base, sides=sides, every=every)
     return [
         BatchPlan(number, epoch, tuple(row[rank::world].tolist()), size, mixing)

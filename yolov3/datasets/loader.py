@@ -17,8 +17,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from yolov3.config import AugmentSection
+from yolov3.datasets.balance import repeat_factors
 from yolov3.datasets.batch_plan import BatchPlan, count_batches, plan_epoch
 from yolov3.datasets.dataset import Dataset, read_sample_image
+from yolov3.datasets.picture_cache import PictureCache
 from yolov3.datasets.training_sample import TrainingSample, TrainingSampleMaker
 from yolov3.datasets.worker import Failure, one_opencv_thread, prepare_worker
 from yolov3.errors import UserError
@@ -45,7 +47,10 @@ class _Arrays:
 
 
 class TrainingLoader:
-    """The training batches: ``for batch in loader.epoch(3)``; ``len(loader)`` batches per epoch."""
+    """The training batches: ``for batch in loader.epoch(3)``; ``len(loader)`` batches per epoch.
+
+    ``balance`` is the threshold of :func:`yolov3.datasets.balance.repeat_factors`, 0 shows all pictures alike.
+    """
 
     def __init__(
         self,
@@ -58,6 +63,8 @@ class TrainingLoader:
         seed: int,
         multi_scale: tuple[int, int] | None = None,
         multi_scale_every: int = 10,
+        balance: float = 0.0,
+        cache: PictureCache | None = None,
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -71,10 +78,11 @@ class TrainingLoader:
             every=multi_scale_every,
             rank=rank,
             world=world,
+            shares=repeat_factors(dataset, balance) if balance else None,
         )
         self._close_mosaic = augment.close_mosaic
         self._length = count_batches(len(dataset), batch_size)
-        work = _TrainingWork(TrainingSampleMaker(dataset, augment, seed), preprocessing)
+        work = _TrainingWork(TrainingSampleMaker(dataset, augment, seed, cache), preprocessing)
         self._loader = _make_loader(work, _PlanList(self), workers)
 
     def __len__(self) -> int:
@@ -88,13 +96,9 @@ class TrainingLoader:
         return _batches(self._loader, self.dataset, self._plans)
 
 
-def training_loader(dataset: Dataset, **settings: Any) -> TrainingLoader:
-    """A :class:`TrainingLoader`; the settings are its own."""
-    return TrainingLoader(dataset, **settings)
-
-
 class EvaluationLoader:
-    """The pictures of a data set in order, fitted as the model wants them and not changed otherwise."""
+    """The pictures of a data set in order, ``batch_size`` at a time, fitted as the model wants them and not changed
+    otherwise, with the geometries that undo their fit."""
 
     def __init__(self, dataset: Dataset, *, preprocessing: Preprocessing, batch_size: int, workers: int) -> None:
         self.dataset = dataset
@@ -104,21 +108,13 @@ class EvaluationLoader:
             for number, start in enumerate(starts)
         ]
         self._plans = plans
-        self._length = len(plans)
         self._loader = _make_loader(_EvaluationWork(dataset, preprocessing), plans, min(workers, len(plans)))
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._plans)
 
     def __iter__(self) -> Iterator[Batch]:
         return _batches(self._loader, self.dataset, self._plans)
-
-
-def evaluation_loader(
-    dataset: Dataset, *, preprocessing: Preprocessing, batch_size: int, workers: int
-) -> EvaluationLoader:
-    """All samples in order, ``batch_size`` at a time, with the geometries that undo their fit."""
-    return EvaluationLoader(dataset, preprocessing=preprocessing, batch_size=batch_size, workers=workers)
 
 
 class _PlanList:

@@ -14,6 +14,7 @@ import numpy as np
 from yolov3.config import AugmentSection
 from yolov3.datasets.augment import Augmenter
 from yolov3.datasets.dataset import Dataset, read_sample_image
+from yolov3.datasets.picture_cache import PictureCache
 from yolov3.datasets.placement import clip_placed, draw_placement, place_boxes, place_image, placement_matrix
 from yolov3.structures import Preprocessing, Sample
 
@@ -36,8 +37,11 @@ class TrainingSample:
 class TrainingSampleMaker:
     """Makes the training pictures of a data set."""
 
-    def __init__(self, dataset: Dataset, settings: AugmentSection, seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, settings: AugmentSection, seed: int, cache: PictureCache | None = None
+    ) -> None:
         self.dataset = dataset
+        self._cache = cache
         self.settings = settings
         self.seed = seed
         self._augmenter = Augmenter(settings)
@@ -67,7 +71,7 @@ class TrainingSampleMaker:
         matrix = draw_placement(generator, source.size, preprocessing, self.settings)
         height, width = preprocessing.size
         picture = place_image(
-            read_sample_image(source),
+            self._read(index),
             matrix,
             preprocessing.size,
             fill=preprocessing.fill,
@@ -98,10 +102,13 @@ class TrainingSampleMaker:
             tile[:, 2] -= (columns.start, rows.start)
             size = (rows.stop - rows.start, columns.stop - columns.start)
             canvas[rows, columns] = place_image(
-                read_sample_image(source), tile, size, fill=preprocessing.fill, resize=preprocessing.resize
+                self._read(index), tile, size, fill=preprocessing.fill, resize=preprocessing.resize
             )
             parts.append(self._objects(source, matrix, (columns.start, rows.start, columns.stop, rows.stop)))
         return TrainingSample(canvas, *(np.concatenate(arrays) for arrays in zip(*parts)))
+
+    def _read(self, index: int) -> np.ndarray:
+        return self._cache.read(index) if self._cache else read_sample_image(self.dataset.samples[index])
 
     def _objects(
         self, source: Sample, matrix: np.ndarray, window: tuple[float, float, float, float]

@@ -32,11 +32,12 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True)
 class World:
-    """The place of this process: its ``rank`` of ``size``, and ``local_rank`` on its machine."""
+    """The place of this process: its ``rank`` of ``size``, and ``local_rank`` of ``local_size`` on its machine."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
     slow_group: Any = None  # for what may take longer than PATIENCE
 
     @property
@@ -136,7 +137,7 @@ def join_world() -> Iterator[World]:
         slow_group = dist.new_group(backend="gloo", timeout=LONG_PATIENCE)
     try:
         with _explained():
-            yield World(rank, size, local_rank, slow_group)
+            yield World(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", "1")), slow_group)
     finally:
         dist.destroy_process_group()
 

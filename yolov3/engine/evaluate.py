@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from yolov3.datasets import Dataset, evaluation_loader
+from yolov3.datasets import Dataset, EvaluationLoader
 from yolov3.device import mixed_precision
 from yolov3.engine.coco_metric import MAX_DETECTIONS, coco_metric
 from yolov3.engine.voc_metric import IOU_THRESHOLD, voc_metric
@@ -87,7 +87,7 @@ def evaluate(
     """
     if model_labels is not None:
         selection = replace(selection, classes=tuple(model_labels))
-    loader = evaluation_loader(dataset, preprocessing=preprocessing, batch_size=batch_size, workers=workers)
+    loader = EvaluationLoader(dataset, preprocessing=preprocessing, batch_size=batch_size, workers=workers)
     stages = Stages()
     pairs = predict(
         network, loader, selection=selection, device=device, precision=precision, stages=stages, names=dataset.names

@@ -9,8 +9,9 @@ import torch
 import yaml
 from torch import nn
 
-from yolov3.config import Experiment, ModelSection, build_experiment
-from yolov3.datasets import Dataset, TrainingLoader, open_dataset, training_loader
+from yolov3.config import Experiment, ModelSection, TrainSection, build_experiment
+from yolov3.datasets import Dataset, TrainingLoader, open_dataset
+from yolov3.datasets.picture_cache import PictureCache
 from yolov3.device import select_device, select_precision
 from yolov3.engine.averaging import WeightAverage
 from yolov3.engine.distributed import World
@@ -97,7 +98,7 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None, world: 
         scaler=torch.amp.GradScaler(device.type, enabled=precision == torch.float16),
         progress=Progress(),
     )
-    loader = training_loader(
+    loader = TrainingLoader(
         training_data,
         augment=experiment.augment,
         preprocessing=experiment.model.preprocessing,
@@ -106,6 +107,8 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None, world: 
         seed=settings.seed,
         multi_scale=settings.multi_scale,
         multi_scale_every=settings.multi_scale_every,
+        balance=settings.balance,
+        cache=_open_cache(training_data, settings, world),
         rank=world.rank,
         world=world.size,
     )
@@ -115,6 +118,13 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None, world: 
     else:
         folder = world.from_first(_make_folder(experiment, name) if world.is_first else None)
     return Run(experiment, training_data, validation_data, loader, state, device, precision, folder, world, start)
+
+
+def _open_cache(dataset: Dataset, settings: TrainSection, world: World) -> PictureCache | None:
+    if settings.cache == "none":
+        return None
+    folder = Path(settings.output) / "cache" if settings.cache == "disk" else None
+    return PictureCache(dataset, folder=folder, processes=world.local_size)
 
 
 def _make_folder(experiment: Experiment, name: str) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from yolov3.config import EvaluateSection
-from yolov3.datasets import Dataset, evaluation_loader
+from yolov3.datasets import Dataset, EvaluationLoader
 from yolov3.engine.evaluate import Evaluation, measure, predict
 from yolov3.engine.setup import Run
 from yolov3.postprocess import Selection
@@ -64,7 +64,7 @@ def _measure(run: Run, data: Dataset, check: Callable[[], None]) -> Evaluation |
     """The evaluation of one data set, whose pictures the processes share; None in all but the first."""
     network = run.state.average.network if run.state.average else run.state.network
     world = run.world
-    loader = evaluation_loader(
+    loader = EvaluationLoader(
         replace(data, samples=data.samples[world.rank :: world.size]),
         preprocessing=run.experiment.model.preprocessing,
         batch_size=run.experiment.evaluate.batch_size,
