@@ -30,6 +30,7 @@ COMMANDS = {
     "download": "yolov3.cli.download",
     "train-classifier": "yolov3.cli.train_classifier",
     "models": "yolov3.cli.models",
+    "benchmark": "yolov3.cli.benchmark",
 }
 
 

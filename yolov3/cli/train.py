@@ -6,13 +6,14 @@ import argparse
 import os
 from pathlib import Path
 
+from yolov3.cli.experiment_options import add_experiment_arguments, experiment_file
+
 HELP = "train a detector as an experiment file says"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("config", nargs="?", type=Path, help="experiment file (configs/*.yaml)")
-    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings that override the file's")
+    add_experiment_arguments(parser)
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="go on with a stopped run: its folder or its weights/last.pt"
     )
@@ -25,9 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from yolov3.engine.train import train
     from yolov3.errors import UserError
 
-    config, overrides = arguments.config, list(arguments.overrides)
-    if config is not None and "=" in str(config):  # no file, only overrides
-        config, overrides = None, [str(config), *overrides]
+    config, overrides = experiment_file(arguments)
     if arguments.resume and (config or overrides):
         raise UserError("--resume goes on with the run's own settings; give no experiment file and no overrides")
     if not arguments.resume and config is None and not overrides:
