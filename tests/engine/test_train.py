@@ -49,8 +49,10 @@ def experiment_of(folder: Path, output: Path, **changes):
     return build_experiment(settings(folder, output, **changes), "the test")
 
 
-def test_what_a_run_writes(data, tmp_path):
+def test_what_a_run_writes(data, tmp_path, capsys):
     result = train(experiment_of(data, tmp_path), name="run")
+    told = capsys.readouterr().out
+    assert "train: 20 images" in told and "VOC 10+" in told  # the data first, a table per class at the end
     assert result.folder == tmp_path / "run"
     written = {path.relative_to(result.folder).as_posix() for path in result.folder.rglob("*") if path.is_file()}
     assert {"weights/last.pt", "weights/best.pt", "results.csv", "timing.csv", "config.yaml", "curves.png"} <= written

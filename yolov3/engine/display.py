@@ -8,6 +8,7 @@ from types import TracebackType
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from yolov3.anchor_fitting import measure_anchors
 from yolov3.datasets import Dataset, shared_pictures
@@ -82,6 +83,10 @@ class TrainingDisplay:
     def say(self, text: str) -> None:
         """A line that stays."""
         self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def show(self, table: Table) -> None:
+        """A table that stays."""
+        self.console.print(table)
 
     def epoch_done(self, row: dict[str, float | int | None], watch: Stopwatch) -> None:
         """The line of an epoch."""

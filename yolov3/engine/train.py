@@ -11,10 +11,12 @@ from yolov3.config import Experiment
 from yolov3.engine.curves import draw_curves
 from yolov3.engine.display import Stopwatch, TrainingDisplay, describe_run
 from yolov3.engine.distributed import join_world
+from yolov3.engine.evaluate import Evaluation
 from yolov3.engine.interruption import Interrupted, Interruption
 from yolov3.engine.memory import try_largest_input, within_memory
 from yolov3.engine.optimiser import learning_rate_factor, set_learning_rate
 from yolov3.engine.recorder import Recorder
+from yolov3.engine.report import class_table
 from yolov3.engine.setup import Run, start_run
 from yolov3.engine.sheets import batch_sheet, prediction_sheet
 from yolov3.engine.step import Computing, training_step
@@ -63,8 +65,11 @@ def _train(run: Run) -> TrainResult:
         if run.device.type == "cuda":
             try_largest_input(run, _computing(run), display.say)
         try:
+            measured = None
             while progress.epoch < epochs and not _has_stalled(run):
-                _train_epoch(run, recorder, display, interruption)
+                measured = _train_epoch(run, recorder, display, interruption) or measured
+            if measured is not None:
+                display.show(class_table(measured))
             if progress.epoch % run.experiment.train.checkpoint_epochs:
                 _save_last(run)
         finally:
@@ -74,8 +79,10 @@ def _train(run: Run) -> TrainResult:
     return TrainResult(run.folder, run.best, run.last, progress.best_score)
 
 
-def _train_epoch(run: Run, recorder: Recorder | None, display: TrainingDisplay, interruption: Interruption) -> None:
-    """One epoch from where it stands to its evaluation, its row and its checkpoint."""
+def _train_epoch(
+    run: Run, recorder: Recorder | None, display: TrainingDisplay, interruption: Interruption
+) -> Evaluation | None:
+    """One epoch from where it stands to its evaluation, which is returned, its row and its checkpoint."""
     progress, settings = run.state.progress, run.experiment.train
     watch = Stopwatch()
     _freeze_backbone(run, frozen=progress.epoch < settings.freeze_backbone)
@@ -109,6 +116,7 @@ def _train_epoch(run: Run, recorder: Recorder | None, display: TrainingDisplay, 
     display.epoch_done(row, watch)
     if progress.epoch % settings.checkpoint_epochs == 0:
         _save_last(run)
+    return scores.evaluation if scores else None
 
 
 def _train_batch(run: Run, batch: Batch, how: Computing, display: TrainingDisplay) -> None:
