@@ -37,14 +37,15 @@ def command(*arguments: object) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_run_survives_whatever_happens_to_it(fingerprint, tmp_path):
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_survives_whatever_happens_to_it(fingerprint, tmp_path, workers):
     data = write_shapes_dataset(tmp_path / "shapes", train=40, val=6, unseen=0, seed=3)
     config = tmp_path / "experiment.yaml"
     config.write_text(yaml.safe_dump(settings(data, tmp_path / "whole")))
-    subprocess.run(command(config, "train.workers=0"), check=True, capture_output=True)
+    subprocess.run(command(config, f"train.workers={2 - workers}"), check=True, capture_output=True)
     chance = random.Random(7)
     interrupted, done = 0, tmp_path / "broken" / "run"
-    arguments: list[object] = [config, f"train.output={tmp_path / 'broken'}", "train.workers=2"]
+    arguments: list[object] = [config, f"train.output={tmp_path / 'broken'}", f"train.workers={workers}"]
     while True:
         with subprocess.Popen(
             command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,39 @@ def test_the_largest_input_is_tried_first_and_leaves_no_trace(data, tmp_path, mo
     assert all(torch.equal(old, new) for old, new in zip(before, network.state_dict().values()))
     assert all(parameter.grad is None for parameter in network.parameters())
     assert torch.equal(torch.get_rng_state(), random_state) and not run.state.optimiser.state
+
+
+FLAT = """
+import sys
+from yolov3.cli import main
+from yolov3.engine.display import TrainingDisplay
+
+pages = []
+original = TrainingDisplay.epoch_done
+
+def epoch_done(self, row, watch):
+    pages.append(int(open("/proc/self/statm").read().split()[1]))
+    original(self, row, watch)
+
+TrainingDisplay.epoch_done = epoch_done
+code = main(["train", *sys.argv[1:]])
+print("PAGES", *pages)
+sys.exit(code)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's count of a process's pages")
+def test_memory_is_flat_over_epochs(data, tmp_path):
+    """With everything that could pile up: evaluations, pictures for TensorBoard, checkpoints, several sizes."""
+    settings = [
+        f"data.root={data}", "model.variant=yolov3-tiny", "model.width=0.25", "model.image_size=96",
+        "train.epochs=60", "train.batch_size=8", "train.evaluate_every=1", "train.multi_scale=[64, 128]",
+        "train.multi_scale_every=1", "augment.mosaic=0.5", "train.workers=1", f"train.output={tmp_path}",
+    ]  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", FLAT, *settings], capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+    pages = [int(word) for word in done.stdout.split("PAGES")[1].split()]
+    assert len(pages) == 60
+    early, late = max(pages[15:20]), max(pages[55:60])
+    assert late < 1.05 * early, pages
