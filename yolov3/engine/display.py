@@ -77,7 +77,8 @@ class TrainingDisplay:
 
     def batch_done(self, epoch: int, loss: float, watch: Stopwatch) -> None:
         """Advance the bar."""
-        text = f"epoch {epoch + 1}/{self.epochs}  loss {loss:.3f}  {watch.images_per_second:.1f} images/s"
+        speed = f"{watch.images_per_second:.1f} images/s, waiting for data {100 * watch.wait_share:.0f} %"
+        text = f"epoch {epoch + 1}/{self.epochs}  loss {loss:.3f}  {speed}"
         self._progress.update(self._task, advance=1, description=text)
 
     def say(self, text: str) -> None:
