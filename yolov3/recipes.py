@@ -19,7 +19,7 @@ MODERN: dict[str, Any] = {
     # away while exp(w) is young. docs/recipes.md has the measurements.
     "optimiser": {
         "schedule": "cosine",
-        "learning_rate": 0.004,
+        "learning_rate": 0.008,
         "nesterov": True,
         "gradient_clip": 20.0,
     },
