@@ -2,6 +2,10 @@
 
 An experiment is: the defaults below, changed by its recipe (yolov3/recipes.py), by its YAML file and by
 ``section.key=value`` on the command line, in this order. Nothing is changed after that.
+
+The switches between the original way of training and later ones name where they come from and the gain published there:
+BoF is Bag of Freebies (Zhang et al. 2019; YOLOv3 at 416, mAP on VOC 2007), PP-YOLO (Long et al. 2020) and YOLOX (Ge et
+al. 2021) are AP on COCO with YOLOv3's network. What they bring here is measured in docs/recipes.md.
 """
 
 from __future__ import annotations
@@ -39,9 +43,7 @@ class ModelSection(Section):
     anchors: tuple[tuple[Anchor, ...], ...] | None = (
         None  # [width, height] pixels, a list per level, coarse level first
     )
-    xy_scale: Annotated[float, Field(ge=1, le=2)] = (
-        1.0  # grid sensitivity; YOLOv3 has 1, PP-YOLO found +0.3 AP with 1.05
-    )
+    xy_scale: Annotated[float, Field(ge=1, le=2)] = 1.0  # grid sensitivity; YOLOv3 has 1 (PP-YOLO: 1.05, +0.3 AP)
     fit: Literal["letterbox", "stretch"] = "letterbox"  # keep the picture's aspect, or not
     resize: Literal["area", "bilinear", "darknet"] = "area"  # how a picture is resampled
     fill: Fraction = 0.5  # grey of the letterbox border; Darknet's 0.5
@@ -86,36 +88,36 @@ class AugmentSection(Section):
     flip_vertical: Fraction = 0.0  # probability of an upside-down image (microscopes, aerial pictures)
     blur: Fraction = 0.0  # probability of a slight blur
     noise: Fraction = 0.0  # probability of sensor noise
-    mosaic: Fraction = 0.0  # probability of four pictures in one (YOLOv4; +2.4 AP with mixup in YOLOX)
-    mixup: Fraction = 0.0  # probability of two pictures blended (Bag of Freebies: +1.5 mAP on VOC)
-    close_mosaic: Annotated[int, Field(ge=0)] = 0  # plain pictures for the last N epochs
+    mosaic: Fraction = 0.0  # probability of four pictures in one (after YOLOv4; YOLOX: +2.4 AP together with mixup)
+    mixup: Fraction = 0.0  # probability of two pictures blended (BoF: +1.5 mAP)
+    close_mosaic: Annotated[int, Field(ge=0)] = 0  # neither of them for the last N epochs (YOLOX: 15 of 300)
     minimum_visible: Fraction = 0.1  # a box of which less than this share stays in the picture is dropped
 
 
 class LossSection(Section):
-    box_kind: Literal["darknet", "iou", "giou", "diou", "ciou"] = (
-        "darknet"  # darknet: BCE on x, y; half squares on w, h
-    )
-    assigner: Literal["best_anchor", "multi_anchor"] = (
-        "best_anchor"  # one anchor per object, or all that fit, with neighbours
-    )
+    # darknet: cross-entropy on x and y, half squares on w and h; or 1 - IoU or a relative (PP-YOLO: IoU, +0.5 AP)
+    box_kind: Literal["darknet", "iou", "giou", "diou", "ciou"] = "darknet"
+    # the best anchor of each object; or all that fit it, at neighbouring cells too (YOLOX: several positives, +2.1 AP)
+    assigner: Literal["best_anchor", "multi_anchor"] = "best_anchor"
     anchor_ratio: Annotated[float, Field(gt=1)] = 4.0  # multi_anchor: largest ratio of an object's sides to an anchor's
     ignore_threshold: Fraction = 0.7  # a background prediction this close (IoU) to an object is not punished
-    objectness_target: Literal["one", "iou"] = "one"  # what objectness learns: 1, or the box's IoU with its object
+    # what objectness learns: 1, or the box's IoU with its object (PP-YOLO, as a branch of its own: +0.6 AP)
+    objectness_target: Literal["one", "iou"] = "one"
     normaliser: Literal["batch", "positives"] = "batch"  # what the sums are divided by; batch is Darknet's
     box_weight: NotNegative = 1.0
     objectness_weight: NotNegative = 1.0
     class_weight: NotNegative = 1.0
     level_weights: tuple[Positive, ...] | None = None  # objectness weight per level, coarse first; none = 1 each
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # Bag of Freebies: +0.45 mAP on VOC
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0  # goals 1 - s/2 and s/2 (BoF: +0.45 mAP)
 
 
 class OptimiserSection(Section):
     learning_rate: Positive = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = False
-    weight_decay: NotNegative = 0.0005  # on convolution weights only
-    schedule: Literal["cosine", "steps", "constant"] = "cosine"
+    weight_decay: NotNegative = 0.0005  # on the weights of convolutions ...
+    decay_everything: bool = False  # ... and on biases and norms too; Darknet and BoF do not, gain not published alone
+    schedule: Literal["cosine", "steps", "constant"] = "cosine"  # Darknet has steps (BoF: cosine, +0.46 mAP)
     final_ratio: Fraction = 0.01  # cosine: last learning rate as a share of the first
     steps: tuple[Fraction, ...] = (0.8, 0.9)  # steps: at these shares of the training ...
     step_factor: Fraction = 0.1  # ... the learning rate is multiplied by this
@@ -128,15 +130,17 @@ class TrainSection(Section):
     epochs: Count = 100
     batch_size: Count = 16  # images per optimiser step (all ranks and accumulated parts together)
     accumulate: Count = 1  # the batch is computed in this many parts
-    multi_scale: tuple[Count, Count] | None = None  # smallest and largest side, drawn anew every few batches
-    multi_scale_every: Count = 10  # batches between two draws
+    multi_scale: tuple[Count, Count] | None = None  # smallest and largest side of the input (BoF: +0.42 mAP)
+    multi_scale_every: Count = 10  # batches between two draws of the side
     workers: Annotated[int, Field(ge=0)] = 2  # loader processes
     seed: Annotated[int, Field(ge=0)] = 0
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     precision: Literal["auto", "float32", "bfloat16", "float16"] = (
         "auto"  # auto: bfloat16 where the device is built for it
     )
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.9998  # decay of the averaged weights; 0 = off
+    # decay of the averaged weights, 0 = off (PP-YOLO: +2.3 AP together with larger batches and DropBlock)
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.9998
+    sync_norm: bool = True  # on several GPUs, batch norm over the images of all (BoF: +0.56 mAP)
     balance: Fraction = 0.0  # pictures of a class seen in a smaller share of all are shown more often; LVIS has 0.001
     cache: Literal["none", "memory", "disk"] = "none"  # keep decoded pictures; disk: in train.output/cache
     evaluate_every: Count = 5  # epochs between evaluations; the last epoch always is

@@ -106,11 +106,9 @@ def _level_terms(
     weights = assignment.weights[:, None]
     if settings.box_kind == "darknet":
         box = _darknet_box_terms(chosen[:, BOX], assignment, anchors, level, network_size)
-        overlap = None
     else:
         predicted = combine(chosen[:, BOX], assignment.cells, anchors, level)
-        overlap = paired_iou(predicted, assignment.boxes, settings.box_kind)
-        box = (1 - overlap)[:, None]
+        box = 1 - paired_iou(predicted, assignment.boxes, settings.box_kind)[:, None]
     # The box term of a mixed picture's object counts in full: its place is certain, only its presence is faint.
     goal = torch.ones_like(assignment.weights)
     if settings.objectness_target == "iou":

@@ -11,7 +11,8 @@ from typing import Any
 DARKNET: dict[str, Any] = {
     # yolov3.cfg: jitter .3, hue .1, saturation and exposure 1.5, ignore .7, the loss divided by the batch: all defaults.
     "optimiser": {"schedule": "steps", "steps": [0.8, 0.9], "warmup_power": 4.0},  # policy=steps, 400000 and 450000
-    "train": {"ema": 0.0, "norm_momentum": 0.01, "multi_scale": [320, 608], "batch_size": 64},  # random=1, batch=64
+    # random=1, batch=64; batch norm over the images of one GPU
+    "train": {"ema": 0.0, "norm_momentum": 0.01, "multi_scale": [320, 608], "batch_size": 64, "sync_norm": False},
 }
 
 MODERN: dict[str, Any] = {

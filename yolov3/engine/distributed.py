@@ -52,7 +52,7 @@ class World:
         return text
 
     def parallel(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """The network as all processes train it together: gradients averaged, batch norm over all images on GPUs."""
+        """The network as all processes train it together: gradients averaged."""
         if self.size == 1:
             return network
         ids = [device.index] if device.type == "cuda" else None

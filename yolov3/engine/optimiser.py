@@ -15,7 +15,7 @@ from yolov3.config import OptimiserSection
 
 
 def make_optimiser(network: nn.Module, settings: OptimiserSection) -> torch.optim.SGD:
-    """SGD over the network's trainable parameters; only weights of convolutions and linear layers decay."""
+    """SGD over the network's parameters; biases and norms decay too only if ``decay_everything`` says so."""
     decaying: list[nn.Parameter] = []
     plain: list[nn.Parameter] = []
     for part in network.modules():
@@ -24,7 +24,7 @@ def make_optimiser(network: nn.Module, settings: OptimiserSection) -> torch.opti
             (decaying if decays else plain).append(parameter)
     groups = [
         {"params": decaying, "weight_decay": settings.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
+        {"params": plain, "weight_decay": settings.weight_decay if settings.decay_everything else 0.0},
     ]
     return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=settings.momentum, nesterov=settings.nesterov)
 

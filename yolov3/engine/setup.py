@@ -88,7 +88,9 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None, world: 
         if settings.weights:
             start = start_from(network, Path(settings.weights), training_data.names)
     _set_norm_momentum(network, settings.norm_momentum)
-    network = world.synchronise_norms(network.to(device), device)
+    network = network.to(device)
+    if settings.sync_norm:
+        network = world.synchronise_norms(network, device)
     if settings.channels_last:
         network = network.to(memory_format=torch.channels_last)
     state = TrainingState(
