@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -200,3 +204,32 @@ def test_a_killed_worker_is_named_with_what_it_was_at(dataset):
         for epoch in range(1, 4):
             list(batches)
             batches = loader.epoch(epoch)
+
+
+def test_a_hanging_worker_is_named_and_does_not_keep_the_process_from_ending(tmp_path):
+    """One picture takes for ever, as on a network drive that is gone; in a process of its own, because that is to end."""
+    for number in range(8):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((64, 64, 3), np.uint8))
+        (tmp_path / f"{number}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
+    program = f"""
+import time
+import yolov3.datasets.loader as module
+import yolov3.datasets.training_sample as reading
+from yolov3.config import AugmentSection, DataSection
+from yolov3.datasets import open_dataset
+from yolov3.structures import Preprocessing
+
+module.PATIENCE = 2.0
+data = open_dataset(DataSection(root={str(tmp_path)!r}, format="yolo", train=".", names=("thing",)), "train")
+read = reading.read_sample_image
+reading.read_sample_image = lambda sample: time.sleep(600) if sample is data.samples[5] else read(sample)
+loader = module.TrainingLoader(
+    data, augment=AugmentSection(), preprocessing=Preprocessing(size=(64, 64)), batch_size=1, workers=2, seed=0
+)
+list(loader.epoch(0))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert re.search(
+        r"UserError: a loader process does not answer at batch \d of epoch 1, whose first .*5\.png", ended.stderr
+    )
