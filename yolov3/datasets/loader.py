@@ -7,6 +7,7 @@ one line. Workers live as long as the loader.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,13 +23,14 @@ from yolov3.datasets.batch_plan import BatchPlan, count_batches, plan_epoch
 from yolov3.datasets.dataset import Dataset, read_sample_image
 from yolov3.datasets.picture_cache import PictureCache
 from yolov3.datasets.training_sample import TrainingSample, TrainingSampleMaker
-from yolov3.datasets.worker import Failure, one_opencv_thread, prepare_worker
+from yolov3.datasets.worker import Failure, child_signal_kept, one_opencv_thread, prepare_worker
 from yolov3.errors import UserError
 from yolov3.geometry import Geometry
 from yolov3.structures import Batch, Preprocessing, Targets
 
 PREFETCH = 2  # batches that each worker prepares ahead
 PATIENCE = 300.0  # seconds with a worker that does not answer, as on a network drive that is gone
+LOOK_AFTER = 2.0  # seconds without an answer after which it is looked whether the workers live
 
 
 @dataclass(frozen=True)
@@ -199,17 +201,17 @@ def _make_loader(work: torch.utils.data.Dataset, plans: Any, workers: int) -> Da
         prefetch_factor=PREFETCH if workers else None,
         persistent_workers=workers > 0,
         worker_init_fn=prepare_worker,
-        timeout=PATIENCE if workers else 0,
+        timeout=LOOK_AFTER if workers else 0,
         generator=torch.Generator(),  # else it draws from the global one, and the workers would change the training
     )
 
 
 def _batches(loader: DataLoader, dataset: Dataset, plans: list[BatchPlan]) -> Iterator[Batch]:
-    with one_opencv_thread():
+    with one_opencv_thread(), child_signal_kept():
         answers = iter(loader)  # starts the workers, unless they live already
     for plan in plans:
         try:
-            answer = next(answers)
+            answer = _next_answer(answers)
         except RuntimeError as error:
             raise _explained(error, dataset, plan) from error
         if isinstance(answer, Failure):
@@ -218,14 +220,28 @@ def _batches(loader: DataLoader, dataset: Dataset, plans: list[BatchPlan]) -> It
         yield Batch(answer.images, Targets(*answer.targets), samples, answer.geometries)
 
 
+def _next_answer(answers: Iterator[_Arrays | Failure]) -> _Arrays | Failure:
+    """The next batch. Raises RuntimeError when a worker has died or PATIENCE is at its end."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return next(answers)
+        except RuntimeError as error:
+            if "timed out" not in str(error) or time.monotonic() > deadline:
+                raise
+
+
 def _explained(error: RuntimeError, dataset: Dataset, plan: BatchPlan) -> Exception:
     """A worker that is gone or does not answer, said so that the picture can be found; other errors as they are."""
     text = str(error)
     if "exited unexpectedly" not in text and "timed out" not in text:
         return error
     first = dataset.samples[plan.indices[0]].path
-    reason = "does not answer" if "timed out" in text else "was killed, perhaps because memory ran out,"
+    if "timed out" in text:
+        reason = f"has not answered for {PATIENCE:.0f} seconds"
+    else:
+        reason = f"was killed, perhaps because memory ran out ({text.splitlines()[0]}),"
     return UserError(
-        f"a loader process {reason} at batch {plan.number + 1} of epoch {plan.epoch + 1}, whose first picture is {first} "
-        f"({text.splitlines()[0]}); train.workers=0 reads pictures in the main process"
+        f"a loader process {reason} at batch {plan.number + 1} of epoch {plan.epoch + 1}, whose first picture is {first}"
+        f"; train.workers=0 reads pictures in the main process"
     )

@@ -33,3 +33,13 @@ def one_opencv_thread() -> Iterator[None]:
         yield
     finally:
         cv2.setNumThreads(before)
+
+
+@contextmanager
+def child_signal_kept() -> Iterator[None]:
+    """Workers that are started in here do not change what happens when one of them dies. Torch would raise wherever the
+    main process happens to be, even in the midst of an update or of saving; the loader notices by itself."""
+    before = signal.getsignal(signal.SIGCHLD)
+    yield
+    if signal.getsignal(signal.SIGCHLD) is not before:
+        signal.signal(signal.SIGCHLD, before if before is not None else signal.SIG_DFL)

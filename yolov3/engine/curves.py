@@ -36,7 +36,8 @@ def draw_curves(path: Path, history: list[dict[str, Any]]) -> bool:
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        if axes.lines:
+            axes.legend(fontsize=8)
     figure.axes[0].set_yscale("log")
     figure.axes[1].set_ylim(0, 1)
     stream = io.BytesIO()
