@@ -22,7 +22,6 @@ SETTINGS: dict[str, Any] = {
         "anchors": [[[58, 62], [72, 74], [92, 90]], [[35, 44], [44, 35], [46, 48]]],
     },
     "augment": {"flip_vertical": 0.5, "hue": 0.02, "jitter": 0.15, "scale": [0.8, 1.1]},
-    "optimiser": {"learning_rate": 0.008, "gradient_clip": 50.0},
     "train": {"epochs": 14, "batch_size": 16, "evaluate_every": 7, "ema": 0.998},
 }
 """A network that two CPU cores train in minutes. The mirror images go both ways because the world is seen from above."""
@@ -84,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  {folder}/pictures/         the new pictures with their boxes")
         print(f"  {folder}/video/shapes.mp4  the video with its boxes")
         print(f"  {result.folder}/curves.png  the training, epoch by epoch (results.csv holds the numbers)")
+        print(f"  {result.folder}/predictions.png  what it finds in eight validation pictures, the truth in white")
         print(f"  {folder}/evaluate/metrics.json  the measurement")
     return code
 
