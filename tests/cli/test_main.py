@@ -155,3 +155,9 @@ def test_the_package_runs_as_a_program() -> None:
         [sys.executable, "-m", "yolov3", "--version"], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout == f"yolov3 {yolov3.__version__}\n"
+
+
+def test_options_may_stand_between_a_file_and_its_settings(tmp_path, capsys):
+    assert main(["anchors", str(tmp_path / "missing.yaml"), "--seed", "1", "train.epochs=2"]) == 2
+    error = capsys.readouterr().err
+    assert "missing.yaml" in error and "unrecognized" not in error

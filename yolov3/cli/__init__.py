@@ -90,7 +90,7 @@ def _dispatch(words: list[str]) -> int:
     )
     command.add_arguments(parser)
     try:
-        arguments = parser.parse_args(rest)
+        arguments = parser.parse_intermixed_args(rest)  # options may stand anywhere
     except SystemExit as stop:  # argparse has printed its help or what is wrong
         return stop.code if isinstance(stop.code, int) else USER_ERROR
     return command.run(arguments)
