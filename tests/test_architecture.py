@@ -16,7 +16,7 @@ LONGEST_FUNCTION = 62
 
 LAYERS = {
     "errors": 0, "strict_yaml": 0, "recipes": 0, "boxes": 0, "structures": 0, "config": 0, "run_folder": 0, "device": 0,
-    "class_names": 0,
+    "class_names": 0, "allocator": 0,
     "image_header": 1, "image_truncation": 1, "images": 1, "geometry": 1, "anchors": 1, "anchor_fitting": 1,
     "draw": 1, "models": 1,
     "codec": 2, "assign": 2, "datasets": 2,

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from yolov3 import __version__
+from yolov3.allocator import keep_freed_memory
 from yolov3.errors import UserError
 
 COMMANDS = {
@@ -42,6 +43,7 @@ NO_READER = 141  # as shells report a program that ended by SIGPIPE
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: the program's own) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    keep_freed_memory()
     try:
         code = _dispatch(words)
         sys.stdout.flush()  # at the interpreter's end a failure would be only a strange message

@@ -20,7 +20,7 @@ POOR_RECALL = 0.9
 
 
 class Stopwatch:
-    """Seconds of an epoch, split into waiting for data and the rest."""
+    """Seconds of an epoch's steps, up to the last one that is done, split into waiting for data and the rest."""
 
     def __init__(self) -> None:
         self.start = self.mark = time.perf_counter()
@@ -38,7 +38,7 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self.start
+        return self.mark - self.start
 
     @property
     def images_per_second(self) -> float:

@@ -94,10 +94,10 @@ def _train_epoch(
         if recorder is not None and number == 0 and (due or progress.epoch == 0):
             recorder.picture("training_batch", batch_sheet(batch, run.training_data.names), progress.epoch + 1)
         _train_batch(run, batch, how, display)
-        watch.step_done()
-        display.batch_done(progress.epoch, sum(progress.loss_sums) / max(1, progress.loss_count), watch)
         if settings.checkpoint_steps and progress.step % settings.checkpoint_steps == 0:
             _save_last(run)
+        watch.step_done()
+        display.batch_done(progress.epoch, sum(progress.loss_sums) / max(1, progress.loss_count), watch)
         _stop_if_asked(run, interruption)
     timing = {
         "epoch": float(progress.epoch + 1),
