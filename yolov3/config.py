@@ -149,7 +149,7 @@ class TrainSection(Section):
     freeze_backbone: Annotated[int, Field(ge=0)] = 0  # keep the backbone still for the first N epochs
     norm_momentum: Fraction = 0.01  # share of the newest batch in batch norm's running statistics; Darknet's 0.01
     channels_last: bool = True  # memory layout; faster on most devices
-    compile: bool = False  # torch.compile
+    compile: bool = False  # torch.compile; needs a C++ compiler on CPUs
     patience: Annotated[int, Field(ge=0)] = 0  # stop after this many evaluations without a better AP; 0 = off
     checkpoint_epochs: Count = 1  # save last.pt after every N epochs (and after the last, and when stopped)
     checkpoint_steps: Annotated[int, Field(ge=0)] = 0  # also save it every N steps; 0 = not within an epoch
