@@ -20,7 +20,7 @@ def keep_freed_memory() -> bool:
     """Have this process, and those it forks, keep freed memory; whether it does.
 
     For programs, not for libraries: it is a decision about the whole process. Nothing is changed where the C library
-    is not glibc, or where the user's environment has settings for its allocator (``OWN_SETTINGS``).
+    is not glibc, or where the user's environment has one of ``OWN_SETTINGS``.
     """
     if any(name in os.environ for name in OWN_SETTINGS):
         return False

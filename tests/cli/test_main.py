@@ -63,7 +63,7 @@ def test_help_is_there_at_once() -> None:
 def test_only_the_chosen_command_is_imported() -> None:
     code = "import atexit; atexit.register(lambda: print(sorted(n for n in sys.modules if n.startswith('yolov3.'))))"
     done = program("evaluate", "--help", code=code)
-    expected = ["yolov3.allocator", "yolov3.cli", "yolov3.cli.evaluate", "yolov3.cli.model_options", "yolov3.errors"]
+    expected = ["yolov3.cli", "yolov3.cli.evaluate", "yolov3.cli.model_options", "yolov3.errors"]
     assert done.stdout.endswith(f"{expected}\n")
 
 

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from yolov3 import __version__
-from yolov3.allocator import keep_freed_memory
 from yolov3.errors import UserError
 
 COMMANDS = {
@@ -43,7 +42,6 @@ NO_READER = 141  # as shells report a program that ended by SIGPIPE
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: the program's own) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    keep_freed_memory()
     try:
         code = _dispatch(words)
         sys.stdout.flush()  # at the interpreter's end a failure would be only a strange message
@@ -95,6 +93,9 @@ def _dispatch(words: list[str]) -> int:
         arguments = parser.parse_intermixed_args(rest)  # options may stand anywhere
     except SystemExit as stop:  # argparse has printed its help or what is wrong
         return stop.code if isinstance(stop.code, int) else USER_ERROR
+    from yolov3.allocator import keep_freed_memory
+
+    keep_freed_memory()
     return command.run(arguments)
 
 

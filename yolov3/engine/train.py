@@ -99,15 +99,15 @@ def _train_epoch(
         watch.step_done()
         display.batch_done(progress.epoch, sum(progress.loss_sums) / max(1, progress.loss_count), watch)
         _stop_if_asked(run, interruption)
-    timing = {
-        "epoch": float(progress.epoch + 1),
-        "images_per_second": watch.images_per_second,
-        "data_wait_share": watch.wait_share,
-        "seconds": watch.seconds,
-    }
     scores = validate(run, lambda: _stop_if_asked(run, interruption)) if due else None
     row = _close_epoch(run, scores)
     if recorder is not None:
+        timing = {
+            "epoch": float(progress.epoch),
+            "images_per_second": watch.images_per_second,
+            "data_wait_share": watch.wait_share,
+            "seconds": watch.seconds,
+        }
         recorder.record(progress.history, timing)
         if scores and scores.evaluation:
             sheet = prediction_sheet(run.validation_data, scores.evaluation.detections)
