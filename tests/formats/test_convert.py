@@ -34,6 +34,8 @@ def checkpoint(request, tmp_path) -> Path:
     save_checkpoint(path, network, names=NAMES, preprocessing=preprocessing, nms_kind="diou", diou_exponent=0.7)
     return path
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def test_all_the_way_round(checkpoint, tmp_path):
     stations = [
@@ -118,3 +120,14 @@ def test_a_graph_without_classes_is_no_detector(shared, tmp_path):
     with pytest.raises(UserError, match="not a detector"):
         detector_from_cfg("configs/darknet/darknet53.cfg", num_classes=3)
     assert np.isfinite(load_model(shared / "darknet" / "yolo-fastest-1.1.weights").diou_exponent)
+
+
+@pytest.mark.parametrize("name", ["yolov3", "yolov3-spp", "yolov3-tiny"])
+def test_a_shipped_cfg_becomes_a_network_that_computes(name):
+    network = detector_from_cfg(ROOT / "configs" / "darknet" / f"{name}.cfg", num_classes=2).eval()
+    with torch.no_grad():
+        maps = network(torch.zeros(1, 3, 32, 64))
+    assert [tuple(m.shape) for m in maps] == [
+        (1, 3, 32 // level.stride, 64 // level.stride, 7) for level in network.levels
+    ]
+    assert all(bool(m.isfinite().all()) for m in maps)

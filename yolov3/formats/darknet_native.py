@@ -6,7 +6,8 @@ One walk over a network gives both its plan in Darknet's language (from which it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import torch
 from torch import nn
@@ -38,15 +39,17 @@ def native_convolutions(network: Native) -> dict[int, nn.Module]:
 
 
 def recognise(plan: NetworkPlan) -> Native | None:
-    """One of our networks of exactly this plan, on the meta device (no memory taken), or None."""
+    """One of our networks of exactly this plan with fresh weights (on torch's default device), or None."""
     candidates = _classifiers(plan) if not plan.yolo_layers else _detectors(plan)
-    for network in candidates:
-        if native_plan(network, plan.input_shape[1:]) == plan:
-            return network
+    for build in candidates:
+        with torch.device("meta"):  # to compare, no memory is needed
+            candidate = build()
+        if native_plan(candidate, plan.input_shape[1:]) == plan:
+            return build()
     return None
 
 
-def _detectors(plan: NetworkPlan) -> Iterable[Native]:
+def _detectors(plan: NetworkPlan) -> Iterable[Callable[[], Native]]:
     yolo_layers = [layer for _, layer in plan.yolo_layers]
     same = {(layer.num_classes, layer.xy_scale, len(layer.anchors)) for layer in yolo_layers}
     if len(same) > 1:
@@ -54,21 +57,20 @@ def _detectors(plan: NetworkPlan) -> Iterable[Native]:
     classes, xy_scale, _ = same.pop()
     for variant in VARIANTS:
         if len(yolo_layers) == (2 if variant == "yolov3-tiny" else 3):
-            with torch.device("meta"):
-                yield YOLOv3(
-                    variant=variant,
-                    num_classes=classes,
-                    width=_width(plan),
-                    anchors=[layer.anchors for layer in yolo_layers],
-                    xy_scale=xy_scale,
-                )
+            yield partial(
+                YOLOv3,
+                variant=variant,
+                num_classes=classes,
+                width=_width(plan),
+                anchors=[layer.anchors for layer in yolo_layers],
+                xy_scale=xy_scale,
+            )
 
 
-def _classifiers(plan: NetworkPlan) -> Iterable[Native]:
+def _classifiers(plan: NetworkPlan) -> Iterable[Callable[[], Native]]:
     last = plan.layers[-2:][0]
     if isinstance(last, plans.ConvolutionPlan):
-        with torch.device("meta"):
-            yield Darknet53Classifier(num_classes=last.filters, width=_width(plan))
+        yield partial(Darknet53Classifier, num_classes=last.filters, width=_width(plan))
 
 
 def _width(plan: NetworkPlan) -> float:
