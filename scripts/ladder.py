@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from yolov3.errors import UserError  # noqa: E402  the line above finds it in a checkout that is not installed
-from yolov3.strict_yaml import read_yaml  # noqa: E402
+from yolov3.files.strict_yaml import read_yaml  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from yolov3.cli import COMMANDS, main
-from yolov3.config import load_experiment
+from yolov3.config.loading import load_experiment
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

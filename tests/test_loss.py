@@ -9,9 +9,9 @@ import torch
 from yolov3.assign import assign_best_anchor, assign_multi_anchor, ignore_mask
 from yolov3.boxes import iou_matrix
 from yolov3.codec import decode_boxes
-from yolov3.config import LossSection
+from yolov3.config.experiment import LossSection
 from yolov3.loss import detection_loss
-from yolov3.models import YOLOv3
+from yolov3.models.yolov3 import YOLOv3
 from yolov3.structures import Level, Targets
 
 

@@ -8,16 +8,19 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Darknet53": "yolov3.models.darknet53",
     "Detections": "yolov3.structures",
     "Detector": "yolov3.inference.detector",
-    "YOLOv3": "yolov3.models.yolov3",
-    "Darknet53": "yolov3.models.darknet53",
     "UserError": "yolov3.errors",
-    "load_experiment": "yolov3.config",
-    "load_model": "yolov3.formats",
+    "YOLOv3": "yolov3.models.yolov3",
+    "detect": "yolov3.inference.detect",
+    "evaluate": "yolov3.evaluation.evaluate",
+    "load_experiment": "yolov3.config.loading",
+    "load_model": "yolov3.formats.load",
+    "train": "yolov3.training.train",
 }
 
-__all__ = ["Darknet53", "Detections", "Detector", "UserError", "YOLOv3", "load_experiment", "load_model"]
+__all__ = list(_PUBLIC)
 
 
 def __getattr__(name: str) -> Any:

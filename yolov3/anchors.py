@@ -39,3 +39,8 @@ def make_levels(
         Level(stride, tuple((float(width), float(height)) for width, height in level), xy_scale)
         for level, stride in zip(anchors, strides)
     )
+
+
+def anchors_text(anchors: Sequence[Sequence[float]]) -> str:
+    """The anchors of a level for people, as a ``.cfg`` writes them."""
+    return " ".join(f"{width:g},{height:g}" for width, height in anchors)

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from yolov3.boxes import coverage_matrix, shape_iou_matrix, xyxy_to_cxcywh
+from yolov3.boxes import box_sides, coverage_matrix, overlaps_any, shape_iou_matrix, xyxy_to_cxcywh
 from yolov3.codec import level_anchors
+from yolov3.config.experiment import LossSection
 from yolov3.structures import Level, Size, Targets
 
 CROWD_COVERAGE = 0.5
@@ -43,6 +44,19 @@ class LevelAssignment:
     def __len__(self) -> int:
         return len(self.image)
 
+    def of_images(self, start: int, stop: int) -> LevelAssignment:
+        """The places of the images ``start`` to ``stop`` - 1, whose numbers count anew."""
+        mine = (self.image >= start) & (self.image < stop)
+        return LevelAssignment(
+            self.image[mine] - start,
+            self.anchor[mine],
+            self.row[mine],
+            self.column[mine],
+            self.boxes[mine],
+            self.classes[mine],
+            self.weights[mine],
+        )
+
     @property
     def place(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The index of these places into a (B, A, H, W, ...) map."""
@@ -54,6 +68,37 @@ class LevelAssignment:
         return torch.stack((self.column, self.row), dim=1).float()
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """The objects of a batch and the places that answer for them, a :class:`LevelAssignment` per level, coarse first;
+    ``network_size`` (height, width) of the input."""
+
+    targets: Targets
+    levels: tuple[LevelAssignment, ...]
+    network_size: Size
+
+    def of_images(self, start: int, stop: int) -> Assignment:
+        """That of the images ``start`` to ``stop`` - 1 alone, whose numbers count anew."""
+        levels = tuple(level.of_images(start, stop) for level in self.levels)
+        return Assignment(self.targets.of_images(start, stop), levels, self.network_size)
+
+    def count_positives(self) -> Tensor:
+        """Weighted number of answering places in all levels, a scalar."""
+        return torch.stack([level.weights.sum() for level in self.levels]).sum()
+
+
+def assign(
+    targets: Targets, levels: Sequence[Level], settings: LossSection, *, network_size: Size, num_classes: int
+) -> Assignment:
+    """The places that answer for the objects of a batch, by the assigner that the settings name."""
+    grids = [(network_size[0] // level.stride, network_size[1] // level.stride) for level in levels]
+    if settings.assigner == "multi_anchor":
+        found = assign_multi_anchor(targets, levels, grids, num_classes, anchor_ratio=settings.anchor_ratio)
+    else:
+        found = assign_best_anchor(targets, levels, grids, num_classes)
+    return Assignment(targets, tuple(found), network_size)
+
+
 def assign_best_anchor(
     targets: Targets, levels: Sequence[Level], grids: Sequence[Size], num_classes: int
 ) -> list[LevelAssignment]:
@@ -62,7 +107,7 @@ def assign_best_anchor(
     ``grids`` are the (H, W) of the levels' maps. Two objects in one place: the last one's box, both classes.
     """
     objects = targets.select(~targets.ignore)
-    sides = objects.boxes[:, 2:] - objects.boxes[:, :2]
+    sides = box_sides(objects.boxes)
     # In .cfg order the fine level's anchors come first, and of equally good ones Darknet takes the first.
     order = list(reversed(range(len(levels))))
     anchors = torch.cat([level_anchors(levels[i], sides.device) for i in order])
@@ -83,7 +128,7 @@ def assign_multi_anchor(
     """All anchors whose sides differ from the object's by less than the factor ``anchor_ratio`` (and the best one
     in any case), in the cell of its centre and in the neighbours from which a level with ``xy_scale`` above 1 reaches it."""
     objects = targets.select(~targets.ignore)
-    sides = objects.boxes[:, 2:] - objects.boxes[:, :2]
+    sides = box_sides(objects.boxes)
     best = [shape_iou_matrix(sides, level_anchors(level, sides.device)) for level in levels]
     overall = torch.cat(best, dim=1).amax(dim=1, keepdim=True)
     assignments = []
@@ -114,7 +159,7 @@ def ignore_mask(predicted: Tensor, targets: Targets, threshold: float) -> Tensor
     padded[image, torch.arange(len(order), device=order.device) - starts[image]] = targets.boxes[order]
     step = max(1, LARGEST_OVERLAP_TABLE // (flat.shape[1] * most))
     parts = [
-        _overlaps(flat[start : start + step], padded[start : start + step], threshold)
+        overlaps_any(flat[start : start + step], padded[start : start + step], threshold)
         for start in range(0, batch, step)
     ]
     mask = torch.cat(parts)
@@ -123,18 +168,6 @@ def ignore_mask(predicted: Tensor, targets: Targets, threshold: float) -> Tensor
         covered = coverage_matrix(flat[image_number], targets.boxes[index, None]).squeeze(1)
         mask[image_number] |= covered >= CROWD_COVERAGE
     return mask.view(predicted.shape[:-1])
-
-
-def _overlaps(boxes: Tensor, truths: Tensor, threshold: float) -> Tensor:
-    """(B, N) bool: some truth (B, M, 4) overlaps the box (B, N, 4) by an IoU above the threshold."""
-    left, top, right, bottom = boxes[:, :, None].unbind(-1)
-    true_left, true_top, true_right, true_bottom = truths[:, None].unbind(-1)
-    width = (torch.minimum(right, true_right) - torch.maximum(left, true_left)).clamp_(min=0)
-    height = (torch.minimum(bottom, true_bottom) - torch.maximum(top, true_top)).clamp_(min=0)
-    shared = width.mul_(height)
-    union = (right - left) * (bottom - top) + (true_right - true_left) * (true_bottom - true_top) - shared
-    # shared / union > threshold without a division by the empty padding's zero
-    return (shared > union.mul_(threshold)).any(dim=2)
 
 
 def _centre_cells(boxes: Tensor, level: Level, grid: Size) -> Tensor:

@@ -8,8 +8,9 @@ empty against empty gives an empty matrix, flat boxes give finite values and gra
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,28 +18,36 @@ EPSILON = 1e-9
 """Keeps 0/0 out of ratios of areas; far below the area of any real box."""
 
 IouKind = Literal["iou", "giou", "diou", "ciou"]
+Boxes = TypeVar("Boxes", Tensor, np.ndarray)
+"""What turns one form of boxes into another takes tensors and arrays alike."""
 
 
-def xyxy_to_cxcywh(boxes: Tensor) -> Tensor:
+def xyxy_to_cxcywh(boxes: Boxes) -> Boxes:
     """(..., 4) xyxy to (..., 4) cxcywh."""
     low, high = boxes[..., :2], boxes[..., 2:]
-    return torch.cat(((low + high) / 2, high - low), dim=-1)
+    return _join((low + high) / 2, high - low)
 
 
-def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:
+def cxcywh_to_xyxy(boxes: Boxes) -> Boxes:
     """(..., 4) cxcywh to (..., 4) xyxy."""
     centre, half = boxes[..., :2], boxes[..., 2:] / 2
-    return torch.cat((centre - half, centre + half), dim=-1)
+    return _join(centre - half, centre + half)
 
 
-def xyxy_to_xywh(boxes: Tensor) -> Tensor:
+def xyxy_to_xywh(boxes: Boxes) -> Boxes:
     """(..., 4) xyxy to (..., 4) xywh, COCO's form."""
-    return torch.cat((boxes[..., :2], boxes[..., 2:] - boxes[..., :2]), dim=-1)
+    return _join(boxes[..., :2], boxes[..., 2:] - boxes[..., :2])
 
 
-def xywh_to_xyxy(boxes: Tensor) -> Tensor:
+def xywh_to_xyxy(boxes: Boxes) -> Boxes:
     """(..., 4) xywh to (..., 4) xyxy."""
-    return torch.cat((boxes[..., :2], boxes[..., :2] + boxes[..., 2:]), dim=-1)
+    return _join(boxes[..., :2], boxes[..., :2] + boxes[..., 2:])
+
+
+def _join(first: Boxes, second: Boxes) -> Boxes:
+    if isinstance(first, Tensor):
+        return torch.cat((first, second), dim=-1)
+    return np.concatenate((first, second), axis=-1)
 
 
 def clip_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
@@ -48,9 +57,14 @@ def clip_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     return torch.minimum(boxes.clamp(min=0), limit)
 
 
+def box_sides(boxes: Boxes) -> Boxes:
+    """Widths and heights (..., 2) of (..., 4) xyxy boxes; negative for a box turned inside out."""
+    return boxes[..., 2:] - boxes[..., :2]
+
+
 def box_areas(boxes: Tensor) -> Tensor:
     """Areas (...,) of (..., 4) xyxy boxes; a box turned inside out has area 0."""
-    sides = (boxes[..., 2:] - boxes[..., :2]).clamp(min=0)
+    sides = box_sides(boxes).clamp(min=0)
     return sides[..., 0] * sides[..., 1]
 
 
@@ -67,6 +81,22 @@ def iou_matrix(first: Tensor, second: Tensor) -> Tensor:
     shared = intersection_areas(first[:, None], second[None, :])
     union = box_areas(first)[:, None] + box_areas(second)[None, :] - shared
     return shared / union.clamp(min=EPSILON)
+
+
+def overlaps_any(boxes: Tensor, others: Tensor, threshold: float) -> Tensor:
+    """(B, N) bool: whether some of ``others`` (B, M, 4) overlaps the box (B, N, 4) by an IoU above the threshold.
+    Others without area overlap nothing, so that they may fill up a list.
+
+    The same as asking :func:`iou_matrix`, with fewer and smaller tables: it is asked of every place of a batch."""
+    left, top, right, bottom = boxes[:, :, None].unbind(-1)
+    other_left, other_top, other_right, other_bottom = others[:, None].unbind(-1)
+    width = (torch.minimum(right, other_right) - torch.maximum(left, other_left)).clamp_(min=0)
+    height = (torch.minimum(bottom, other_bottom) - torch.maximum(top, other_top)).clamp_(min=0)
+    shared = width.mul_(height)
+    areas = (right - left) * (bottom - top)
+    union = areas + (other_right - other_left) * (other_bottom - other_top) - shared
+    # shared / union > threshold without a division by zero
+    return (shared > union.mul_(threshold)).any(dim=2)
 
 
 def coverage_matrix(boxes: Tensor, regions: Tensor) -> Tensor:
@@ -107,6 +137,21 @@ def paired_iou(first: Tensor, second: Tensor, kind: IouKind = "iou") -> Tensor:
     with torch.no_grad():
         weight = aspect / (1 - iou + aspect).clamp(min=EPSILON)
     return diou - weight * aspect
+
+
+def darknet_diou(box: np.ndarray, others: np.ndarray, exponent: float) -> np.ndarray:
+    """IoU - (d^2 / c^2) ** exponent (K,) of one box (4,) with others (K, 4): the overlap by which the AlexeyAB branch of
+    Darknet suppresses (box_diounms). Without gradients, in numpy: it is asked for one box after the other."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
+    union = (box[2:] - box[:2]).prod() + areas - shared
+    iou = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    hull = np.maximum(box[2:], others[:, 2:]) - np.minimum(box[:2], others[:, :2])
+    diagonal = np.square(hull).sum(axis=1)
+    distance = np.square((box[:2] + box[2:] - others[:, :2] - others[:, 2:]) / 2).sum(axis=1)
+    ratio = np.divide(distance, diagonal, out=np.zeros_like(distance), where=diagonal > 0)
+    return iou - ratio**exponent
 
 
 def _aspect_angle(boxes: Tensor) -> Tensor:

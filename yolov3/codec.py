@@ -11,19 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from yolov3.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
+from yolov3.prediction_layout import BOX, OBJECTNESS, WH, XY
 from yolov3.structures import Level
 
 LARGEST_EXPONENT = 15.0
 """e^15 times an anchor is a box of millions of pixels: no honest prediction comes near, and float32 stays exact."""
-
-BOX = slice(0, 4)
-OBJECTNESS = 4
-CLASSES = slice(5, None)
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,25 @@ class Predictions:
     boxes: Tensor
     objectness: Tensor
     classes: Tensor
+
+    @cached_property
+    def num_nonfinite(self) -> int:
+        """How many places hold a number that is not finite."""
+        parts = (self.boxes, self.objectness, self.classes)
+        # A sum is one cheap pass and is finite only when every term is (unless it overflows, and then we look closer).
+        if bool(torch.stack([part.sum() for part in parts]).isfinite().all()):
+            return 0
+        finite = self.objectness.isfinite() & self.boxes.isfinite().all(-1) & self.classes.isfinite().all(-1)
+        return int((~finite).sum())
+
+    @staticmethod
+    def join(parts: Sequence[Predictions]) -> Predictions:
+        """Those of several batches as one."""
+        return Predictions(
+            torch.cat([part.boxes for part in parts]),
+            torch.cat([part.objectness for part in parts]),
+            torch.cat([part.classes for part in parts]),
+        )
 
 
 def decode(raw: Sequence[Tensor], levels: Sequence[Level]) -> Predictions:
@@ -60,7 +77,7 @@ def decode_boxes(raw_boxes: Tensor, level: Level) -> Tensor:
 
 def combine(raw_boxes: Tensor, cells: Tensor, anchors: Tensor, level: Level) -> Tensor:
     """Boxes (..., 4) xyxy pixels of raw (..., 4), their cells (..., 2) as (column, row) and anchors (..., 2) pixels."""
-    xy, wh = raw_boxes[..., :2], raw_boxes[..., 2:]
+    xy, wh = raw_boxes[..., XY], raw_boxes[..., WH]
     if level.new_coordinates:
         sides = (2 * wh).square() * anchors
         inside = xy

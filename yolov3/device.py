@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 from yolov3.errors import UserError
 
@@ -37,7 +38,7 @@ def select_precision(name: str, device: torch.device) -> torch.dtype:
     """The type in which the network computes. ``auto`` takes bfloat16 where the processor or GPU has it in hardware."""
     if name != "auto":
         if name == "float16" and device.type == "cpu":
-            raise UserError("train.precision: float16 needs a GPU; on a CPU use bfloat16 or float32")
+            raise UserError("precision float16 needs a GPU; on a CPU use bfloat16 or float32")
         return PRECISIONS[name]
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device) >= (8, 0)
@@ -50,6 +51,13 @@ def mixed_precision(device: torch.device, precision: torch.dtype) -> AbstractCon
     if precision == torch.float32:
         return nullcontext()
     return torch.autocast(device.type, dtype=precision)
+
+
+def normalised(images: Tensor, device: torch.device) -> Tensor:
+    """Images (B, 3, H, W), uint8 or float32 in [0, 1], on a device as float32 in [0, 1]: moved as they are, converted
+    there."""
+    images = images.to(device, non_blocking=True)
+    return images.float().div_(255) if images.dtype == torch.uint8 else images
 
 
 def _cpu_has_bfloat16() -> bool:

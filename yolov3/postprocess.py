@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import nms
 
-from yolov3.codec import Predictions, decode
+from yolov3.boxes import darknet_diou
+from yolov3.codec import Predictions
 from yolov3.geometry import Geometry
-from yolov3.structures import Detections, Level
+from yolov3.structures import Detections, Suppression
 
 logger = logging.getLogger(__name__)
-
-NmsKind = Literal["iou", "diou"]
 
 
 @dataclass(frozen=True)
@@ -32,16 +30,15 @@ class Selection:
     """The rules by which predictions become detections.
 
     ``confidence``: objectness, and objectness times class probability, must be above it. ``nms_threshold``: a box whose
-    overlap with a better one of its class is above it goes; the overlap is ``iou``, or for ``diou`` Darknet's
-    IoU - (d^2 / c^2) ** diou_exponent. ``class_agnostic``: boxes of different classes suppress each other too.
+    overlap, by the model's ``suppression``, with a better one of its class is above it goes. ``class_agnostic``: boxes of
+    different classes suppress each other too.
     ``multi_label``: a place may give several classes. ``classes``: only these labels. At most ``max_candidates`` enter
     the suppression and ``max_detections`` leave it, per image.
     """
 
     confidence: float = 0.25
     nms_threshold: float = 0.45
-    nms_kind: NmsKind = "iou"
-    diou_exponent: float = 0.6
+    suppression: Suppression = field(default_factory=Suppression)
     class_agnostic: bool = False
     multi_label: bool = False
     max_candidates: int = 30_000
@@ -71,17 +68,13 @@ class _Candidates:
 
 
 def postprocess(
-    raw: Sequence[Tensor],
-    levels: Sequence[Level],
-    geometries: Sequence[Geometry],
-    selection: Selection,
-    names: tuple[str, ...] = (),
+    predictions: Predictions, geometries: Sequence[Geometry], selection: Selection, names: tuple[str, ...] = ()
 ) -> list[Detections]:
-    """Detections in pixels of the original pictures, clipped to them, in main memory, of a batch of raw maps.
-    What lies wholly outside of its picture is left out."""
+    """Detections of a batch in pixels of the original images, clipped to them, in main memory. What lies wholly outside
+    of its image is left out."""
     # Darknet compares boxes relative to the picture, which matters to DIoU and not to IoU.
     scales = [(geometry.inner_size[1], geometry.inner_size[0]) for geometry in geometries]
-    found = select(decode(raw, levels), selection, scales=scales)
+    found = select(predictions, selection, scales=scales)
     results = []
     for detections, geometry in zip(found, geometries, strict=True):
         detections = detections.cpu()
@@ -127,21 +120,15 @@ def _candidates(predictions: Predictions, selection: Selection) -> _Candidates:
         best, labels = scores.max(dim=1)
         rows = (best > selection.confidence).nonzero().squeeze(1)
         found = _Candidates(boxes[rows], best[rows], labels[rows], images[rows])
-    _warn_of_nonfinite(predictions)
+    if predictions.num_nonfinite:
+        logger.warning("%d predictions were not finite numbers and were dropped", predictions.num_nonfinite)
     finite = found.boxes.isfinite().all(dim=1) & found.scores.isfinite()
     return found[finite]
 
 
-def _warn_of_nonfinite(predictions: Predictions) -> None:
-    # A sum is one cheap pass and is finite only when every term is.
-    if not torch.isfinite(predictions.objectness.sum() + predictions.boxes.sum()):
-        places = ~(predictions.objectness.isfinite() & predictions.boxes.isfinite().all(dim=-1))
-        logger.warning("%d predictions were not finite numbers and were dropped", int(places.sum()))
-
-
 def _suppress(candidates: _Candidates, selection: Selection, scale: tuple[float, float]) -> Tensor:
     """Indices of the candidates of one image that survive, best first."""
-    if selection.nms_kind == "diou":
+    if selection.suppression.kind == "diou":
         return _suppress_by_diou(candidates, selection, scale)
     boxes = candidates.boxes.double()  # so that the offsets below leave no rounding in the overlaps
     if not selection.class_agnostic and len(boxes):
@@ -164,21 +151,7 @@ def _suppress_by_diou(candidates: _Candidates, selection: Selection, scale: tupl
         while len(waiting):
             best, waiting = waiting[0], waiting[1:]
             kept.append(best)
-            overlap = _darknet_diou(boxes[best], boxes[waiting], selection.diou_exponent)
+            overlap = darknet_diou(boxes[best], boxes[waiting], selection.suppression.exponent)
             waiting = waiting[~(overlap > selection.nms_threshold)]
     survivors = np.array(sorted(kept, key=lambda index: (-scores[index], index)), dtype=np.int64)
     return torch.from_numpy(survivors).to(candidates.scores.device)
-
-
-def _darknet_diou(box: np.ndarray, others: np.ndarray, exponent: float) -> np.ndarray:
-    """IoU - (d^2 / c^2) ** exponent of one box (4,) with others (K, 4)."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + areas - shared
-    iou = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    hull = np.maximum(box[2:], others[:, 2:]) - np.minimum(box[:2], others[:, :2])
-    diagonal = np.square(hull).sum(axis=1)
-    distance = np.square((box[:2] + box[2:] - others[:, :2] - others[:, 2:]) / 2).sum(axis=1)
-    ratio = np.divide(distance, diagonal, out=np.zeros_like(distance), where=diagonal > 0)
-    return iou - ratio**exponent

@@ -5,9 +5,10 @@ Legend: B images, N boxes, A anchors, H W pixels, C classes. Sizes are (height, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ Size = tuple[int, int]
 
 Fit = Literal["letterbox", "stretch"]
 Resize = Literal["area", "bilinear", "darknet"]
+Overlap = Literal["iou", "diou"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class Targets:
             self.boxes[mask], self.labels[mask], self.image_index[mask], self.ignore[mask], self.weights[mask]
         )
 
+    def of_images(self, start: int, stop: int) -> Targets:
+        """The targets of the images ``start`` to ``stop`` - 1, whose numbers count anew."""
+        own = self.select((self.image_index >= start) & (self.image_index < stop))
+        return replace(own, image_index=own.image_index - start)
+
     def to(self, device: torch.device) -> Targets:
         """The same targets on another device."""
         moved = (
@@ -102,10 +109,15 @@ class Batch:
     def __len__(self) -> int:
         return len(self.images)
 
-    def normalised_images(self, device: torch.device) -> Tensor:
-        """The images on a device as float32 in [0, 1]: moved as they are, converted there."""
-        images = self.images.to(device, non_blocking=True)
-        return images.float().div_(255) if images.dtype == torch.uint8 else images
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The images' files."""
+        return tuple(sample.path for sample in self.samples)
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the network's input."""
+        return self.images.shape[2], self.images.shape[3]
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,56 @@ class Preprocessing:
             raise ValueError(f"resize must be area, bilinear or darknet, found {self.resize!r}")
         if not 0 <= self.fill <= 1:
             raise ValueError(f"fill must lie in [0, 1], found {self.fill}")
+
+    def changed(self, size: int | Size | None, fit: Fit | None) -> Preprocessing:
+        """The same with another size (side, or height and width) and another fit, where they are given. Raises
+        ValueError."""
+        pair = (size, size) if isinstance(size, int) else size
+        return replace(self, size=pair or self.size, fit=fit or self.fit)
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """The overlap by which a model wants its boxes suppressed: ``iou``, or for ``diou`` Darknet's
+    IoU - (d^2 / c^2) ** exponent."""
+
+    kind: Overlap = "iou"
+    exponent: float = 0.6
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("iou", "diou"):
+            raise ValueError(f"the suppression must be by iou or diou, found {self.kind!r}")
+        if not 0 < self.exponent <= 10:
+            raise ValueError(f"the exponent of the suppression must be above 0 and at most 10, found {self.exponent}")
+
+
+@dataclass(frozen=True)
+class ModelMeaning:
+    """All that a network's numbers mean beside the network: the class ``names`` (of all classes; empty where nobody
+    knows them), how its images are fitted, how its boxes suppress each other. A checkpoint stores it, a ``.cfg`` gives
+    it, a run carries it."""
+
+    names: tuple[str, ...] = ()
+    preprocessing: Preprocessing = Preprocessing()
+    suppression: Suppression = Suppression()
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values, as they are stored."""
+        return {
+            "names": list(self.names),
+            "preprocessing": {**asdict(self.preprocessing), "size": list(self.preprocessing.size)},
+            "nms": {"kind": self.suppression.kind, "diou_exponent": self.suppression.exponent},
+        }
+
+    @staticmethod
+    def from_plain(values: Mapping[str, Any]) -> ModelMeaning:
+        """The meaning that :meth:`as_plain` stored. Raises KeyError, TypeError or ValueError for anything else."""
+        fitting = values["preprocessing"]
+        return ModelMeaning(
+            names=tuple(values["names"]),
+            preprocessing=Preprocessing(**{**fitting, "size": tuple(fitting["size"])}),
+            suppression=Suppression(values["nms"]["kind"], values["nms"]["diou_exponent"]),
+        )
 
 
 @dataclass(frozen=True)

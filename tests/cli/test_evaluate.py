@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from yolov3.cli import main
-from yolov3.config import build_experiment
+from yolov3.config.loading import build_experiment
 from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.images import write_image
-from yolov3.models import Darknet53Classifier, YOLOv3
+from yolov3.images.files import write_image
+from yolov3.models.classifier import Darknet53Classifier
+from yolov3.models.yolov3 import YOLOv3
 from yolov3.structures import Preprocessing
 
 ROOT = Path(__file__).resolve().parents[2]

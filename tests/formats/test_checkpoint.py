@@ -11,10 +11,11 @@ import pytest
 import torch
 
 from yolov3.errors import UserError
-from yolov3.formats import load_model
-from yolov3.formats.atomic import write_atomically
+from yolov3.files.atomic import write_atomically
 from yolov3.formats.checkpoint import load_weights, read_checkpoint, save_checkpoint
-from yolov3.models import Darknet53Classifier, YOLOv3
+from yolov3.formats.load import load_model
+from yolov3.models.classifier import Darknet53Classifier
+from yolov3.models.yolov3 import YOLOv3
 from yolov3.structures import Preprocessing
 
 PREPROCESSING = Preprocessing(size=(96, 128), fit="stretch", resize="darknet", fill=0.4)
@@ -143,7 +144,7 @@ WRITER = """
 import os, signal, sys, time
 from pathlib import Path
 import torch
-from yolov3.models import YOLOv3
+from yolov3.models.yolov3 import YOLOv3
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.structures import Preprocessing
 network = YOLOv3(variant="yolov3-tiny", width=0.25, num_classes=2)

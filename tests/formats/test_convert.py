@@ -12,10 +12,11 @@ import torch
 
 from yolov3 import Detector, UserError, load_model
 from yolov3.cli import main
+from yolov3.darknet.classes import detector_from_cfg
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.formats.convert import convert
-from yolov3.formats.darknet_classes import detector_from_cfg
-from yolov3.models import Darknet53Classifier, YOLOv3
+from yolov3.models.classifier import Darknet53Classifier
+from yolov3.models.yolov3 import YOLOv3
 from yolov3.structures import Preprocessing
 
 NAMES = ("red", "green", "blue")
@@ -33,6 +34,7 @@ def checkpoint(request, tmp_path) -> Path:
     preprocessing = Preprocessing(size=(64, 96), fit="stretch", resize="darknet")
     save_checkpoint(path, network, names=NAMES, preprocessing=preprocessing, nms_kind="diou", diou_exponent=0.7)
     return path
+
 
 ROOT = Path(__file__).resolve().parents[2]
 

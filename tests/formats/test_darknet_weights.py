@@ -10,13 +10,15 @@ import pytest
 import torch
 from torch import nn
 
+from yolov3.darknet.cfg_to_plan import graph_from_text, load_graph
+from yolov3.darknet.graph import build_graph
+from yolov3.darknet.header import DarknetHeader
+from yolov3.darknet.native import native_convolutions, native_plan, recognise
 from yolov3.errors import UserError
-from yolov3.formats.darknet_graph_builder import graph_from_text, load_graph
-from yolov3.formats.darknet_native import native_convolutions, native_plan, recognise
-from yolov3.formats.darknet_weights import DarknetHeader, inspect_weights, read_weights, write_weights
-from yolov3.models import Darknet53Classifier, YOLOv3
-from yolov3.models.darknet_graph import build_graph
+from yolov3.formats.darknet_weights import inspect_weights, read_weights, write_weights
+from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.layers import Conv
+from yolov3.models.yolov3 import YOLOv3
 
 MICRO = ("yolov3", "yolov3-spp", "yolov3-tiny", "darknet53")
 WIDTH = 1 / 16

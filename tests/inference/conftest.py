@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from yolov3.datasets.shapes import CLASSES, write_shapes_dataset, write_shapes_video
 from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.models import YOLOv3
+from yolov3.models.yolov3 import YOLOv3
+from yolov3.shapes.dataset import CLASSES, write_shapes_dataset, write_shapes_video
 from yolov3.structures import Preprocessing
 
 FRAMES, RATE = 13, 12.5

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from yolov3 import Detector, UserError
-from yolov3.images import read_image
+from yolov3.images.files import read_image
 
 
 def same(first, second, tolerance=1e-3) -> bool:

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from yolov3.models import VARIANTS, Darknet53, Darknet53Classifier, YOLOv3
+from yolov3.models.classifier import Darknet53Classifier
+from yolov3.models.darknet53 import Darknet53
 from yolov3.models.layers import SpatialPyramidPooling, StrideOneMaxPool
+from yolov3.models.yolov3 import VARIANTS, YOLOv3
 
 
 def count(network: torch.nn.Module) -> tuple[int, int]:

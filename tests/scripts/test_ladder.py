@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from yolov3.config import load_experiment
-from yolov3.datasets.shapes import write_shapes_dataset
-from yolov3.strict_yaml import read_yaml
+from yolov3.config.loading import load_experiment
+from yolov3.files.strict_yaml import read_yaml
+from yolov3.shapes.dataset import write_shapes_dataset
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 CONFIG = SCRIPTS.parent / "configs" / "yolov3_tiny_bccd.yaml"

@@ -1,7 +1,8 @@
 """The command ``yolov3``: finds the command's module, runs it, turns what goes wrong into a line and an exit code.
 
-A command module has ``HELP`` (one line), ``add_arguments(parser)`` and ``run(arguments) -> exit code``, and imports
-nothing heavy before it runs, so that help is there at once.
+A command module has ``HELP`` (one line), ``add_arguments(parser)``, ``parse(arguments) -> options`` and ``run(options) ->
+exit code``, and imports nothing heavy before it parses, so that help is there at once. Beyond ``parse`` nobody sees what
+argparse made; what a command does stands below the command line, in a function of its own.
 
 Exit codes: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C, 141 nobody reads the output any more.
 """
@@ -96,7 +97,8 @@ def _dispatch(words: list[str]) -> int:
     from yolov3.allocator import keep_freed_memory
 
     keep_freed_memory()
-    return command.run(arguments)
+    code: int = command.run(command.parse(arguments))
+    return code
 
 
 def _load(name: str) -> ModuleType:

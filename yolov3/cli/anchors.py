@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,18 @@ from yolov3.errors import UserError
 
 if TYPE_CHECKING:
     from yolov3.anchors import AnchorSet
-    from yolov3.structures import Level
 
 HELP = "fit anchors to the boxes of a data set, as the network will see them"
+
+
+@dataclass(frozen=True)
+class AnchorWords:
+    """Which experiment's data, with which overrides, and where the experiment with its new anchors goes."""
+
+    config: Path
+    overrides: tuple[str, ...]
+    write: Path | None
+    seed: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,31 +33,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the fitting")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Fit, tell the fit before and after, write a new experiment file if asked. Raises UserError."""
-    from yolov3.anchor_fitting import fit_anchors, measure_anchors
-    from yolov3.config import load_experiment
-    from yolov3.datasets import open_dataset
-    from yolov3.datasets.box_sides import box_sides
-    from yolov3.engine.setup import build_detector
+def parse(arguments: argparse.Namespace) -> AnchorWords:
+    """The command's words."""
+    return AnchorWords(arguments.config, tuple(arguments.overrides), arguments.write, arguments.seed)
 
-    experiment = load_experiment(arguments.config, arguments.overrides)
-    dataset = open_dataset(experiment.data, "train")
-    sides = box_sides(dataset, experiment.model.preprocessing)
-    network = build_detector(experiment.model, num_classes=len(dataset.names))
-    levels: tuple[Level, ...] = network.levels  # type: ignore[assignment]  # the contract of our networks
-    old = tuple(level.anchors for level in levels)
-    try:
-        new = fit_anchors(sides, num_levels=len(old), per_level=len(old[0]), seed=arguments.seed)
-    except ValueError as error:
-        raise UserError(f"{dataset.source}: {error}") from error
-    print(f"{len(sides)} boxes of {dataset.source}")
-    for name, anchors in (("now", old), ("fitted", new)):
-        fit = measure_anchors(sides, anchors)
-        print(f"{name:<7} mean IoU {fit.mean_iou:.3f}, recall at IoU 0.5 {fit.recall:.3f}: {_as_text(anchors)}")
-    print(f"use them with: model.anchors='{_as_text(new)}'")
-    if arguments.write:
-        _write(arguments, new)
+
+def run(words: AnchorWords) -> int:
+    """Cluster, tell the match before and after, write a new experiment file if asked. Raises UserError."""
+    from yolov3.config.loading import load_experiment
+    from yolov3.training.anchors import propose_anchors
+
+    found = propose_anchors(load_experiment(words.config, words.overrides), seed=words.seed)
+    print(f"{found.num_boxes} boxes of {found.source}")
+    for name, anchors, match in (
+        ("now", found.now, found.now_match),
+        ("fitted", found.clustered, found.clustered_match),
+    ):
+        print(f"{name:<7} mean IoU {match.mean_iou:.3f}, recall at IoU 0.5 {match.recall:.3f}: {_as_text(anchors)}")
+    print(f"use them with: model.anchors='{_as_text(found.clustered)}'")
+    if words.write:
+        _write(words, words.write, found.clustered)
     return 0
 
 
@@ -55,16 +60,16 @@ def _as_text(anchors: AnchorSet) -> str:
     return "[" + ", ".join("[" + ", ".join(f"[{w:g}, {h:g}]" for w, h in level) + "]" for level in anchors) + "]"
 
 
-def _write(arguments: argparse.Namespace, anchors: AnchorSet) -> None:
+def _write(words: AnchorWords, new: Path, anchors: AnchorSet) -> None:
     """The experiment file's own settings and overrides, with the anchors, as a new file."""
     import yaml
 
-    from yolov3.config import read_settings
-    from yolov3.formats.atomic import write_text_atomically
+    from yolov3.config.loading import read_settings
+    from yolov3.files.atomic import write_text_atomically
 
-    if arguments.write.exists():
-        raise UserError(f"{arguments.write}: exists already; name a new file")
-    given = read_settings(arguments.config, arguments.overrides)
+    if new.exists():
+        raise UserError(f"{new}: exists already; name a new file")
+    given = read_settings(words.config, words.overrides)
     given.setdefault("model", {})["anchors"] = [[list(anchor) for anchor in level] for level in anchors]
-    write_text_atomically(arguments.write, yaml.safe_dump(given, sort_keys=False))
-    print(f"written: {arguments.write}")
+    write_text_atomically(new, yaml.safe_dump(given, sort_keys=False))
+    print(f"written: {new}")

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from dataclasses import dataclass
 
-from yolov3.cli.experiment_options import add_experiment_arguments, experiment_file
+from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 from yolov3.errors import UserError
 
 HELP = "measure how fast an experiment's network learns and answers on this machine"
+
+
+@dataclass(frozen=True)
+class BenchmarkWords:
+    """What is measured, and how often."""
+
+    experiment: ExperimentWords
+    num_classes: int
+    rounds: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,20 +27,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Measure, print a table as Markdown. Raises UserError."""
-    from yolov3.config import load_experiment
-    from yolov3.engine.benchmark import benchmark
-
+def parse(arguments: argparse.Namespace) -> BenchmarkWords:
+    """The command's words. Raises UserError for numbers that cannot be."""
     if arguments.rounds < 1 or arguments.num_classes < 1:
         raise UserError("--rounds and --num-classes must be at least 1")
-    experiment = load_experiment(*experiment_file(arguments))
+    return BenchmarkWords(parse_experiment(arguments), arguments.num_classes, arguments.rounds)
 
-    def say(text: str) -> None:
-        if sys.stderr.isatty():
-            print(text, end="\r", file=sys.stderr, flush=True)
 
-    result = benchmark(experiment, num_classes=arguments.num_classes, rounds=arguments.rounds, say=say)
+def run(words: BenchmarkWords) -> int:
+    """Measure, print a table as Markdown. Raises UserError."""
+    from yolov3.config.loading import load_experiment
+    from yolov3.training.benchmark import benchmark
+    from yolov3.watcher import Bar
+
+    experiment = load_experiment(words.experiment.file, words.experiment.overrides)
+    with Bar("measuring") as bar:
+        result = benchmark(experiment, num_classes=words.num_classes, rounds=words.rounds, watcher=bar)
     print(result.description)
     print("| batches of " + str(experiment.train.batch_size) + " | ms per image | images/s | TFLOP/s |")
     print("|---|--:|--:|--:|")

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yolov3.formats.convert import ConvertOptions
 
 HELP = "carry a model between our checkpoints, safetensors and Darknet"
 
@@ -20,18 +24,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", type=Path, help="picture to compare both models on; default: a generated one")
 
 
-def run(arguments: argparse.Namespace) -> int:
+def parse(arguments: argparse.Namespace) -> ConvertOptions:
+    """The command's options."""
+    from yolov3.formats.convert import ConvertOptions
+
+    return ConvertOptions(
+        arguments.source, arguments.target, arguments.cfg, arguments.names, arguments.fit, arguments.image
+    )
+
+
+def run(options: ConvertOptions) -> int:
     """Convert, compare both models, say how far apart they are. Raises UserError."""
     from yolov3.formats.convert import convert
 
-    done = convert(
-        arguments.source,
-        arguments.target,
-        cfg=arguments.cfg,
-        names=arguments.names,
-        fit=arguments.fit,
-        image=arguments.image,
-    )
+    done = convert(options)
     print(done.description)
     print(f"written: {', '.join(map(str, done.files))}")
     print(

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ExperimentWords:
+    """The experiment ``file``, None where only overrides were given, and the ``overrides``."""
+
+    file: Path | None
+    overrides: tuple[str, ...]
 
 
 def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,9 +21,9 @@ def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings that override the file's")
 
 
-def experiment_file(arguments: argparse.Namespace) -> tuple[Path | None, list[str]]:
-    """The file, None where only overrides were given, and the overrides."""
-    config, overrides = arguments.config, list(arguments.overrides)
+def parse_experiment(arguments: argparse.Namespace) -> ExperimentWords:
+    """The words that :func:`add_experiment_arguments` declared."""
+    config, overrides = arguments.config, tuple(arguments.overrides)
     if config is not None and "=" in str(config):
-        return None, [str(config), *overrides]
-    return config, overrides
+        return ExperimentWords(None, (str(config), *overrides))
+    return ExperimentWords(config, overrides)

@@ -1,4 +1,4 @@
-"""The options that every command with a trained model has: how boxes are chosen, how pictures are fitted, where it runs."""
+"""The options that every command with a trained model has: how boxes are chosen, how images are fitted, where it runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from yolov3.errors import UserError
+
+PRECISIONS = ("float32", "bfloat16", "float16", "auto")
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms_threshold: float) -> None:
@@ -32,17 +34,20 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
         help="how pictures are fitted into the input; default: the model's way",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the network")
 
 
-def check_model_options(arguments: argparse.Namespace) -> None:
-    """Raise UserError for numbers that cannot be."""
-    if arguments.batch_size < 1:
-        raise UserError(f"--batch-size must be at least 1, found {arguments.batch_size}")
-    if arguments.image_size and len(arguments.image_size) > 2:
-        raise UserError(f"--imgsz takes a side, or height and width, found {len(arguments.image_size)} numbers")
-
-
-def input_size(arguments: argparse.Namespace) -> tuple[int, int] | None:
-    """The (height, width) that --imgsz asks for."""
+def parse_image_size(arguments: argparse.Namespace) -> tuple[int, int] | None:
+    """The (height, width) that --imgsz asks for. Raises UserError."""
     size = arguments.image_size
+    if size and len(size) > 2:
+        raise UserError(f"--imgsz takes a side, or height and width, found {len(size)} numbers")
     return (size[0], size[-1]) if size else None
+
+
+def parse_batch_size(arguments: argparse.Namespace) -> int:
+    """The number of --batch-size. Raises UserError."""
+    size: int = arguments.batch_size
+    if size < 1:
+        raise UserError(f"--batch-size must be at least 1, found {size}")
+    return size

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 
 from yolov3.errors import UserError
 
 HELP = "list the networks with their parameters and operations"
+
+
+@dataclass(frozen=True)
+class ModelWords:
+    """For which input, how many classes, how wide."""
+
+    side: int
+    num_classes: int
+    width: float
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,30 +26,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=float, default=1.0, help="factor on every layer's channels")
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print the table, as Markdown, so that it can be pasted."""
-    import torch
-
-    from yolov3.models import Darknet53Classifier, YOLOv3
-    from yolov3.models.cost import count_operations, count_parameters
-    from yolov3.models.yolov3 import VARIANTS
-
+def parse(arguments: argparse.Namespace) -> ModelWords:
+    """The command's words. Raises UserError for numbers that cannot be."""
     side = arguments.image_size
     if side < 32 or side % 32:
         raise UserError(f"--imgsz must be a multiple of 32, found {side}")
-    if arguments.num_classes < 1 or arguments.width <= 0:
+    if arguments.num_classes < 1 or not arguments.width > 0:
         raise UserError("--num-classes and --width must be above 0")
-    with torch.device("meta"):
-        networks = {
-            name: YOLOv3(num_classes=arguments.num_classes, variant=name, width=arguments.width) for name in VARIANTS
-        }
-        classifier = Darknet53Classifier(num_classes=1000, width=arguments.width)
+    return ModelWords(side, arguments.num_classes, arguments.width)
+
+
+def run(words: ModelWords) -> int:
+    """Print the table, as Markdown, so that it can be pasted."""
+    from yolov3.models.cost import list_networks
+
     print("| model | classes | input | strides | parameters | operations (GFLOP) |")
     print("|---|--:|--:|---|--:|--:|")
-    for name, network in networks.items():
-        strides = ", ".join(str(level.stride) for level in network.levels)
-        cost = count_operations(network, (side, side)) / 1e9
-        print(f"| {name} | {network.num_classes} | {side} | {strides} | {count_parameters(network):,} | {cost:.2f} |")
-    cost = count_operations(classifier, (256, 256)) / 1e9
-    print(f"| darknet53 (classifier) | 1000 | 256 | 32 | {count_parameters(classifier):,} | {cost:.2f} |")
+    for row in list_networks(side=words.side, num_classes=words.num_classes, width=words.width):
+        strides = ", ".join(map(str, row.strides))
+        operations = f"{row.operations / 1e9:.2f}"
+        print(f"| {row.name} | {row.num_classes} | {row.side} | {strides} | {row.parameters:,} | {operations} |")
     return 0

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.cli.experiment_options import add_experiment_arguments, experiment_file
+from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
+from yolov3.errors import UserError
 
 HELP = "train a detector as an experiment file says"
+
+
+@dataclass(frozen=True)
+class TrainWords:
+    """What is trained, or which run goes on."""
+
+    experiment: ExperimentWords
+    resume: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,21 +29,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
-    from yolov3.config import load_experiment
-    from yolov3.engine.interruption import Interrupted
-    from yolov3.engine.train import train
-    from yolov3.errors import UserError
-
-    config, overrides = experiment_file(arguments)
-    if arguments.resume and (config or overrides):
+def parse(arguments: argparse.Namespace) -> TrainWords:
+    """The command's words. Raises UserError for those that do not go together."""
+    words = parse_experiment(arguments)
+    if arguments.resume and (words.file or words.overrides):
         raise UserError("--resume goes on with the run's own settings; give no experiment file and no overrides")
-    if not arguments.resume and config is None and not overrides:
+    if not arguments.resume and words.file is None and not words.overrides:
         raise UserError("give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --resume RUN")
-    experiment = load_experiment(config, overrides)
+    return TrainWords(words, arguments.resume)
+
+
+def run(words: TrainWords) -> int:
+    """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
+    from yolov3.config.loading import load_experiment
+    from yolov3.processes.interruption import Interrupted
+    from yolov3.training.train import train
+
+    file = words.experiment.file
+    experiment = load_experiment(file, words.experiment.overrides)
     try:
-        result = train(experiment, name=config.stem if config else "train", resume=arguments.resume)
+        result = train(experiment, name=file.stem if file else "train", resume=words.resume)
     except Interrupted as stop:
         print(f"{stop}; everything is saved, go on with: yolov3 train --resume {stop.folder}")
         return stop.exit_code

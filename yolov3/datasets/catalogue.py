@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from yolov3.class_names import read_names
-from yolov3.config import DataSection, merge, validate_section
+from yolov3.config.experiment import DataSection
+from yolov3.config.loading import merge, validate_section
 from yolov3.datasets.assemble import list_files
 from yolov3.datasets.coco import read_coco
 from yolov3.datasets.darknet_data import read_data
@@ -14,7 +14,8 @@ from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.voc import read_voc
 from yolov3.datasets.yolo import read_yolo
 from yolov3.errors import UserError
-from yolov3.strict_yaml import read_yaml
+from yolov3.files.class_names import read_names
+from yolov3.files.strict_yaml import read_yaml
 
 Split = Literal["train", "val", "test"]
 

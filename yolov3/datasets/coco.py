@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from yolov3.config import DataSection
+from yolov3.boxes import xywh_to_xyxy
+from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import (
     Classes,
     Objects,
@@ -30,7 +31,7 @@ from yolov3.datasets.assemble import (
 )
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
-from yolov3.images import read_image_size
+from yolov3.images.files import read_image_size
 
 PROBED_IMAGES = 20  # so many file names are looked for when the folder of the images is told from the json's name
 # Below the folder of the images: not absolute, no drive, no backslash, no NUL, no step upwards.
@@ -136,7 +137,7 @@ def _read_objects(file: Path, annotations: list[dict[str, Any]], pictures: Pictu
     xywh = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes)).reshape(-1, 4)
     return Objects(
         image_index=_integers([index_of[owner] for owner in owners]),
-        boxes=np.concatenate((xywh[:, :2], xywh[:, :2] + xywh[:, 2:]), axis=1),
+        boxes=xywh_to_xyxy(xywh),
         labels=_integers([label_of[category] for category in categories]),
         ignore=_optional(file, annotations, "iscrowd", 0, _is_flag, "0 or 1").astype(bool),
         areas=_optional(file, annotations, "area", float("nan"), _is_area, "a finite number, 0 or more"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.class_names import read_lines
 from yolov3.errors import UserError
+from yolov3.files.text import read_lines
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from yolov3.errors import UserError
-from yolov3.images import read_image
+from yolov3.images.files import read_image
 from yolov3.structures import Sample
 
 EXAMPLES = 5  # so many of a longer list are named in a message
@@ -103,7 +103,7 @@ def some(things: Iterable[object]) -> str:
     return ", ".join(listed[:EXAMPLES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def shared_pictures(first: Dataset, second: Dataset) -> tuple[Path, ...]:
+def shared_images(first: Dataset, second: Dataset) -> tuple[Path, ...]:
     """The pictures of ``second`` that ``first`` has too: the same file, or a file of the same name and content.
     A training picture in the validation split makes its result worthless."""
     paths = {sample.path for sample in first.samples}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolov3.config import DataSection
+from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import (
     Classes,
     Objects,
@@ -29,13 +29,8 @@ from yolov3.datasets.assemble import (
 )
 from yolov3.datasets.dataset import Dataset, some
 from yolov3.errors import UserError
-from yolov3.images import IMAGE_SUFFIXES, read_image_size
-
-VOC_NAMES = (
-    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog", "horse",
-    "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
-)  # fmt: skip
-"""The twenty classes of VOC 2007 to 2012, in the devkit's order."""
+from yolov3.files.class_names import published_names
+from yolov3.images.files import IMAGE_SUFFIXES, read_image_size
 
 LARGEST_XML = 1_000_000  # bytes
 _DECLARATION = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
@@ -182,8 +177,8 @@ def _classes(data: DataSection, folders: list[Path], annotations: list[Annotatio
     if names is not None:
         return _numbered(names)
     used = {item.name for annotation in annotations for item in annotation.objects}
-    if used <= set(VOC_NAMES):
-        return _numbered(VOC_NAMES)
+    if used <= set(published_names("voc")):
+        return _numbered(published_names("voc"))
     # All files, not this split's, so that training and validation number their classes alike.
     for folder in dict.fromkeys(folders):
         for name in sorted(list_files(folder / "Annotations")):

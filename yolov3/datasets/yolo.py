@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from yolov3.class_names import read_names
-from yolov3.config import DataSection
+from yolov3.boxes import cxcywh_to_xyxy
+from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import (
     Classes,
     Objects,
@@ -26,7 +26,8 @@ from yolov3.datasets.assemble import (
 )
 from yolov3.datasets.dataset import Dataset, some
 from yolov3.errors import UserError
-from yolov3.images import IMAGE_SUFFIXES, read_image_size
+from yolov3.files.class_names import read_names
+from yolov3.images.files import IMAGE_SUFFIXES, read_image_size
 
 LARGEST_COORDINATE = 10.0  # shares of the picture; above this they are pixels, not shares
 IMAGE_FOLDERS = ("images", "JPEGImages")
@@ -117,8 +118,7 @@ def _read_row(where: str, words: list[str], num_classes: int) -> tuple[float, ..
 def _to_pixels(shares: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """(M, 4) centre and size in shares of pictures of ``sizes`` (M, 2) to (M, 4) xyxy pixels."""
     lengths = sizes[:, ::-1].astype(np.float64)
-    centre, half = shares[:, :2] * lengths, shares[:, 2:] * lengths / 2
-    return np.concatenate((centre - half, centre + half), axis=1)
+    return cxcywh_to_xyxy(shares * np.tile(lengths, 2))
 
 
 def _list_pictures(root: Path, text: str) -> list[Path]:

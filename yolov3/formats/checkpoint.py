@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,59 +16,21 @@ import torch
 from torch import Tensor, nn
 
 from yolov3.errors import UserError
-from yolov3.formats.atomic import file_sha256, write_atomically, write_text_atomically
-from yolov3.formats.darknet_cfg import write_cfg
-from yolov3.formats.darknet_graph_builder import graph_from_text
-from yolov3.formats.darknet_plan_writer import cfg_from_plan
+from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically
+from yolov3.files.kinds import ARCHIVE, kind_of_path
+from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
-from yolov3.models import Darknet53Classifier, YOLOv3
-from yolov3.models.darknet_graph import DarknetClassifierGraph, DarknetGraph
-from yolov3.postprocess import NmsKind
-from yolov3.structures import Preprocessing
+from yolov3.structures import ModelMeaning
 
 FORMAT = "yolov3-checkpoint"
 VERSION = 1
 
 
-def describe_network(network: nn.Module) -> dict[str, Any]:
-    """The plain values from which :func:`build_network` makes the same network without its weights."""
-    if isinstance(network, YOLOv3):
-        return {
-            "kind": "yolov3",
-            "variant": network.variant,
-            "width": network.width,
-            "num_classes": network.num_classes,
-            "anchors": [[list(anchor) for anchor in level.anchors] for level in network.levels],
-            "xy_scale": network.levels[0].xy_scale,
-        }
-    if isinstance(network, Darknet53Classifier):
-        return {"kind": "darknet53-classifier", "width": network.width, "num_classes": network.num_classes}
-    if isinstance(network, DarknetGraph | DarknetClassifierGraph):
-        return {"kind": "darknet-graph", "cfg": write_cfg(cfg_from_plan(network.plan))}
-    raise TypeError(f"a {type(network).__name__} cannot be stored in a checkpoint")
-
-
-def build_network(description: dict[str, Any]) -> nn.Module:
-    """A network from its description, with fresh weights. Raises ValueError for what is no description."""
-    values = dict(description)
-    kind = values.pop("kind", None)
-    if kind == "yolov3":
-        return YOLOv3(**values)
-    if kind == "darknet53-classifier":
-        return Darknet53Classifier(**values)
-    if kind == "darknet-graph":
-        return graph_from_text(values["cfg"], "the checkpoint's cfg")
-    raise ValueError(f"kind of network must be yolov3, darknet53-classifier or darknet-graph, found {kind!r}")
-
-
 def checkpoint_content(
     network: nn.Module,
     *,
+    meaning: ModelMeaning,
     weights: dict[str, Tensor] | None = None,
-    names: tuple[str, ...],
-    preprocessing: Preprocessing,
-    nms_kind: NmsKind = "iou",
-    diou_exponent: float = 0.6,
     experiment: dict[str, Any] | None = None,
     training: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
@@ -80,21 +41,28 @@ def checkpoint_content(
         "version": VERSION,
         "model": describe_network(network),
         "weights": weights if weights is not None else network.state_dict(),
-        "names": list(names),
-        "preprocessing": {**asdict(preprocessing), "size": list(preprocessing.size)},
-        "nms": {"kind": nms_kind, "diou_exponent": diou_exponent},
+        **meaning.as_plain(),
         "experiment": experiment,
         "training": training,
     }
 
 
-def save_checkpoint(path: Path, network: nn.Module, *, keep_previous: bool = False, **content_of: Any) -> None:
+def save_checkpoint(
+    path: Path,
+    network: nn.Module,
+    *,
+    meaning: ModelMeaning,
+    weights: dict[str, Tensor] | None = None,
+    experiment: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    keep_previous: bool = False,
+) -> None:
     """Write the :func:`checkpoint_content` of ``network``; with ``keep_previous`` an older file of that name stays as
     ``NAME-previous.pt``.
 
     Raises UserError when the file cannot be written; an older file of that name is whole then.
     """
-    content = checkpoint_content(network, **content_of)
+    content = checkpoint_content(network, meaning=meaning, weights=weights, experiment=experiment, training=training)
     incoming = path.with_name(f".{path.name}.new")
     write_atomically(incoming, lambda stream: torch.save(content, stream))
     if keep_previous and path.exists():
@@ -155,17 +123,14 @@ def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
     """The model that a checkpoint's content describes, in evaluation mode. Raises UserError naming ``path``."""
     try:
         network = build_network(content["model"])
-        preprocessing = Preprocessing(**{**content["preprocessing"], "size": tuple(content["preprocessing"]["size"])})
+        meaning = ModelMeaning.from_plain(content)
         load_weights(network, content["weights"], str(path))
         return LoadedModel(
             network=network.eval(),
-            names=tuple(content["names"]),
-            preprocessing=preprocessing,
-            nms_kind=content["nms"]["kind"],
-            diou_exponent=content["nms"]["diou_exponent"],
+            meaning=meaning,
             experiment=content["experiment"],
             source=str(path),
-            description=describe_in_words(content["model"], preprocessing),
+            description=describe_in_words(content["model"], meaning.preprocessing),
         )
     except UserError:
         raise
@@ -187,17 +152,6 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) ->
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise UserError(f"{source}: weights of another network: {'; '.join(problems[:3])}{more}")
     network.load_state_dict(weights)
-
-
-def describe_in_words(model: dict[str, Any], preprocessing: Preprocessing) -> str:
-    """One line for people: which network, how wide, how many classes, which input."""
-    height, breadth = preprocessing.size
-    how = f"{height}x{breadth} {preprocessing.fit}"
-    if model["kind"] == "darknet-graph":
-        return f"a network of Darknet's family, {how}"
-    name = model.get("variant", model["kind"])
-    width = "" if model["width"] == 1 else f" x{model['width']:g}"
-    return f"{name}{width}, {model['num_classes']} classes, {how}"
 
 
 def _digest_file(path: Path) -> Path:
@@ -233,12 +187,7 @@ def _check_digest(path: Path) -> None:
 
 
 def _looks_like(path: Path) -> str:
-    with path.open("rb") as stream:
-        head = stream.read(512)
-    if not head:
-        return "the file is empty"
-    if head.lstrip()[:1] == b"<":
-        return "it looks like a web page"
-    if head[:2] == b"PK":
+    kind = kind_of_path(path)
+    if kind == ARCHIVE:
         return "damaged, cut off, or made with pickled classes, which are never loaded"
-    return "unknown content"
+    return kind or "unknown content"

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from yolov3.datasets.shapes_scene import draw_picture
+from yolov3.darknet.header import DarknetHeader
 from yolov3.errors import UserError
-from yolov3.formats import load_model
 from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.formats.darknet import load_darknet, save_darknet
-from yolov3.formats.darknet_weights import DarknetHeader, inspect_weights
+from yolov3.formats.darknet_files import load_darknet, save_darknet
+from yolov3.formats.darknet_weights import darknet_network, inspect_weights
+from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
 from yolov3.formats.safetensors_file import save_safetensors
 from yolov3.geometry import Geometry
-from yolov3.images import read_image
+from yolov3.images.files import read_image
+from yolov3.shapes.scene import draw_picture
 from yolov3.structures import Fit
 
 DARKNET_SUFFIXES = (".weights", ".backup")
@@ -38,15 +38,23 @@ class Conversion:
     largest_output: float
 
 
-def convert(
-    source: Path, target: Path, *, cfg: Path | None = None, names: Path | None = None, fit: Fit | None = None,
-    image: Path | None = None,
-) -> Conversion:  # fmt: skip
-    """Write the model in ``source`` as ``target``, whose suffix says how: ``.pt``, ``.safetensors``, or ``.weights`` with
-    its ``.cfg`` and ``.names`` beside it. ``cfg``, ``names`` and ``fit`` belong to a Darknet source.
+@dataclass(frozen=True)
+class ConvertOptions:
+    """The model in ``source`` is to become ``target``, whose suffix says how: ``.pt``, ``.safetensors``, or ``.weights``
+    with its ``.cfg`` and ``.names`` beside it. ``cfg``, ``names`` and ``fit`` belong to a Darknet source. Both models are
+    run on ``image``, or on a generated one."""
 
-    The written file is read again and both models are run on ``image``, or on a generated picture. Raises UserError.
-    """
+    source: Path
+    target: Path
+    cfg: Path | None = None
+    names: Path | None = None
+    fit: Fit | None = None
+    image: Path | None = None
+
+
+def convert(options: ConvertOptions) -> Conversion:
+    """Write a model in another form, read it again and compare both. Raises UserError."""
+    source, target = options.source, options.target
     if target.suffix.lower() not in TARGET_SUFFIXES:
         raise UserError(
             f"{target}: models are written as {', '.join(TARGET_SUFFIXES)}, found {target.suffix or 'no ending'}"
@@ -56,12 +64,15 @@ def convert(
     if not target.parent.is_dir():
         raise UserError(f"{target}: the folder {target.parent} does not exist")
     from_darknet = source.suffix.lower() in DARKNET_SUFFIXES
-    if not from_darknet and (cfg or names or fit):
+    if from_darknet:
+        model = load_darknet(source, options.cfg, names_path=options.names, fit=options.fit)
+    elif options.cfg or options.names or options.fit:
         raise UserError(f"{source}: --cfg, --names and --fit belong to Darknet's weights only")
-    model = load_darknet(source, cfg, names_path=names, fit=fit) if from_darknet else load_model(source)
+    else:
+        model = load_model(source)
     header = inspect_weights(source).header if from_darknet else None
     files = _write(model, target, header)
-    largest_difference, largest_output = compare(model, load_model(target), image)
+    largest_difference, largest_output = compare(model, load_model(target), options.image)
     return Conversion(files, model.description, largest_difference, largest_output)
 
 
@@ -69,7 +80,7 @@ def compare(first: LoadedModel, second: LoadedModel, image: Path | None = None) 
     """(largest difference, largest value) of the raw outputs of two models on one picture."""
     picture = read_image(image) if image else draw_picture(np.random.default_rng(0), PICTURE_SIZE).image
     # Both get the very same input: how each kind of file fits pictures is a matter of its own.
-    geometry = Geometry.fit((picture.shape[0], picture.shape[1]), first.preprocessing)
+    geometry = Geometry.fit((picture.shape[0], picture.shape[1]), first.meaning.preprocessing)
     outputs = [_outputs(model, geometry.apply_image(picture)) for model in (first, second)]
     if [output.shape for output in outputs[0]] != [output.shape for output in outputs[1]]:
         raise UserError(f"{second.source}: its outputs have other shapes than those of {first.source}")
@@ -86,13 +97,10 @@ def _outputs(model: LoadedModel, fitted: np.ndarray) -> Sequence[torch.Tensor]:
 
 def _write(model: LoadedModel, target: Path, header: DarknetHeader | None) -> tuple[Path, ...]:
     suffix = target.suffix.lower()
-    meaning: dict[str, Any] = dict(
-        preprocessing=model.preprocessing, nms_kind=model.nms_kind, diou_exponent=model.diou_exponent
-    )
     if suffix == ".weights":
-        return save_darknet(model.network, target, names=model.names, header=header, **meaning)  # type: ignore[arg-type]  # what a model file holds is one of these
+        return save_darknet(darknet_network(model.network), target, meaning=model.meaning, header=header)
     if suffix == ".safetensors":
         save_safetensors(target, model)
     else:
-        save_checkpoint(target, model.network, names=model.names, experiment=model.experiment, **meaning)
+        save_checkpoint(target, model.network, meaning=model.meaning, experiment=model.experiment)
     return (target,)

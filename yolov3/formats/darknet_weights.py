@@ -9,7 +9,6 @@ nothing else. Numbers that are not finite are kept as they are and reported.
 from __future__ import annotations
 
 import logging
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +18,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from yolov3.darknet.graph import DarknetClassifierGraph, DarknetGraph
+from yolov3.darknet.header import LONGEST, DarknetHeader
+from yolov3.darknet.layers import DarknetBatchNorm, DarknetConvolution
+from yolov3.darknet.native import native_convolutions, native_plan
+from yolov3.darknet.plan import BatchNormPlan, NetworkPlan
+from yolov3.darknet.trace import stored_layers
 from yolov3.errors import UserError
-from yolov3.formats.atomic import write_atomically
-from yolov3.formats.darknet_native import native_convolutions, native_plan
-from yolov3.formats.file_kinds import kind_of_file
-from yolov3.models import Darknet53Classifier, YOLOv3
-from yolov3.models.darknet_graph import DarknetClassifierGraph, DarknetGraph
-from yolov3.models.darknet_layers import DarknetBatchNorm, DarknetConvolution
-from yolov3.models.darknet_plan import BatchNormPlan, NetworkPlan
-from yolov3.models.darknet_trace import stored_layers
+from yolov3.files.atomic import write_atomically
+from yolov3.files.kinds import kind_of_file
+from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.layers import Conv
+from yolov3.models.yolov3 import YOLOv3
 
 logger = logging.getLogger(__name__)
 
@@ -52,36 +53,6 @@ _ANY_SIZE = (416, 416)  # the count does not depend on it
 
 
 @dataclass(frozen=True)
-class DarknetHeader:
-    """The first bytes: the version of the writing program and ``seen``, the images it was trained on. From version 0.2
-    on ``seen`` has 64 bits. The original program writes 0.2.0, the AlexeyAB branch 0.2.5, as we do."""
-
-    major: int = 0
-    minor: int = 2
-    revision: int = 5
-    seen: int = 0
-
-    @property
-    def size(self) -> int:
-        """Bytes of the header: 20, or 16 before version 0.2."""
-        return 20 if self.major * 10 + self.minor >= 2 else 16
-
-    @property
-    def from_alexey(self) -> bool:
-        """Whether the AlexeyAB branch wrote the file; it stores a batch norm on its own with its shift."""
-        return self.revision >= 5
-
-    def pack(self) -> bytes:
-        """The bytes. Raises UserError when ``seen`` does not fit."""
-        try:
-            return struct.pack(
-                "<iiiQ" if self.size == 20 else "<iiiI", self.major, self.minor, self.revision, self.seen
-            )
-        except struct.error as error:
-            raise UserError(f"seen={self.seen} does not fit a header of version {self.major}.{self.minor}") from error
-
-
-@dataclass(frozen=True)
 class WeightsReport:
     """What was read: the header, how many numbers, and how far: ``ended_before`` is the first layer with weights that
     the file does not reach, None when it holds them all."""
@@ -100,27 +71,29 @@ class WeightsFile:
     header: DarknetHeader
     count: int
 
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self.header.size + FLOAT_BYTES * self.count
+
 
 def inspect_weights(path: str | Path) -> WeightsFile:
     """The header and the count of numbers of a ``.weights`` file. Raises UserError for what cannot be one."""
     path = Path(path)
     try:
         with path.open("rb") as stream:
-            start = stream.read(20)
+            start = stream.read(LONGEST)
             size = stream.seek(0, 2)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     kind = kind_of_file(start)
-    if kind is None and len(start) >= 16:
-        major, minor, revision = struct.unpack("<iii", start[:12])
-        header = DarknetHeader(major, minor, revision)
-        if 0 <= major < 10 and 0 <= minor < 100 and 0 <= revision < 10_000 and len(start) >= header.size:
-            seen = struct.unpack("<Q" if header.size == 20 else "<I", start[12 : header.size])[0]
-            count, rest = divmod(size - header.size, FLOAT_BYTES)
-            if rest:
-                raise UserError(f"{path}: {size} bytes are no whole number of float32 values: the file is cut off")
-            return WeightsFile(path, DarknetHeader(major, minor, revision, seen), count)
-    raise UserError(f"{path}: not a Darknet .weights file ({kind or 'no such header'})")
+    header = DarknetHeader.unpack(start) if kind is None else None
+    if header is None:
+        raise UserError(f"{path}: not a Darknet .weights file ({kind or 'no such header'})")
+    count, rest = divmod(size - header.size, FLOAT_BYTES)
+    if rest:
+        raise UserError(f"{path}: {size} bytes are no whole number of float32 values: the file is cut off")
+    return WeightsFile(path, header, count)
 
 
 def layers_covered(file: WeightsFile, plan: NetworkPlan, *, allow_cut: bool = False) -> WeightsReport:
@@ -183,6 +156,13 @@ def write_weights(
                 stream.write(tensor.detach().cpu().float().contiguous().numpy().astype("<f4", copy=False).tobytes())
 
     write_atomically(Path(path), write)
+
+
+def darknet_network(network: nn.Module) -> DarknetNetwork:
+    """A network as one that has a plan in Darknet's language, which all of ours are."""
+    if not isinstance(network, DarknetNetwork):
+        raise TypeError(f"a {type(network).__name__} has no plan in Darknet's language")
+    return network
 
 
 def plan_of(network: DarknetNetwork) -> NetworkPlan:
@@ -260,8 +240,7 @@ def _fitting_classes(surplus: int, plan: NetworkPlan) -> int | None:
     per_class = 0
     for _, yolo in plan.yolo_layers:
         last = yolo.sources[0]
-        filters = len(yolo.anchors) * (5 + yolo.num_classes)
-        per_class += stored.get(last, 0) // filters * len(yolo.anchors)
+        per_class += stored.get(last, 0) // yolo.num_entries * len(yolo.anchors)
     if not per_class or surplus % per_class:
         return None
     classes = plan.yolo_layers[0][1].num_classes + surplus // per_class

@@ -7,21 +7,26 @@ from typing import Any
 
 from torch import nn
 
-from yolov3.postprocess import NmsKind
-from yolov3.structures import Preprocessing
+from yolov3.models.contract import DetectionNetwork, require_detector
+from yolov3.structures import ModelMeaning
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A network and all that belongs to its meaning: its class ``names``, how its pictures are fitted, the rule by
-    which it wants its boxes suppressed. ``experiment`` holds the resolved settings it was trained with, as plain
-    values, where the file knows them; ``source`` is the file, ``description`` one line for people."""
+    """A network with its meaning. ``experiment`` holds the resolved settings it was trained with, as plain values,
+    where the file knows them; ``source`` is the file, ``description`` one line for people."""
 
     network: nn.Module
-    names: tuple[str, ...]
-    preprocessing: Preprocessing
-    nms_kind: NmsKind = "iou"
-    diou_exponent: float = 0.6
+    meaning: ModelMeaning
     experiment: dict[str, Any] | None = None
     source: str = ""
     description: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all classes; empty where nobody knows them."""
+        return self.meaning.names
+
+    def detector(self) -> DetectionNetwork:
+        """The network as a detector. Raises UserError when it is none."""
+        return require_detector(self.network, source=self.source, description=self.description)

@@ -10,21 +10,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from yolov3.errors import UserError
-from yolov3.formats.atomic import write_atomically
+from yolov3.files.atomic import write_atomically
 from yolov3.formats.checkpoint import FORMAT, VERSION, checkpoint_content, model_from_content
 from yolov3.formats.model import LoadedModel
 
 
 def save_safetensors(path: Path, model: LoadedModel) -> None:
     """Write a model. Raises UserError when the file cannot be written."""
-    content = checkpoint_content(
-        model.network,
-        names=model.names,
-        preprocessing=model.preprocessing,
-        nms_kind=model.nms_kind,
-        diou_exponent=model.diou_exponent,
-        experiment=model.experiment,
-    )
+    content = checkpoint_content(model.network, meaning=model.meaning, experiment=model.experiment)
     # Tensors that share memory are refused by the format, and cannot be told apart from copies afterwards.
     weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in content.pop("weights").items()}
     data = save(weights, metadata={FORMAT: json.dumps(content)})

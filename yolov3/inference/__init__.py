@@ -1,7 +1,1 @@
-"""Using a trained model: pictures, folders, videos and cameras in; boxes, pictures and files out."""
-
-from __future__ import annotations
-
-from yolov3.inference.detector import Detector
-
-__all__ = ["Detector"]
+"""Using a model: the detector, and the loop from a source into the outputs. A stranger to training."""

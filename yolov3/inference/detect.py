@@ -1,171 +1,125 @@
-"""The detection loop: items of a source, batch by batch through the detector, into the sinks."""
+"""Detecting in whatever a person points at, from names to files."""
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
-from yolov3.images import ImageError, read_image
-from yolov3.inference.detector import Detector
-from yolov3.inference.output_names import OutputNames
-from yolov3.inference.sinks import Result, Sink
-from yolov3.inference.sources import Frame, Item, Picture, Stream, Video
-from yolov3.inference.video import StreamReader, VideoError, VideoReader
-from yolov3.structures import Detections
-
-READERS = 2  # threads that decode pictures while the network works
-
-
-@dataclass
-class Tally:
-    """What a run came to. ``problems``: a line for each file that could not be used; ``damaged``: for each that could,
-    as far as it goes. ``seconds`` of the stages beside the detector's own."""
-
-    frames: int = 0
-    boxes: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
-    reading: float = 0.0
-    writing: float = 0.0
-    stopped: bool = False
+from yolov3.errors import UserError
+from yolov3.files.run_folder import make_run_folder
+from yolov3.formats.model import LoadedModel
+from yolov3.inference.detector import Detector, DetectorOptions
+from yolov3.inference.loop import DetectionLoop, Tally
+from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs, open_output
+from yolov3.outputs.output import Output
+from yolov3.sources.find import find_items
+from yolov3.stage_times import StageTimes
+from yolov3.watcher import Watcher
 
 
-@dataclass(frozen=True)
-class Watcher:
-    """Who is told what happens: ``advance`` after each frame with the frames done of the frames to come (None:
-    unknown), ``say`` with a line for the user."""
+class DetectChanges(TypedDict, total=False):
+    """The fields of :class:`DetectOptions`, as keywords."""
 
-    advance: Callable[[int, int | None], object]
-    say: Callable[[str], object]
-
-
-@dataclass(frozen=True)
-class DetectionLoop:
-    """Sends items through ``detector`` and every result into ``sinks``, counting in ``tally``.
-
-    A file that cannot be used is told, counted and passed over. Setting ``tally.stopped`` ends it after the next frame.
-    Of a video or a stream at most ``max_frames`` are taken.
-    """
-
-    detector: Detector
-    sinks: Sequence[Sink]
-    watcher: Watcher
-    tally: Tally
+    weights: str | Path | LoadedModel
+    source: str | Path
+    detector: DetectorOptions
     batch_size: int
+    save: Sequence[str]
+    save_scores: bool
+    view: bool
+    max_frames: int | None
+    output: str | Path
+    name: str
+
+
+@dataclass(frozen=True)
+class DetectOptions:
+    """What is looked for in which ``source`` (a file, a folder, a pattern, a list, a camera's number, an address), and what
+    is written of it: ``save`` holds words of yolov3/outputs/catalogue.py; with any, a new folder ``name`` is made in
+    ``output``. ``view`` shows the results in a window; of a video at most ``max_frames`` are taken."""
+
+    weights: str | Path | LoadedModel
+    source: str | Path
+    detector: DetectorOptions = field(default_factory=DetectorOptions)
+    batch_size: int = 4
+    save: Sequence[str] = (DRAWN,)
+    save_scores: bool = False
+    view: bool = False
     max_frames: int | None = None
-    names: OutputNames = field(default_factory=OutputNames)
+    output: str | Path = "runs/detect"
+    name: str = "detect"
 
-    def run(self, items: Sequence[Item]) -> None:
-        """Go through all items in order."""
-        total = len(items) if all(isinstance(item, Picture) for item in items) else None
-        for are_pictures, group in itertools.groupby(items, key=lambda item: isinstance(item, Picture)):
-            if are_pictures:
-                paths = (item.path for item in group if isinstance(item, Picture))
-                frames = _read_pictures(paths, self.tally, self.watcher, ahead=2 * self.batch_size)
-                self._run_frames(frames, self.batch_size, total=total, rate=None)
-            else:
-                for item in group:
-                    if not self.tally.stopped:
-                        self._run_video(item)
-            if self.tally.stopped:
-                return
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UserError(f"the batch size must be at least 1, found {self.batch_size}")
+        if self.max_frames is not None and self.max_frames < 1:
+            raise UserError(f"--max-frames must be at least 1, found {self.max_frames}")
+        if self.save_scores and "txt" not in self.save:
+            raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
+        check_outputs(self.save)
 
-    def _run_video(self, item: Item) -> None:
-        assert isinstance(item, Video | Stream)
+
+@dataclass(frozen=True)
+class DetectSummary:
+    """What a run came to: frames, boxes by the name of their class, a line for each file that could not be used and for each
+    that was damaged, where the time went, and the folder that was written, if any."""
+
+    frames: int
+    boxes: dict[str, int]
+    problems: tuple[str, ...]
+    damaged: tuple[str, ...]
+    times: StageTimes
+    folder: Path | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every file could be used as a whole."""
+        return not self.problems and not self.damaged
+
+
+def detect(
+    options: DetectOptions | None = None, *, watcher: Watcher | None = None, **changes: Unpack[DetectChanges]
+) -> DetectSummary:
+    """Detect in a source: ``detect(weights="best.pt", source="pictures/")``. ``changes`` are fields of the options.
+
+    Raises UserError when nothing could begin, or none of the files could be used.
+    """
+    options = DetectOptions(**changes) if options is None else replace(options, **changes)
+    watcher = watcher or Watcher()
+    found = find_items(str(options.source))
+    detector = Detector(options.weights, options.detector)
+    for note in found.notes:
+        watcher.say(note)
+    watcher.report(f"{detector.model.description} ({options.weights}) on {detector.runtime.device}")
+    tally = Tally()
+    with _outputs(options) as (folder, outputs):
+        loop = DetectionLoop(detector, outputs, watcher, tally, options.batch_size, options.max_frames)
         try:
-            with VideoReader(item) if isinstance(item, Video) else StreamReader(item) as reader:
-                # What is watched as it happens is shown as it happens; a file may as well go in batches.
-                size = self.batch_size if isinstance(item, Video) else 1
-                total = None if reader.claimed is None else self.tally.frames + reader.claimed
-                frames = itertools.islice(_timed(reader.frames(), self.tally), self.max_frames)
-                self._run_frames(frames, size, total=total, rate=reader.rate)
-                if reader.broken:
-                    where = item.path if isinstance(item, Video) else item.address
-                    _tell_damaged(f"{where}: {reader.broken} damaged frames passed over", self.tally, self.watcher)
-        except VideoError as error:
-            if isinstance(item, Stream):
-                raise
-            _tell_problem(str(error), self.tally, self.watcher)
-
-    def _run_frames(self, frames: Iterator[Frame], batch_size: int, *, total: int | None, rate: float | None) -> None:
-        while batch := list(itertools.islice(frames, batch_size)):
-            found = self.detector.detect_batch([frame.image for frame in batch])
-            for frame, detections in zip(batch, found):
-                start = time.perf_counter()
-                result = Result(frame, detections, self.names.name_of(frame.source), rate)
-                for sink in self.sinks:
-                    sink.write(result)
-                self.tally.writing += time.perf_counter() - start
-                _count(detections, self.tally)
-                self.watcher.advance(self.tally.frames, total)
-                if self.tally.stopped:
-                    return
+            loop.run(found.items)
+        except KeyboardInterrupt:
+            watcher.say(f"stopped after {tally.frames} frames; what was written is complete so far")
+            raise
+    if not tally.frames:
+        raise UserError(f"source {options.source}: none of its {len(found.items)} files could be used")
+    boxes = dict(tally.boxes.most_common())
+    return DetectSummary(tally.frames, boxes, tuple(tally.problems), tuple(tally.damaged), detector.times, folder)
 
 
-def _count(detections: Detections, tally: Tally) -> None:
-    tally.frames += 1
-    tally.boxes.update(detections.name_of(label) for label in detections.labels.tolist())
+@contextmanager
+def _outputs(options: DetectOptions) -> Iterator[tuple[Path | None, list[Output]]]:
+    """The folder and the outputs that are wanted; they are finished afterwards, whatever happens."""
+    with ExitStack() as stack:
+        outputs: list[Output] = []
+        if options.view:
+            from yolov3.outputs.window import Window
 
-
-def _read_pictures(paths: Iterable[Path], tally: Tally, watcher: Watcher, *, ahead: int) -> Iterator[Frame]:
-    """Frames of picture files, decoded some way ahead by threads, in order."""
-    paths = iter(paths)
-    waiting: list[tuple[Path, Future[Frame | ImageError]]] = []
-    with ThreadPoolExecutor(READERS) as pool:
-        try:
-            while True:
-                for path in itertools.islice(paths, ahead - len(waiting)):
-                    waiting.append((path, pool.submit(_read_picture, path)))
-                if not waiting:
-                    return
-                start = time.perf_counter()
-                path, future = waiting.pop(0)
-                answer = future.result()
-                tally.reading += time.perf_counter() - start
-                if isinstance(answer, ImageError):
-                    _tell_problem(str(answer), tally, watcher)
-                    continue
-                if answer.index == _CUT_OFF:
-                    _tell_damaged(f"{path}: the file is cut off; what there is was looked at", tally, watcher)
-                    answer = Frame(answer.image, answer.source)
-                yield answer
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-_CUT_OFF = -1  # as a frame's index, between the thread that reads and the one that tells
-
-
-def _read_picture(path: Path) -> Frame | ImageError:
-    try:
-        return Frame(read_image(path), str(path))
-    except ImageError as first:
-        try:
-            return Frame(read_image(path, tolerate_truncation=True), str(path), index=_CUT_OFF)
-        except ImageError:
-            return first
-
-
-def _timed(frames: Iterator[Frame], tally: Tally) -> Iterator[Frame]:
-    while True:
-        start = time.perf_counter()
-        frame = next(frames, None)
-        tally.reading += time.perf_counter() - start
-        if frame is None:
-            return
-        yield frame
-
-
-def _tell_problem(line: str, tally: Tally, watcher: Watcher) -> None:
-    tally.problems.append(line)
-    watcher.say(f"not used: {line}")
-
-
-def _tell_damaged(line: str, tally: Tally, watcher: Watcher) -> None:
-    tally.damaged.append(line)
-    watcher.say(f"damaged: {line}")
+            outputs.append(stack.enter_context(Window()))
+        folder = None
+        if options.save:
+            folder = make_run_folder(Path(options.output), options.name)
+            settings = OutputOptions(scores=options.save_scores)
+            outputs += [stack.enter_context(open_output(word, folder, settings)) for word in options.save]
+        yield folder, outputs

@@ -1,134 +1,128 @@
-"""The detector: a picture in, what is in it out."""
+"""The detector: an image in, what is in it out."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from yolov3.device import mixed_precision, select_device, select_precision
+from yolov3.device import select_device, select_precision
 from yolov3.errors import UserError
-from yolov3.formats import LoadedModel, load_model
+from yolov3.formats.load import load_model
+from yolov3.formats.model import LoadedModel
 from yolov3.geometry import Geometry
-from yolov3.images import read_image
+from yolov3.images.files import read_image
 from yolov3.postprocess import Selection, postprocess
-from yolov3.structures import Detections, Fit, Level
+from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.stage_times import StageTimes
+from yolov3.structures import Detections, Fit, ModelMeaning
 
 Image = np.ndarray | str | Path
+Each = TypeVar("Each", bound=np.ndarray | str | Path)
 
 
-@dataclass
-class StageTimes:
-    """Seconds spent in each stage of a detector, and the pictures that went through."""
+class DetectorChanges(TypedDict, total=False):
+    """The fields of :class:`DetectorOptions`, as keywords."""
 
-    preprocess: float = 0.0
-    network: float = 0.0
-    postprocess: float = 0.0
-    images: int = 0
+    device: str
+    precision: str
+    confidence: float
+    nms_threshold: float
+    max_detections: int
+    class_agnostic: bool
+    classes: Sequence[str | int] | None
+    image_size: int | tuple[int, int] | None
+    fit: Fit | None
+
+
+@dataclass(frozen=True)
+class DetectorOptions:
+    """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
+    multiples of 32) and ``fit`` replace the model's own; the thresholds are those of
+    :class:`yolov3.postprocess.Selection`."""
+
+    device: str = "auto"
+    precision: str = "float32"
+    confidence: float = 0.25
+    nms_threshold: float = 0.45
+    max_detections: int = 300
+    class_agnostic: bool = False
+    classes: Sequence[str | int] | None = None
+    image_size: int | tuple[int, int] | None = None
+    fit: Fit | None = None
 
 
 class Detector:
     """A model ready to use: ``Detector("weights/best.pt")(image)``.
 
-    ``weights`` is any model file this project reads, or a :class:`LoadedModel`. ``classes`` keeps only these, by name or
-    number; ``image_size`` (side, or height and width; multiples of 32) and ``fit`` replace the model's own; the other
-    settings are those of :class:`yolov3.postprocess.Selection`. Raises UserError.
+    ``weights`` is any model file this project reads, or a :class:`LoadedModel`; ``changes`` are fields of the options:
+    ``Detector("weights/best.pt", confidence=0.3)``. Raises UserError.
     """
 
     def __init__(
         self,
         weights: str | Path | LoadedModel,
-        *,
-        device: str = "auto",
-        confidence: float = 0.25,
-        nms_threshold: float = 0.45,
-        image_size: int | tuple[int, int] | None = None,
-        fit: Fit | None = None,
-        classes: Sequence[str | int] | None = None,
-        class_agnostic: bool = False,
-        max_detections: int = 300,
-        precision: str = "float32",
+        options: DetectorOptions | None = None,
+        **changes: Unpack[DetectorChanges],
     ) -> None:
-        self.device = select_device(device)
-        self.precision = select_precision(precision, self.device)
+        options = replace(options or DetectorOptions(), **changes)
+        device = select_device(options.device)
+        precision = select_precision(options.precision, device)
         self.model = weights if isinstance(weights, LoadedModel) else load_model(weights)
-        network = self.model.network
-        if not hasattr(network, "levels"):
-            raise UserError(f"{self.model.source}: {self.model.description or 'this model'} is no detector")
-        self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
-        self.levels: tuple[Level, ...] = network.levels  # type: ignore[assignment]  # the contract of our networks
+        self.runtime = TorchRuntime.of(self.model.detector(), device, precision)
         self.names = self.model.names
         self.times = StageTimes()
         try:
-            size = (image_size, image_size) if isinstance(image_size, int) else image_size
-            own = self.model.preprocessing
-            self.preprocessing = replace(own, size=size or own.size, fit=fit or own.fit)
-            self.selection = Selection(
-                confidence=confidence,
-                nms_threshold=nms_threshold,
-                nms_kind=self.model.nms_kind,
-                diou_exponent=self.model.diou_exponent,
-                class_agnostic=class_agnostic,
-                max_detections=max_detections,
-                classes=None if classes is None else _labels_of(classes, self.names, int(network.num_classes)),  # type: ignore[arg-type]
-            )
+            self.preprocessing = self.model.meaning.preprocessing.changed(options.image_size, options.fit)
+            self.selection = _selection(options, self.model.meaning, self.runtime.num_classes)
         except ValueError as error:
             raise UserError(str(error)) from error
 
-    def __call__(self, images: Image | Sequence[Image]) -> Detections | list[Detections]:
-        """What is in a picture, (H, W, 3) uint8 RGB or a file; for a list of pictures, a list in their order.
+    @overload
+    def __call__(self, images: Image) -> Detections: ...
 
-        Boxes are xyxy pixels of the picture, best first. Raises UserError for a file that cannot be read and for an array
-        that is no picture.
+    @overload
+    def __call__(self, images: list[Each] | tuple[Each, ...]) -> list[Detections]: ...
+
+    def __call__(self, images: Image | list[Each] | tuple[Each, ...]) -> Detections | list[Detections]:
+        """What is in an image, (H, W, 3) uint8 RGB or a file; for a list of images, a list in their order.
+
+        Boxes are xyxy pixels of the image, best first. Raises UserError for a file that cannot be read and for an array
+        that is no image.
         """
         if isinstance(images, np.ndarray | str | Path):
             return self.detect_batch([_as_array(images)])[0]
         return self.detect_batch([_as_array(image) for image in images]) if images else []
 
-    @torch.inference_mode()
     def detect_batch(self, images: Sequence[np.ndarray]) -> list[Detections]:
-        """The detections of (H, W, 3) uint8 RGB pictures, of any sizes, that go through the network together."""
-        start = time.perf_counter()
-        geometries = [Geometry.fit((image.shape[0], image.shape[1]), self.preprocessing) for image in images]
-        fitted = np.stack([geometry.apply_image(image) for geometry, image in zip(geometries, images)])
-        batch = _as_batch(fitted, self.device)
-        fed = time.perf_counter()
-        raw = self._run(batch)
-        through = time.perf_counter()
-        found = postprocess(raw, self.levels, geometries, self.selection, self.names)
-        end = time.perf_counter()
-        self.times.preprocess += fed - start
-        self.times.network += through - fed
-        self.times.postprocess += end - through
+        """The detections of (H, W, 3) uint8 RGB images, of any sizes, that go through the network together."""
+        with self.times.spent_in("fitting"):
+            geometries = [Geometry.fit((image.shape[0], image.shape[1]), self.preprocessing) for image in images]
+            fitted = np.stack([geometry.apply_image(image) for geometry, image in zip(geometries, images)])
+            batch = torch.from_numpy(fitted).permute(0, 3, 1, 2)
+        with self.times.spent_in("network"):
+            predictions = self.runtime(batch)
+        with self.times.spent_in("selecting"):
+            found = postprocess(predictions, geometries, self.selection, self.names)
         self.times.images += len(images)
         return found
 
-    def _run(self, batch: Tensor) -> tuple[Tensor, ...]:
-        try:
-            with mixed_precision(self.device, self.precision):
-                raw = self.network(batch)
-            if self.device.type == "cuda":  # so that the clock sees the network's time and not the next stage
-                torch.cuda.synchronize(self.device)
-        except torch.OutOfMemoryError as error:
-            if len(batch) > 1:
-                parts = [self._run(part) for part in batch.split(1)]
-                return tuple(torch.cat(maps) for maps in zip(*parts))
-            height, width = batch.shape[2:]
-            raise UserError(
-                f"{self.device} has not enough memory for one image of {height}x{width}; use a smaller input (--imgsz)"
-            ) from error
-        return raw
 
-
-def _as_batch(fitted: np.ndarray, device: torch.device) -> Tensor:
-    """(B, 3, H, W) float32 in [0, 1] of (B, H, W, 3) pictures."""
-    images = torch.from_numpy(fitted).permute(0, 3, 1, 2).to(device)
-    return images.float().div_(255) if images.dtype == torch.uint8 else images
+def _selection(options: DetectorOptions, meaning: ModelMeaning, num_classes: int) -> Selection:
+    """Which boxes count. Raises ValueError."""
+    classes = None if options.classes is None else _labels_of(options.classes, meaning.names, num_classes)
+    return Selection(
+        confidence=options.confidence,
+        nms_threshold=options.nms_threshold,
+        suppression=meaning.suppression,
+        class_agnostic=options.class_agnostic,
+        max_detections=options.max_detections,
+        classes=classes,
+    )
 
 
 def _as_array(image: Image) -> np.ndarray:

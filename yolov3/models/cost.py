@@ -2,11 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from yolov3.models.classifier import Darknet53Classifier
+from yolov3.models.yolov3 import VARIANTS, YOLOv3
 from yolov3.structures import Size
+
+CLASSIFIER_SIDE, CLASSIFIER_CLASSES = 256, 1000
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """A network, its classes, the side of its input, the strides of its maps, its parameters, and its floating point
+    operations for one image."""
+
+    name: str
+    num_classes: int
+    side: int
+    strides: tuple[int, ...]
+    parameters: int
+    operations: int
+
+
+def list_networks(*, side: int, num_classes: int, width: float) -> list[NetworkCost]:
+    """What our detectors cost with an input of ``side`` and so many classes, and the classifier as it was published."""
+    with torch.device("meta"):
+        detectors = {name: YOLOv3(num_classes=num_classes, variant=name, width=width) for name in VARIANTS}
+        classifier = Darknet53Classifier(num_classes=CLASSIFIER_CLASSES, width=width)
+    rows = [
+        NetworkCost(
+            name,
+            network.num_classes,
+            side,
+            tuple(level.stride for level in network.levels),
+            count_parameters(network),
+            count_operations(network, (side, side)),
+        )
+        for name, network in detectors.items()
+    ]
+    operations = count_operations(classifier, (CLASSIFIER_SIDE, CLASSIFIER_SIDE))
+    last = NetworkCost(
+        "darknet53 (classifier)", CLASSIFIER_CLASSES, CLASSIFIER_SIDE, (32,), count_parameters(classifier), operations
+    )
+    return [*rows, last]
 
 
 def count_parameters(network: nn.Module) -> int:

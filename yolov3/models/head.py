@@ -11,11 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from yolov3.models.layers import Conv
-
-BOX_ENTRIES = 4
-OBJECTNESS_ENTRY = 4
-BOX_AND_OBJECTNESS = 5
-"""A prediction is x, y, w, h, objectness, then a logit per class: Darknet's order."""
+from yolov3.prediction_layout import CLASSES, FIXED_ENTRIES, OBJECTNESS
 
 OBJECTNESS_PRIOR = 0.01
 """Objectness of every place before training (RetinaNet's prior): the first loss is calm instead of thousands of
@@ -29,7 +25,7 @@ class AnchorHead(nn.Module):
         super().__init__()
         self.num_anchors, self.num_classes = num_anchors, num_classes
         self.hidden = Conv(in_channels, hidden_channels, 3)
-        self.predict = nn.Conv2d(hidden_channels, num_anchors * (BOX_AND_OBJECTNESS + num_classes), 1)
+        self.predict = nn.Conv2d(hidden_channels, num_anchors * (FIXED_ENTRIES + num_classes), 1)
 
     def forward(self, features: Tensor) -> Tensor:
         return split_anchors(self.predict(self.hidden(features)), self.num_anchors)
@@ -43,8 +39,8 @@ def initialise_prior(predict: nn.Conv2d, *, num_anchors: int, num_classes: int) 
     with torch.no_grad():
         bias = predict.bias.view(num_anchors, -1)
         bias.zero_()
-        bias[:, OBJECTNESS_ENTRY] = _logit(OBJECTNESS_PRIOR)
-        bias[:, BOX_AND_OBJECTNESS:] = _logit(1 / (num_classes + 1))
+        bias[:, OBJECTNESS] = _logit(OBJECTNESS_PRIOR)
+        bias[:, CLASSES] = _logit(1 / (num_classes + 1))
 
 
 def split_anchors(maps: Tensor, num_anchors: int) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from yolov3.anchors import TINY_ANCHORS, YOLOV3_ANCHORS, make_levels
+from yolov3.models.contract import DetectionNetwork
 from yolov3.models.darknet53 import Darknet53
 from yolov3.models.darknet_tiny import DarknetTiny
 from yolov3.models.head import AnchorHead, initialise_prior
@@ -21,12 +22,10 @@ Variant = Literal["yolov3", "yolov3-spp", "yolov3-tiny"]
 Anchors = Sequence[Sequence[Sequence[float]]]
 
 VARIANTS: tuple[Variant, ...] = ("yolov3", "yolov3-spp", "yolov3-tiny")
-LARGEST_STRIDE = 32
 
 
-class YOLOv3(nn.Module):
-    """A detector: ``forward`` takes (B, 3, H, W) float in [0, 1], H and W multiples of 32, and returns a raw map
-    (B, A, H/stride, W/stride, 5 + C) per level, coarse level first. ``levels`` tells their strides and anchors.
+class YOLOv3(DetectionNetwork):
+    """A detector of one of the published variants, with H and W multiples of 32.
 
     ``width`` is a factor on the channels of every layer but the last. Raises ValueError for impossible sizes.
     """
@@ -50,8 +49,8 @@ class YOLOv3(nn.Module):
         strides = (32, 16) if tiny else (32, 16, 8)
         default_anchors = TINY_ANCHORS if tiny else YOLOV3_ANCHORS
         self.levels = make_levels(anchors or default_anchors, strides, xy_scale=xy_scale)
-        self.backbone: nn.Module
-        self.neck: nn.Module
+        self.backbone: DarknetTiny | Darknet53
+        self.neck: TinyNeck | PyramidNeck
         if tiny:
             self.backbone = DarknetTiny(width=width)
             self.neck = TinyNeck(self.backbone.out_channels, width=width)
@@ -67,9 +66,7 @@ class YOLOv3(nn.Module):
         self._initialise()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        height, width = images.shape[-2:]
-        if height % LARGEST_STRIDE or width % LARGEST_STRIDE:
-            raise ValueError(f"images must be multiples of {LARGEST_STRIDE} high and wide, found {(height, width)}")
+        self.check_size(images)
         maps = self.neck(self.backbone(images))
         return tuple(head(features) for head, features in zip(self.heads, maps))
 

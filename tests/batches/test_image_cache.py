@@ -1,0 +1,123 @@
+"""Cached pictures are those of the files, whoever put them there; what cannot be believed is read anew."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from yolov3.batches import image_cache
+from yolov3.batches.image_cache import PictureCache
+from yolov3.batches.loader import TrainingLoader
+from yolov3.config.experiment import AugmentSection
+from yolov3.datasets.dataset import Dataset, DatasetReport, read_sample_image
+from yolov3.errors import UserError
+from yolov3.structures import Preprocessing, Sample
+
+
+@pytest.fixture
+def dataset(tmp_path) -> Dataset:
+    generator = np.random.default_rng(0)
+    samples = []
+    for number in range(8):
+        height, width = generator.integers(20, 90, 2).tolist()
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), generator.integers(0, 255, (height, width, 3)).astype(np.uint8))
+        box = np.array([[2, 3, width - 2, height - 3]], np.float32)
+        samples.append(
+            Sample(path, (height, width), box, np.zeros(1, int), np.zeros(1, bool), np.ones(1, np.float32), number)
+        )
+    return Dataset(tuple(samples), ("a",), (1,), DatasetReport(), "noise")
+
+
+@pytest.fixture(params=["memory", "disk"])
+def folder(request, tmp_path):
+    return tmp_path / "cache" if request.param == "disk" else None
+
+
+def files_gone(dataset: Dataset) -> None:
+    for sample in dataset.samples:
+        sample.path.unlink()
+
+
+def read_all(cache: PictureCache, queue) -> None:
+    queue.put([int(cache.read(index).sum()) for index in range(8)])
+
+
+def test_pictures_are_the_files_and_are_read_once(dataset, folder):
+    cache = PictureCache(dataset, folder=folder)
+    true = [read_sample_image(sample) for sample in dataset.samples]
+    for _ in range(2):
+        for index in (3, 0, 7):
+            assert np.array_equal(cache.read(index), true[index])
+    files_gone(dataset)
+    assert np.array_equal(cache.read(3), true[3])
+    with pytest.raises(UserError, match=r"4\.png"):
+        cache.read(4)
+    with pytest.raises(ValueError, match="read-only"):
+        cache.read(3)[0, 0] = 0
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs forked processes")
+def test_processes_share_what_one_has_read(dataset, folder):
+    cache = PictureCache(dataset, folder=folder)
+    fork = multiprocessing.get_context("fork")
+    queue = fork.Queue()
+    process = fork.Process(target=read_all, args=(cache, queue))
+    process.start()
+    sums = queue.get(timeout=60)
+    process.join()
+    files_gone(dataset)
+    assert [int(cache.read(index).sum()) for index in range(8)] == sums
+
+
+def test_a_process_that_is_not_forked_can_use_it_too(dataset, folder):
+    copy = pickle.loads(pickle.dumps(PictureCache(dataset, folder=folder)))
+    assert np.array_equal(copy.read(2), read_sample_image(dataset.samples[2]))
+
+
+def test_a_file_is_found_again_and_not_believed_when_damaged(dataset, tmp_path):
+    first = PictureCache(dataset, folder=tmp_path / "cache")
+    true = [first.read(index).copy() for index in range(8)]
+    (file,) = (tmp_path / "cache").iterdir()
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1  # a pixel of the last picture
+    file.write_bytes(content)
+    second = PictureCache(dataset, folder=tmp_path / "cache")
+    assert np.array_equal(second.read(7), true[7])
+    for sample in dataset.samples[:7]:
+        sample.path.rename(sample.path.with_suffix(".gone"))
+    assert np.array_equal(second.read(0), true[0])
+
+
+def test_a_changed_picture_is_another_data_set(dataset, tmp_path):
+    PictureCache(dataset, folder=tmp_path / "cache").read(0)
+    cv2.imwrite(str(dataset.samples[0].path), np.zeros((*dataset.samples[0].size, 3), np.uint8))
+    assert not PictureCache(dataset, folder=tmp_path / "cache").read(0).any()
+
+
+def test_too_little_room_is_said_before_anything_is_read(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(image_cache, "free_memory", lambda: 20_000)
+    with pytest.raises(
+        UserError, match=r"train.cache=memory: the decoded pictures need .* use train.cache=disk or none"
+    ):
+        PictureCache(dataset)
+    huge = replace(dataset, samples=tuple(replace(sample, size=(2**26, 2**26)) for sample in dataset.samples))
+    with pytest.raises(UserError, match=r"train.cache=disk: .* cannot be reserved"):
+        PictureCache(huge, folder=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_the_same_with_and_without(dataset, folder, workers):
+    augment = AugmentSection(mosaic=0.5, mixup=0.5)
+    settings = dict(augment=augment, preprocessing=Preprocessing(size=(64, 64)), batch_size=4, workers=workers, seed=1)
+    plain = TrainingLoader(dataset, **settings)
+    cached = TrainingLoader(dataset, cache=PictureCache(dataset, folder=folder), **settings)
+    for epoch in range(3):
+        for first, second in zip(plain.epoch(epoch), cached.epoch(epoch), strict=True):
+            assert torch.equal(first.images, second.images) and torch.equal(first.targets.boxes, second.targets.boxes)

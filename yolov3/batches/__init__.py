@@ -1,0 +1,1 @@
+"""From samples to batches: order, placement, augmentation, cache, worker processes. Knows no network and no loss."""

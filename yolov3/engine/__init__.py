@@ -1,1 +1,0 @@
-"""Making networks better and saying how good they are: training and evaluation."""

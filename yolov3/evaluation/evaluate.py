@@ -1,0 +1,177 @@
+"""Measuring a model on a data set, from the names of both to the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from yolov3.batches.detection import evaluation_loader
+from yolov3.config.experiment import DataSection
+from yolov3.config.loading import build_experiment
+from yolov3.datasets.catalogue import Split, open_dataset, resolve_data
+from yolov3.datasets.dataset import Dataset
+from yolov3.device import select_device, select_precision
+from yolov3.errors import UserError
+from yolov3.evaluation.class_matching import match_classes
+from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
+from yolov3.evaluation.predict import predict, renumber
+from yolov3.evaluation.report import write_metrics, write_predictions
+from yolov3.files.run_folder import make_run_folder
+from yolov3.formats.load import load_model
+from yolov3.formats.model import LoadedModel
+from yolov3.postprocess import Selection
+from yolov3.runtimes.runtime import Runtime
+from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.stage_times import StageTimes
+from yolov3.structures import Fit, Preprocessing
+from yolov3.watcher import Pace, Watcher
+
+
+class EvaluateChanges(TypedDict, total=False):
+    """The fields of :class:`EvaluateOptions`, as keywords."""
+
+    weights: str | Path
+    data: str | Path | None
+    split: Split
+    confidence: float
+    nms_threshold: float
+    max_detections: int
+    class_agnostic: bool
+    multi_label: bool
+    image_size: int | tuple[int, int] | None
+    fit: Fit | None
+    device: str
+    precision: str
+    batch_size: int
+    workers: int
+    output: str | Path | None
+    name: str | None
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with.
+    ``image_size`` (side, or height and width) and ``fit`` replace the model's own. With ``output`` a new folder ``name``
+    (default: the weights') is made in there and gets ``metrics.json`` and ``predictions.json``."""
+
+    weights: str | Path
+    data: str | Path | None = None
+    split: Split = "val"
+    confidence: float = 0.001
+    nms_threshold: float = 0.6
+    max_detections: int = 300
+    class_agnostic: bool = False
+    multi_label: bool = True
+    image_size: int | tuple[int, int] | None = None
+    fit: Fit | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    batch_size: int = 16
+    workers: int = 2
+    output: str | Path | None = None
+    name: str | None = None
+
+
+def evaluate(
+    options: EvaluateOptions | None = None, *, watcher: Watcher | None = None, **changes: Unpack[EvaluateChanges]
+) -> Evaluation:
+    """Measure a model: ``evaluate(weights="best.pt", data="data/mine")``. ``changes`` are fields of the options.
+
+    Raises UserError for what the user can mend.
+    """
+    options = EvaluateOptions(**changes) if options is None else replace(options, **changes)
+    watcher = watcher or Watcher()
+    device = select_device(options.device)
+    precision = select_precision(options.precision, device)
+    model = load_model(options.weights)
+    runtime = TorchRuntime.of(model.detector(), device, precision)
+    preprocessing, selection = _rules(options, model)
+    dataset = open_dataset(_data_section(options.data, model), options.split)
+    labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
+    folder = None
+    if options.output is not None:
+        folder = make_run_folder(Path(options.output), options.name or Path(options.weights).stem)
+    watcher.report(f"data: {dataset.report.summary()}")
+    settings = EvaluationSettings(
+        model=f"{model.description} ({options.weights})",
+        data=dataset.source,
+        images=len(dataset.samples),
+        num_classes=len(dataset.names),
+        preprocessing=preprocessing,
+        selection=selection,
+        batch_size=options.batch_size,
+        device=runtime.device,
+        precision=runtime.precision,
+    )
+    evaluation = evaluate_runtime(
+        runtime, dataset, settings, model_labels=labels, workers=options.workers, watcher=watcher
+    )
+    if folder is not None:
+        write_metrics(folder / "metrics.json", evaluation)
+        write_predictions(folder / "predictions.json", dataset, evaluation.detections)
+    return replace(evaluation, folder=folder)
+
+
+def evaluate_runtime(
+    runtime: Runtime,
+    dataset: Dataset,
+    settings: EvaluationSettings,
+    *,
+    model_labels: Sequence[int],
+    workers: int,
+    watcher: Watcher,
+) -> Evaluation:
+    """Measure what computes a model on all samples of a data set, as the settings say.
+
+    ``model_labels`` are the model's labels of the data set's classes (yolov3/evaluation/class_matching.py); its other
+    classes are left out. Raises UserError for an image that cannot be read.
+    """
+    selection = replace(settings.selection, classes=tuple(model_labels))
+    loader = evaluation_loader(
+        dataset, preprocessing=settings.preprocessing, batch_size=settings.batch_size, workers=workers
+    )
+    times, pace = StageTimes(), Pace()
+    detections, nonfinite = [], 0
+    for found in predict(runtime, loader, selection=selection, names=dataset.names, times=times):
+        detections += found.detections
+        nonfinite += found.nonfinite
+        speed = pace.text(len(detections), "images")
+        watcher.advance(len(detections), len(dataset.samples), text=f"evaluating  {speed}")
+    evaluation = measure(dataset, renumber(detections, model_labels), nonfinite=nonfinite)
+    return replace(evaluation, settings=settings, times=times)
+
+
+def _rules(options: EvaluateOptions, model: LoadedModel) -> tuple[Preprocessing, Selection]:
+    """How images are fitted and boxes selected. Raises UserError for numbers that cannot be."""
+    if options.batch_size < 1 or options.workers < 0:
+        raise UserError(
+            f"the batch size must be at least 1 and the workers at least 0, found {options.batch_size} and "
+            f"{options.workers}"
+        )
+    try:
+        preprocessing = model.meaning.preprocessing.changed(options.image_size, options.fit)
+        selection = Selection(
+            confidence=options.confidence,
+            nms_threshold=options.nms_threshold,
+            suppression=model.meaning.suppression,
+            class_agnostic=options.class_agnostic,
+            multi_label=options.multi_label,
+            max_detections=options.max_detections,
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    return preprocessing, selection
+
+
+def _data_section(data: str | Path | None, model: LoadedModel) -> DataSection:
+    """The data that the user names, or else that of the model's training."""
+    if data is not None:
+        return resolve_data(data)
+    if model.experiment is None:
+        raise UserError(f"{model.source}: does not say which data it was trained with; give --data")
+    section = build_experiment(model.experiment, model.source).data
+    if section.file is None and section.root is None:
+        raise UserError(f"{model.source}: its experiment names no data; give --data")
+    return section

@@ -1,0 +1,58 @@
+"""Class names: files of them, one per line (Darknet's ``.names``, YOLO's ``classes.txt``), and when two mean the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from yolov3.errors import UserError
+from yolov3.files.atomic import write_text_atomically
+from yolov3.files.text import read_lines
+
+SYNONYMS = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
+"""Pascal VOC's word (and that of Darknet's coco.names): COCO's word."""
+
+
+def class_key(name: str) -> str:
+    """Names with one key mean one class: without regard to case, blanks, hyphens and underscores, and to the few words
+    that VOC and COCO spell differently."""
+    plain = re.sub(r"[\s_-]+", "", name).casefold()
+    return SYNONYMS.get(plain, plain)
+
+
+def read_names(path: str | Path) -> tuple[str, ...]:
+    """The class names of a ``.names`` file. Blank lines at the end mean nothing; one in between would shift the classes
+    and is refused. Raises UserError."""
+    path = Path(path)
+    names = [line.strip() for line in read_lines(path)]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise UserError(f"{path}: no class names in it")
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise UserError(f"{path}:{number}: a blank line among the class names")
+        if not name.isprintable():
+            raise UserError(f"{path}:{number}: not a class name: it holds unprintable characters")
+    return tuple(names)
+
+
+def write_names(path: str | Path, names: Iterable[str]) -> None:
+    """Write a ``.names`` file. Raises UserError for a name that does not fit on a line, or when it cannot be made."""
+    names = tuple(names)
+    for name in names:
+        if not name.strip() or not name.isprintable():
+            raise UserError(f"class name {name!r} cannot be written to a .names file")
+    write_text_atomically(Path(path), "".join(f"{name}\n" for name in names))
+
+
+@cache
+def published_names(data_set: Literal["coco", "voc"]) -> tuple[str, ...]:
+    """The classes of a well-known data set: COCO's 80, in the order of the published weights; the twenty of Pascal VOC
+    2007 to 2012, in the devkit's order."""
+    text = resources.files("yolov3.files").joinpath(f"{data_set}.names").read_text(encoding="utf-8")
+    return tuple(text.split("\n")[:-1])

@@ -1,0 +1,137 @@
+"""The network that an experiment describes, and what the experiment leaves open about it.
+
+What a model means (the anchors of its heads, how its images are fitted, how its boxes suppress each other) comes, in
+this order, from the words of the experiment, from the weights it starts from, from its ``.cfg``, from the defaults. Only
+the size of the input and the anchors are sooner the ``.cfg``'s than the weights': who gives both has changed them there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from yolov3.anchors import AnchorSet, anchors_text
+from yolov3.config.experiment import ModelSection
+from yolov3.darknet.cfg import read_cfg
+from yolov3.darknet.detector import anchors_of_cfg, detector_from_cfg
+from yolov3.darknet.header import DarknetHeader
+from yolov3.darknet.meaning import meaning_of
+from yolov3.errors import UserError
+from yolov3.formats.darknet_files import cfg_beside, load_darknet, trained_anchors
+from yolov3.formats.darknet_weights import darknet_network, inspect_weights
+from yolov3.formats.load import is_darknet, load_model, weights_path
+from yolov3.formats.model import LoadedModel
+from yolov3.formats.transfer import TransferReport, is_backbone, transfer_backbone, transfer_weights
+from yolov3.models.contract import DetectionNetwork
+from yolov3.models.yolov3 import YOLOv3
+from yolov3.structures import ModelMeaning
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a network starts from: a whole ``model``, or the file of a ``backbone``."""
+
+    model: LoadedModel | None = None
+    backbone: Path | None = None
+
+
+def open_start(weights: str, model: ModelSection) -> Start:
+    """What the file of weights holds that a network of these settings is to start from. Raises UserError."""
+    path = weights_path(weights)
+    if not is_darknet(path):
+        return Start(model=load_model(path))
+    with torch.device("meta"):  # how many classes it will have does not matter to its backbone
+        network = build_detector(model, num_classes=1)
+    if is_backbone(path, darknet_network(network)):
+        return Start(backbone=path)
+    cfg = Path(model.cfg) if model.cfg is not None and cfg_beside(path) is None else None
+    return Start(model=load_darknet(path, cfg))
+
+
+def settle(model: ModelSection, start: Start) -> tuple[ModelSection, list[str]]:
+    """The settings with nothing left open, and a line for each that is not as it would be by default. Raises UserError."""
+    taken: dict[str, Any] = {}
+    if model.cfg is not None:
+        taken |= _meaning_values(meaning_of(read_cfg(model.cfg), _header_of(start)))
+    if start.model is not None and isinstance(start.model.network, DetectionNetwork):
+        own = _meaning_values(start.model.meaning) | _head_values(model, start.model, start.model.network)
+        if model.cfg is not None:
+            del own["image_size"]
+        taken |= own
+    open_ones = {name for name in taken if name not in model.model_fields_set or getattr(model, name) is None}
+    changed = {name: taken[name] for name in taken if name in open_ones and taken[name] != getattr(model, name)}
+    source = start.model.source if start.model is not None else str(model.cfg)
+    lines = [f"model.{name}: {_text(value)}, as {source} has it" for name, value in changed.items()]
+    return model.model_copy(update=changed), lines
+
+
+def build_detector(model: ModelSection, *, num_classes: int) -> DetectionNetwork:
+    """The network that the settings describe, with fresh weights. Raises UserError."""
+    if model.cfg is not None:
+        return detector_from_cfg(model.cfg, num_classes=num_classes, anchors=model.anchors)
+    try:
+        return YOLOv3(
+            num_classes=num_classes,
+            variant=model.variant,
+            width=model.width,
+            anchors=model.anchors,
+            xy_scale=model.xy_scale,
+        )
+    except ValueError as error:
+        raise UserError(f"model: {error}") from error
+
+
+def begin(network: DetectionNetwork, start: Start, *, names: tuple[str, ...]) -> TransferReport | None:
+    """Take from where it starts all that fits into a network whose classes are ``names``. Raises UserError when too
+    little does."""
+    if start.backbone is not None:
+        return transfer_backbone(darknet_network(network), start.backbone, names=names)
+    if start.model is not None:
+        return transfer_weights(network, start.model, names=names)
+    return None
+
+
+def _meaning_values(meaning: ModelMeaning) -> dict[str, Any]:
+    """A meaning as settings of a model."""
+    fitting, suppression = meaning.preprocessing, meaning.suppression
+    height, width = fitting.size
+    return {
+        "image_size": height if height == width else (height, width),
+        "fit": fitting.fit,
+        "resize": fitting.resize,
+        "fill": fitting.fill,
+        "suppression": suppression.kind,
+        "diou_exponent": suppression.exponent,
+    }
+
+
+def _head_values(model: ModelSection, start: LoadedModel, source: DetectionNetwork) -> dict[str, Any]:
+    """The anchors and the grid sensitivity of a detector, as settings of a model with such heads."""
+    anchors: AnchorSet = tuple(level.anchors for level in source.levels)
+    if model.cfg is not None:
+        own = anchors_of_cfg(model.cfg)  # it says what its heads are, but for the released weights
+        trained = trained_anchors(inspect_weights(start.source), own) if is_darknet(Path(start.source)) else own
+        return {"anchors": trained} if trained != own else {}
+    with torch.device("meta"):
+        levels = build_detector(model.model_copy(update={"anchors": None}), num_classes=1).levels
+    if [len(level.anchors) for level in levels] != [len(level) for level in anchors]:
+        return {}  # another kind of network, whose heads will not fit
+    scales = {level.xy_scale for level in source.levels}
+    default = tuple(level.anchors for level in levels)
+    values: dict[str, Any] = {"anchors": anchors} if anchors != default else {}
+    return values | ({"xy_scale": scales.pop()} if len(scales) == 1 else {})
+
+
+def _header_of(start: Start) -> DarknetHeader | None:
+    if start.model is None or not is_darknet(Path(start.model.source)):
+        return None
+    return inspect_weights(start.model.source).header
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return "; ".join(anchors_text(level) for level in value)
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,160 @@
+"""Pictures from files and to files: HWC uint8 RGB, upright, three channels, and nothing half read or half written.
+
+What becomes of unusual pictures: grey is repeated, alpha is dropped, a palette is looked up, CMYK is converted, of 16
+bits the high byte is kept, of an animation the first frame. The format is told from the content, not from the name.
+Files are read and written by Python, so every name works that the system allows; OpenCV decodes and encodes.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from yolov3.errors import UserError
+from yolov3.images.header import HeaderError, ImageHeader, read_header
+from yolov3.images.truncation import complete, is_truncated
+from yolov3.structures import Size
+
+MAXIMUM_PIXELS = 100_000_000  # 300 MB decoded
+MAXIMUM_SIDE = 65_500  # pixels; JPEG's own limit
+MAXIMUM_BYTES = 2**30  # of a file
+
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"))
+WRITTEN_SUFFIXES = IMAGE_SUFFIXES - {".gif"}
+
+# The orientation is applied here, from the very header that gave the size, so the two cannot disagree.
+_DECODE = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+class ImageError(UserError):
+    """A picture that cannot be used. The message is ``PATH: reason``."""
+
+
+def read_image(path: Path, *, tolerate_truncation: bool = False) -> np.ndarray:
+    """The upright picture in a file as (H, W, 3) uint8 RGB.
+
+    The header is checked before anything is decoded: type of file, kind of picture, size. A JPEG or PNG whose end is
+    missing is refused, or with ``tolerate_truncation`` shown as far as it goes. Raises ImageError.
+    """
+    header, data = _read_file(path, whole=True)
+    if is_truncated(data, header):
+        if not tolerate_truncation:
+            raise ImageError(
+                f"{path}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
+            )
+        data = complete(data, header)
+    return _upright(_decode(path, data, header), header)
+
+
+def read_image_size(path: Path) -> Size:
+    """(height, width) of the upright picture, from the header alone. Raises ImageError."""
+    return _read_file(path, whole=False)[0].size
+
+
+def write_image(path: Path, image_rgb: np.ndarray) -> None:
+    """Write an (H, W, 3) uint8 RGB picture in the format of the path's suffix.
+
+    Raises UserError naming the path when the suffix is unknown or not every byte could be written.
+    """
+    assert image_rgb.dtype == np.uint8 and image_rgb.ndim == 3 and image_rgb.shape[2] == 3, image_rgb.shape
+    path = Path(path)
+    if path.suffix.lower() not in WRITTEN_SUFFIXES:
+        allowed = ", ".join(sorted(WRITTEN_SUFFIXES))
+        raise UserError(f"{path}: found suffix {path.suffix!r}; pictures are written as {allowed}")
+    try:
+        done, encoded = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+    except cv2.error as error:
+        raise UserError(f"{path}: cannot be encoded: {_first_line(error)}") from error
+    if not done:
+        height, width = image_rgb.shape[:2]
+        raise UserError(f"{path}: a picture of {width}x{height} cannot be encoded in this format")
+    try:
+        path.write_bytes(encoded.tobytes())
+    except OSError as error:
+        _remove_partial(path)
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
+    """The checked header and, where asked for, all bytes of the file."""
+    if "\0" in str(path):
+        raise ImageError(f"{str(path)!r}: a file name cannot contain a NUL")
+    try:
+        # Asked before opening: opening a pipe would wait for its other end.
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{path}: {_kind_of(status.st_mode)}, not a picture file")
+        if status.st_size == 0:
+            raise ImageError(f"{path}: the file is empty (0 bytes)")
+        if status.st_size > MAXIMUM_BYTES:
+            raise ImageError(f"{path}: {status.st_size} bytes; at most {MAXIMUM_BYTES} are read")
+        with Path(path).open("rb") as file:
+            header = read_header(file)
+            _check_size(path, header)
+            file.seek(0)
+            return header, file.read() if whole else b""
+    except HeaderError as error:
+        raise ImageError(f"{path}: {error}") from error
+    except FileNotFoundError as error:
+        raise ImageError(f"{path}: does not exist") from error
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _check_size(path: Path, header: ImageHeader) -> None:
+    height, width = header.stored_size
+    if min(height, width) < 1:
+        raise ImageError(f"{path}: its header gives a size of {width}x{height}")
+    if height * width > MAXIMUM_PIXELS or max(height, width) > MAXIMUM_SIDE:
+        raise ImageError(
+            f"{path}: {width}x{height} pixels; at most {MAXIMUM_PIXELS} pixels and {MAXIMUM_SIDE} a side are read"
+        )
+
+
+def _decode(path: Path, data: bytes, header: ImageHeader) -> np.ndarray:
+    """(H, W, 3) uint8 RGB as OpenCV decodes it: upright for TIFF, as stored for the other formats."""
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE)
+    except (cv2.error, MemoryError) as error:
+        raise ImageError(f"{path}: cannot be decoded: {_first_line(error)}") from error
+    if image is None:
+        raise ImageError(f"{path}: the {header.format} is damaged, cut off or of a kind that cannot be decoded")
+    if image.dtype == np.uint16:
+        image = (np.asarray(image, np.uint16) >> 8).astype(np.uint8)
+    if image.dtype != np.uint8:
+        raise ImageError(f"{path}: {image.dtype} samples; 8 and 16 bit pictures are read")
+    expected = header.size if header.format == "TIFF" else header.stored_size
+    if image.shape[:2] != expected:
+        raise ImageError(f"{path}: decoded to {image.shape[:2]}, its header says {expected} (height, width)")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _upright(image: np.ndarray, header: ImageHeader) -> np.ndarray:
+    """Undo the way the camera was held (EXIF 2.3, tag Orientation)."""
+    if header.orientation == 1 or header.format == "TIFF":
+        return image
+    if header.orientation >= 5:
+        image = cv2.transpose(image)
+    flip = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(header.orientation)
+    return image if flip is None else cv2.flip(image, flip)
+
+
+def _kind_of(mode: int) -> str:
+    kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
+    return next((name for test, name in kinds.items() if test(mode)), "a device")
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _remove_partial(path: Path) -> None:
+    # Half a picture is worse than none; links and devices are the user's and stay.
+    try:
+        if stat.S_ISREG(path.lstat().st_mode):
+            path.unlink()
+    except OSError:
+        return

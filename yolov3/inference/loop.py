@@ -1,0 +1,124 @@
+"""The detection loop: frames of a source, batch by batch through the detector, into the outputs."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from yolov3.inference.detector import Detector
+from yolov3.outputs.names import OutputNames
+from yolov3.outputs.output import Output, Result, StopDetecting
+from yolov3.sources.find import ImageItem, Item, sources_of
+from yolov3.sources.frames import Frame, FrameSource, SourceError, Unusable
+from yolov3.structures import Detections
+from yolov3.watcher import Watcher
+
+
+@dataclass
+class Tally:
+    """What a run came to so far. ``problems``: a line for each file that could not be used; ``damaged``: for each that
+    could, as far as it goes; ``stopped``: an output wanted no more."""
+
+    frames: int = 0
+    boxes: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+    def add(self, detections: Detections) -> None:
+        """Count a frame."""
+        self.frames += 1
+        self.boxes.update(detections.name_of(label) for label in detections.labels.tolist())
+
+
+@dataclass(frozen=True)
+class DetectionLoop:
+    """Sends items through ``detector`` and every result into ``outputs``, counting in ``tally``; the time of reading and
+    writing goes into the detector's.
+
+    A file that cannot be used is told, counted and passed over. Of a video or a stream at most ``max_frames`` are taken.
+    """
+
+    detector: Detector
+    outputs: Sequence[Output]
+    watcher: Watcher
+    tally: Tally
+    batch_size: int
+    max_frames: int | None = None
+    names: OutputNames = field(default_factory=OutputNames)
+
+    def run(self, items: Sequence[Item]) -> None:
+        """Go through all items in order."""
+        total = len(items) if all(isinstance(item, ImageItem) for item in items) else None
+        try:
+            for source in sources_of(items, ahead=2 * self.batch_size):
+                self._run_source(source, total)
+        except StopDetecting:
+            self.tally.stopped = True
+
+    def _run_source(self, source: FrameSource, total: int | None) -> None:
+        try:
+            with source:
+                if source.rate is not None and source.length is not None:
+                    total = self.tally.frames + source.length
+                frames = self._frames(source)
+                # What is watched as it happens is shown as it happens; files may as well go in batches.
+                size = 1 if source.live else self.batch_size
+                while batch := list(itertools.islice(frames, size)):
+                    self._run_batch(batch, source, total)
+        except SourceError as error:
+            if source.live:
+                raise
+            self._tell_problem(str(error))
+        finally:
+            if source.rate is not None:
+                for output in self.outputs:
+                    output.end(self.names.name_of(source.name))
+        if source.broken:
+            self._tell_damaged(f"{source.name}: {source.broken} damaged frames passed over")
+
+    def _run_batch(self, batch: list[Frame], source: FrameSource, total: int | None) -> None:
+        found = self.detector.detect_batch([frame.image for frame in batch])
+        for frame, detections in zip(batch, found):
+            with self.detector.times.spent_in("writing"):
+                result = Result(frame, detections, self.names.name_of(frame.source), source.rate)
+                stops = [self._write(output, result) for output in self.outputs]
+            self.tally.add(detections)
+            self.watcher.advance(self.tally.frames, total)
+            if any(stops):
+                raise StopDetecting
+
+    def _write(self, output: Output, result: Result) -> bool:
+        """Whether the output wants no more; the others still get this result."""
+        try:
+            output.write(result)
+        except StopDetecting:
+            return True
+        return False
+
+    def _frames(self, source: FrameSource) -> Iterator[Frame]:
+        """The frames that can be used; what is wrong with the others is told."""
+        items = iter(source)
+        taken = 0
+        while source.rate is None or self.max_frames is None or taken < self.max_frames:
+            with self.detector.times.spent_in("reading"):
+                item = next(items, None)
+            if item is None:
+                return
+            if isinstance(item, Unusable):
+                self._tell_problem(item.reason)
+                continue
+            if item.damaged:
+                self._tell_damaged(f"{item.source}: the file is cut off; what there is was looked at")
+            taken += 1
+            yield item
+
+    def _tell_problem(self, line: str) -> None:
+        self.tally.problems.append(line)
+        self.watcher.say(f"not used: {line}")
+
+    def _tell_damaged(self, line: str) -> None:
+        self.tally.damaged.append(line)
+        self.watcher.say(f"damaged: {line}")

@@ -1,0 +1,31 @@
+"""What a person gets of a detection run besides its files."""
+
+from __future__ import annotations
+
+from yolov3.inference.detect import DetectSummary
+
+MOST_CLASSES = 12  # are named
+
+
+def summary_lines(summary: DetectSummary) -> list[str]:
+    """What was found, where the time went, what could not be used, what was written."""
+    named = list(summary.boxes.items())[:MOST_CLASSES]
+    found = ", ".join(f"{count} {name}" for name, count in named)
+    more = len(summary.boxes) - len(named)
+    lines = [f"{summary.frames} images, {sum(summary.boxes.values())} boxes" + (f": {found}" if found else "")]
+    if more > 0:
+        lines[0] += f" and {more} more classes"
+    times = summary.times
+    stages = {
+        "reading": times.milliseconds("reading"),
+        "preprocessing": times.milliseconds("fitting"),
+        "network": times.milliseconds("network"),
+        "post-processing": times.milliseconds("selecting"),
+        "drawing and writing": times.milliseconds("writing"),
+    }
+    lines.append("milliseconds per image: " + ", ".join(f"{name} {value:.1f}" for name, value in stages.items()))
+    if not summary.is_whole:
+        lines.append(f"{len(summary.problems)} files could not be used, {len(summary.damaged)} were damaged")
+    if summary.folder is not None:
+        lines.append(f"written: {summary.folder}")
+    return lines

@@ -1,0 +1,1 @@
+"""Where detections go: drawings, videos, texts, tables, windows. Knows no detector."""

@@ -1,0 +1,56 @@
+"""Which outputs there are. Each is a module of this room with ``open_output(folder, options) -> Output``; a line here
+gives it its word, its option ``--save-WORD`` and its place in :class:`DetectOptions.save`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yolov3.errors import UserError
+
+if TYPE_CHECKING:  # help is there at once
+    from yolov3.outputs.output import Output
+
+DRAWN = "drawn"
+"""The output that is written unless it is not wanted."""
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    """A module of this room, and what it writes, for help."""
+
+    module: str
+    help: str
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What outputs want to know: ``scores`` belong in the text labels."""
+
+    scores: bool = False
+
+
+OUTPUTS: dict[str, OutputKind] = {
+    DRAWN: OutputKind("drawings", "write drawn pictures and videos"),
+    "txt": OutputKind("text_labels", "write YOLO text labels"),
+    "json": OutputKind("json_file", "write detections.json"),
+    "csv": OutputKind("csv_table", "write detections.csv"),
+    "crop": OutputKind("crops", "write what is inside each box"),
+}
+
+
+def check_outputs(words: Iterable[str]) -> None:
+    """Raise UserError for a word that means no output."""
+    for word in words:
+        if word not in OUTPUTS:
+            raise UserError(f"no output {word!r}; there are: {', '.join(OUTPUTS)}")
+
+
+def open_output(word: str, folder: Path, options: OutputOptions) -> Output:
+    """The output of a word, into a folder. Raises UserError when its files cannot be made."""
+    module = importlib.import_module(f"yolov3.outputs.{OUTPUTS[word].module}")
+    output: Output = module.open_output(folder, options)
+    return output

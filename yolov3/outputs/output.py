@@ -1,0 +1,107 @@
+"""What every output is: a context manager with one verb, ``write``; leaving it finishes its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from yolov3.errors import UserError
+from yolov3.images.draw import draw_boxes
+from yolov3.sources.frames import Frame
+from yolov3.structures import Detections
+
+Row = tuple[list[float], float, int]
+"""A detection: its box xyxy, its score, its label."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was found in a frame. ``name`` is the source's output name, ``rate`` the frames a second of a video."""
+
+    frame: Frame
+    detections: Detections
+    name: str
+    rate: float | None = None
+
+    @property
+    def file_stem(self) -> str:
+        """The name of this frame's own files."""
+        return self.name if self.frame.index is None else f"{self.name}_{self.frame.index:06d}"
+
+    @property
+    def rows(self) -> list[Row]:
+        """The detections one by one, best first."""
+        found = self.detections
+        return list(zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist()))
+
+    def drawn(self) -> np.ndarray:
+        """The image with its boxes."""
+        found = self.detections
+        labels = found.labels.tolist()
+        texts = [f"{found.name_of(label)} {score:.2f}" for label, score in zip(labels, found.scores.tolist())]
+        return draw_boxes(self.frame.image, found.boxes.numpy(), texts, labels)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values: source, frame and seconds (of a video), size, and the detections with xyxy boxes."""
+        frame = self.frame
+        height, width = frame.image.shape[:2]
+        return {
+            "source": printable(frame.source),
+            "frame": frame.index,
+            "seconds": None if frame.seconds is None else round(frame.seconds, 4),
+            "width": width,
+            "height": height,
+            "detections": [
+                {
+                    "class": label,
+                    "name": self.detections.name_of(label),
+                    "score": round(score, 6),
+                    "box": [round(value, 3) for value in box],
+                }
+                for box, score, label in self.rows
+            ],
+        }
+
+
+class StopDetecting(Exception):
+    """An output wants nothing more: whoever watches has seen enough."""
+
+
+class Output:
+    """What all outputs have in common: they do nothing at an end unless they say so. Several sources may take turns."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, result: Result) -> None:
+        """Take the result of one frame. Raises StopDetecting when no more are wanted, UserError when it cannot."""
+        raise NotImplementedError
+
+    def end(self, name: str) -> None:
+        """The source of this output name has ended."""
+
+    def close(self) -> None:
+        """Finish."""
+
+
+def printable(text: str) -> str:
+    """A text that every file can hold: names that are not UTF-8 arrive with surrogates."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made if it is not there. Raises UserError."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be made: {error.strerror or error}") from error
+    return folder

@@ -1,0 +1,33 @@
+"""YOLO's text labels: ``labels/NAME.txt`` with lines ``class cx cy w h``, in shares of the image, and the score behind
+them where asked for. An image without objects gets an empty file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from yolov3.boxes import xyxy_to_cxcywh
+from yolov3.outputs.catalogue import OutputOptions
+from yolov3.outputs.output import Output, Result, make_folder
+
+
+class TextLabels(Output):
+    """A file per frame."""
+
+    def __init__(self, folder: Path, *, with_scores: bool) -> None:
+        self.folder, self.with_scores = make_folder(folder / "labels"), with_scores
+
+    def write(self, result: Result) -> None:
+        height, width = result.frame.image.shape[:2]
+        lines = []
+        for box, score, label in result.rows:
+            shares = xyxy_to_cxcywh(np.array(box)) / (width, height, width, height)
+            numbers = [f"{share:.6f}" for share in shares] + ([f"{score:.6f}"] if self.with_scores else [])
+            lines.append(" ".join((str(label), *numbers)) + "\n")
+        (self.folder / f"{result.file_stem}.txt").write_text("".join(lines), encoding="utf-8")
+
+
+def open_output(folder: Path, options: OutputOptions) -> TextLabels:
+    """Labels in a folder of their own."""
+    return TextLabels(folder, with_scores=options.scores)

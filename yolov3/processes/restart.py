@@ -1,0 +1,37 @@
+"""A run that torchrun starts again after a failure goes on where its last checkpoint is, without being asked.
+
+torchrun repeats the very command that began the run, so the folder of the run is remembered under torchrun's own id.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from yolov3.errors import UserError
+from yolov3.files.atomic import write_text_atomically
+
+
+def remember_run(output: Path, folder: Path) -> None:
+    """Note which folder the run has that torchrun may start again."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        write_text_atomically(_note(output), str(folder.resolve()))
+
+
+def run_to_resume(output: Path) -> Path | None:
+    """The folder of the run that this process continues after a restart, if it got as far as a checkpoint."""
+    if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
+        return None
+    try:
+        folder = Path(_note(output).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{_note(output)}: cannot be read: {error.strerror or error}") from error
+    return folder if (folder / "weights" / "last.pt").is_file() else None
+
+
+def _note(output: Path) -> Path:
+    identity = re.sub(r"[^A-Za-z0-9-]", "_", os.environ.get("TORCHELASTIC_RUN_ID", "none"))
+    return output / f".torchrun-{identity}"

@@ -1,0 +1,76 @@
+"""A network computed by PyTorch: device, precision, synchronisation, and what is done when memory is short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from yolov3.codec import Predictions, decode
+from yolov3.device import mixed_precision, normalised
+from yolov3.errors import UserError
+from yolov3.models.contract import DetectionNetwork
+
+
+@dataclass(frozen=True)
+class TorchRuntime:
+    """``network`` as it lies on ``place``, computing in ``kind``. While it computes the network is in evaluation mode;
+    afterwards each of its parts is in the mode it had. A batch that memory does not hold is computed in halves."""
+
+    network: DetectionNetwork
+    place: torch.device
+    kind: torch.dtype = torch.float32
+
+    @staticmethod
+    def of(network: DetectionNetwork, place: torch.device, kind: torch.dtype) -> TorchRuntime:
+        """The network moved there, in the memory layout that computes fastest."""
+        return TorchRuntime(network.to(place).to(memory_format=torch.channels_last).eval(), place, kind)
+
+    @property
+    def num_classes(self) -> int:
+        return self.network.num_classes
+
+    @property
+    def device(self) -> str:
+        return str(self.place)
+
+    @property
+    def precision(self) -> str:
+        return str(self.kind).removeprefix("torch.")
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Predictions:
+        try:
+            with evaluation_mode(self.network):
+                predictions = self._compute(images)
+            if self.place.type == "cuda":  # so that a clock sees this stage's time and not the next one's
+                torch.cuda.synchronize(self.place)
+        except torch.OutOfMemoryError as error:
+            if len(images) > 1:
+                return Predictions.join([self(half) for half in images.split(-(-len(images) // 2))])
+            height, width = images.shape[2:]
+            raise UserError(
+                f"{self.place} has not enough memory for one image of {height}x{width}; use a smaller input (--imgsz)"
+            ) from error
+        return predictions
+
+    def _compute(self, images: Tensor) -> Predictions:
+        with torch.inference_mode(), mixed_precision(self.place, self.kind):
+            raw = self.network(normalised(images, self.place))
+        return decode(raw, self.network.levels)
+
+
+@contextmanager
+def evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """The network in evaluation mode; afterwards each of its parts in the mode it had (some may be frozen)."""
+    learning = [part for part in network.modules() if part.training]
+    for part in learning:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part in learning:
+            part.training = True

@@ -1,0 +1,56 @@
+"""Video files, frame by frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+
+from yolov3.sources.capture import USUAL_RATE, CaptureSource
+from yolov3.sources.frames import Frame, SourceError
+
+BROKEN_FRAMES = 250  # so many frames that cannot be decoded are passed over in a row; then the video has ended
+
+
+class VideoFile(CaptureSource):
+    """Every frame of a file that can be decoded; ``broken`` counts those that could not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, str(path)
+
+    def open(self) -> None:
+        if not self.path.is_file():
+            raise SourceError(f"{self.path}: {'not a file' if self.path.exists() else 'does not exist'}")
+        if self.path.stat().st_size == 0:
+            raise SourceError(f"{self.path}: the file is empty (0 bytes)")
+        capture = cv2.VideoCapture(str(self.path))
+        if not capture.isOpened():
+            raise SourceError(f"{self.path}: not readable as a video (damaged, cut off or of an unknown kind)")
+        self.take(capture)
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = missed = 0
+        while True:
+            image = self.read()
+            if image is not None:
+                missed = 0
+                yield Frame(image, self.name, index, self._seconds(index))
+                index += 1
+                continue
+            # A damaged frame reads like the end: only the file's own count tells them apart.
+            if self.length is None or index + self.broken + 1 >= self.length or missed >= BROKEN_FRAMES:
+                break
+            missed += 1
+            self.broken += 1
+        self.broken -= missed  # those at the end are a wrong count more often than frames
+        if index == 0:
+            raise SourceError(f"{self.path}: a video without a single frame that can be decoded")
+
+    def _seconds(self, index: int) -> float:
+        """The frame's time by the file, so that variable rates are right; by the rate where the file does not say."""
+        milliseconds = self._capture.get(cv2.CAP_PROP_POS_MSEC)
+        if math.isfinite(milliseconds) and (milliseconds > 0 or index == 0):
+            return max(0.0, milliseconds / 1000)
+        return index / (self.rate or USUAL_RATE)

@@ -1,0 +1,43 @@
+"""Where the time goes between a file and its detections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["reading", "fitting", "network", "selecting", "writing"]
+
+
+@dataclass
+class StageTimes:
+    """Seconds spent in each stage, and the ``images`` that went through all of them. ``reading`` counts the waiting for
+    images, however many read them; ``selecting`` is what happens from predictions to detections."""
+
+    reading: float = 0.0
+    fitting: float = 0.0
+    network: float = 0.0
+    selecting: float = 0.0
+    writing: float = 0.0
+    images: int = 0
+
+    @contextmanager
+    def spent_in(self, stage: Stage) -> Iterator[None]:
+        """Counts the time within to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            setattr(self, stage, getattr(self, stage) + time.perf_counter() - start)
+
+    def milliseconds(self, stage: Stage) -> float:
+        """Of one image, on average."""
+        return 1000 * getattr(self, stage) / max(1, self.images)
+
+    @property
+    def images_per_second(self) -> float:
+        """By the sum of all stages."""
+        total = self.reading + self.fitting + self.network + self.selecting + self.writing
+        return self.images / max(total, 1e-9)

@@ -1,0 +1,45 @@
+"""Anchors for an experiment: how well its own match the boxes of its data, and those that would match best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from yolov3.anchor_clustering import AnchorMatch, cluster_anchors, measure_anchors
+from yolov3.anchors import AnchorSet
+from yolov3.config.experiment import Experiment
+from yolov3.datasets.box_sides import learned_sides
+from yolov3.datasets.catalogue import open_dataset
+from yolov3.errors import UserError
+from yolov3.formats.build import Start, build_detector, settle
+
+
+@dataclass(frozen=True)
+class AnchorProposal:
+    """Of ``num_boxes`` boxes of the data ``source``: the anchors an experiment has ``now`` and those that were
+    ``clustered``, with how well they match."""
+
+    source: str
+    num_boxes: int
+    now: AnchorSet
+    now_match: AnchorMatch
+    clustered: AnchorSet
+    clustered_match: AnchorMatch
+
+
+def propose_anchors(experiment: Experiment, *, seed: int = 0) -> AnchorProposal:
+    """Cluster the boxes of an experiment's training data, as its network sees them. Raises UserError."""
+    model, _ = settle(experiment.model, Start())
+    dataset = open_dataset(experiment.data, "train")
+    sides = learned_sides(dataset, model.preprocessing)
+    with torch.device("meta"):
+        levels = build_detector(model, num_classes=len(dataset.names)).levels
+    now = tuple(level.anchors for level in levels)
+    try:
+        clustered = cluster_anchors(sides, num_levels=len(now), per_level=len(now[0]), seed=seed)
+    except ValueError as error:
+        raise UserError(f"{dataset.source}: {error}") from error
+    return AnchorProposal(
+        dataset.source, len(sides), now, measure_anchors(sides, now), clustered, measure_anchors(sides, clustered)
+    )

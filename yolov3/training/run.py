@@ -1,0 +1,131 @@
+"""A run: a task, how it is trained, where, and how far it is; built anew or as a checkpoint left it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import torch
+import yaml
+from torch import nn
+
+from yolov3.config.experiment import OptimiserSection, TrainSection
+from yolov3.errors import UserError
+from yolov3.files.atomic import write_text_atomically
+from yolov3.files.run_folder import make_run_folder
+from yolov3.formats.checkpoint import read_checkpoint
+from yolov3.formats.description import describe_in_words, describe_network
+from yolov3.processes.restart import remember_run, run_to_resume
+from yolov3.training.averaging import WeightAverage
+from yolov3.training.optimiser import make_optimiser
+from yolov3.training.place import Place
+from yolov3.training.state import Progress, TrainingState
+from yolov3.training.task import Task
+
+BatchKind = TypeVar("BatchKind")
+
+
+@dataclass(frozen=True)
+class Run(Generic[BatchKind]):
+    """All that a run works with. ``best`` and ``last`` are the checkpoints it writes."""
+
+    task: Task[BatchKind]
+    settings: TrainSection
+    rates: OptimiserSection
+    state: TrainingState
+    place: Place
+    folder: Path
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "weights" / "best.pt"
+
+    @property
+    def last(self) -> Path:
+        return self.folder / "weights" / "last.pt"
+
+    @property
+    def description(self) -> str:
+        """One line: which network, where, into which folder."""
+        words = describe_in_words(describe_network(self.state.network), self.task.meaning.preprocessing)
+        return f"{words} on {self.place}, writing to {self.folder}"
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run that was stopped: its last checkpoint, and what is in it."""
+
+    last: Path
+    content: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return self.last.parent.parent
+
+
+def find_stopped(resume: Path | None, output: Path) -> Stopped | None:
+    """The run to go on with: the one of ``resume`` (its folder or its last checkpoint), or one that torchrun starts
+    again. Raises UserError when it cannot be gone on with."""
+    resume = resume or run_to_resume(output)
+    if resume is None:
+        return None
+    last = resume / "weights" / "last.pt" if resume.is_dir() else resume
+    content = read_checkpoint(last)
+    if not content["experiment"]:
+        raise UserError(f"{last}: holds no experiment to resume")
+    return Stopped(last, content)
+
+
+def prepare_network(network: nn.Module, settings: TrainSection, place: Place) -> nn.Module:
+    """A network as it is trained there."""
+    for part in network.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = settings.norm_momentum
+    network = network.to(place.device)
+    if settings.sync_norm:
+        network = place.world.synchronise_norms(network, place.device)
+    return place.network(network)
+
+
+def make_state(
+    network: nn.Module, settings: TrainSection, rates: OptimiserSection, place: Place, *, num_terms: int
+) -> TrainingState:
+    """The live objects of a run at its beginning, whose loss has so many terms."""
+    return TrainingState(
+        network=network,
+        optimiser=make_optimiser(network, rates),
+        average=WeightAverage(network, settings.ema) if settings.ema else None,
+        scaler=torch.amp.GradScaler(place.device.type, enabled=place.precision == torch.float16),
+        progress=Progress(loss_sums=[0.0] * num_terms),
+    )
+
+
+def open_run(
+    task: Task[BatchKind],
+    settings: TrainSection,
+    rates: OptimiserSection,
+    place: Place,
+    *,
+    name: str,
+    stopped: Stopped | None,
+) -> Run[BatchKind]:
+    """The run of a task whose network is prepared: in a new folder, or in that of the run it goes on with."""
+    num_terms = len(task.objective.term_names)
+    state = make_state(task.network, settings, rates, place, num_terms=num_terms)
+    if stopped is not None:
+        state.restore(stopped.content, stopped.last, task.row_kind)
+        folder = stopped.folder
+    else:
+        own = _make_folder(task, settings, name) if place.world.is_first else None
+        folder = place.world.from_first(own)
+    return Run(task, settings, rates, state, place, folder)
+
+
+def _make_folder(task: Task[Any], settings: TrainSection, name: str) -> Path:
+    """The new folder of a run, with its settings in it."""
+    folder = make_run_folder(Path(settings.output), settings.name or name)
+    (folder / "weights").mkdir()
+    write_text_atomically(folder / "config.yaml", yaml.safe_dump(task.experiment, sort_keys=False))
+    remember_run(Path(settings.output), folder)
+    return folder
