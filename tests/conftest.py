@@ -23,5 +23,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of the reference data (real pictures, real Darknet models, answers of the C programs)."""
+    """Folder of the reference data (real images, real Darknet models, answers of the C programs)."""
     return SHARED

@@ -1,4 +1,4 @@
-"""Fitting a picture and undoing it: exact pixels, odd paddings, there and back."""
+"""Fitting an image and undoing it: exact pixels, odd paddings, there and back."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def test_a_batch_is_the_mean_of_its_images():
     assert whole.item() == pytest.approx(sum(p.item() for p in parts) / 2, rel=1e-5)
 
 
-def test_a_few_steps_learn_one_picture():
+def test_a_few_steps_learn_one_image():
     torch.manual_seed(0)
     network = YOLOv3(variant="yolov3-tiny", width=0.25, num_classes=2)
     images = torch.rand(1, 3, 96, 96)

@@ -113,7 +113,7 @@ def test_numbers_that_are_not_finite_are_dropped_counted_and_told(caplog):
     assert "3 predictions were not finite" in caplog.text
 
 
-def test_a_batch_of_two_is_two_batches_of_one_in_pixels_of_the_pictures():
+def test_a_batch_of_two_is_two_batches_of_one_in_pixels_of_the_images():
     torch.manual_seed(0)
     network = YOLOv3(variant="yolov3-tiny", width=0.25, num_classes=3).eval()
     images = torch.rand(2, 3, 96, 128)

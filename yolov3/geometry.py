@@ -1,7 +1,7 @@
-"""Fit a picture into a network's input and undo it: one object moves image and boxes together, and back.
+"""Fit an image into a network's input and undo it: one object moves image and boxes together, and back.
 
 The arithmetic of sizes and offsets is Darknet's (image.c, letterbox_image): truncating integer division, border
-filled with grey, picture in the middle. The undo uses the very offsets of the picture, where Darknet's undo halves
+filled with grey, image in the middle. The undo uses the very offsets of the image, where Darknet's undo halves
 the padding without truncating (half a pixel apart when the padding is odd); with ``resize: darknet`` its way is kept.
 """
 
@@ -20,7 +20,7 @@ from yolov3.structures import Preprocessing, Size
 
 @dataclass(frozen=True)
 class Geometry:
-    """How one picture of ``image_size`` lies in an input of ``preprocessing.size``: resized to ``inner_size`` and
+    """How one image of ``image_size`` lies in an input of ``preprocessing.size``: resized to ``inner_size`` and
     pasted with its top left corner at ``offset`` (top, left). All sizes are (height, width) pixels."""
 
     image_size: Size
@@ -30,7 +30,7 @@ class Geometry:
 
     @staticmethod
     def fit(image_size: Size, preprocessing: Preprocessing) -> Geometry:
-        """The geometry of a picture of ``image_size`` (height, width)."""
+        """The geometry of an image of ``image_size`` (height, width)."""
         height, width = image_size
         net_height, net_width = preprocessing.size
         if preprocessing.fit == "stretch":
@@ -48,7 +48,7 @@ class Geometry:
         return self.preprocessing.size
 
     def apply_image(self, image: np.ndarray) -> np.ndarray:
-        """The fitted picture (H, W, 3) of an HWC uint8 RGB one: uint8, or float32 in [0, 1] for Darknet's resize."""
+        """The fitted image (H, W, 3) of an HWC uint8 RGB one: uint8, or float32 in [0, 1] for Darknet's resize."""
         assert image.shape[:2] == self.image_size, (image.shape, self.image_size)
         resized = resize_image(image, self.inner_size, self.preprocessing.resize)
         if self.inner_size == self.network_size:
@@ -61,12 +61,12 @@ class Geometry:
         return canvas
 
     def boxes_to_network(self, boxes: np.ndarray) -> np.ndarray:
-        """(N, 4) xyxy pixels of the picture to (N, 4) float32 xyxy pixels of the network's input."""
+        """(N, 4) xyxy pixels of the image to (N, 4) float32 xyxy pixels of the network's input."""
         scale, shift = self._scale_and_shift()
         return (boxes * scale + shift).astype(np.float32)
 
     def boxes_to_image(self, boxes: Tensor) -> Tensor:
-        """(N, 4) xyxy pixels of the network's input to (N, 4) pixels of the picture, clipped to it."""
+        """(N, 4) xyxy pixels of the network's input to (N, 4) pixels of the image, clipped to it."""
         scale, shift = (torch.from_numpy(array).to(boxes.device) for array in self._scale_and_shift())
         return clip_boxes(((boxes.double() - shift) / scale).to(boxes.dtype), self.image_size)
 
@@ -79,7 +79,7 @@ class Geometry:
 
 
 def resize_image(image: np.ndarray, size: Size, resize: str) -> np.ndarray:
-    """Resample an HWC uint8 picture to ``size`` (height, width) by one of Preprocessing's rules."""
+    """Resample an HWC uint8 image to ``size`` (height, width) by one of Preprocessing's rules."""
     if resize == "darknet":
         return _resize_aligned_corners(image, size)
     if image.shape[:2] == size:

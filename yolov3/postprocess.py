@@ -72,7 +72,7 @@ def postprocess(
 ) -> list[Detections]:
     """Detections of a batch in pixels of the original images, clipped to them, in main memory. What lies wholly outside
     of its image is left out."""
-    # Darknet compares boxes relative to the picture, which matters to DIoU and not to IoU.
+    # Darknet compares boxes relative to the image, which matters to DIoU and not to IoU.
     scales = [(geometry.inner_size[1], geometry.inner_size[0]) for geometry in geometries]
     found = select(predictions, selection, scales=scales)
     results = []

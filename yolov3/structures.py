@@ -24,12 +24,12 @@ Overlap = Literal["iou", "diou"]
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture of a data set and what is known about it, whatever format it was stored in.
+    """One image of a data set and what is known about it, whatever format it was stored in.
 
-    ``boxes`` (N, 4) float32 xyxy pixels of the upright picture (EXIF rotation applied), ``labels`` (N,) int64 from 0,
+    ``boxes`` (N, 4) float32 xyxy pixels of the upright image (EXIF rotation applied), ``labels`` (N,) int64 from 0,
     ``ignore`` (N,) bool: COCO crowds and VOC ``difficult`` objects, which training leaves alone and each metric
     treats by its own rule; ``areas`` (N,) float32: COCO's segmentation areas where the file has them, else those of
-    the boxes. ``image_id`` is the data set's own name of the picture: COCO's id, elsewhere the file's stem.
+    the boxes. ``image_id`` is the data set's own name of the image: COCO's id, elsewhere the file's stem.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class Sample:
 class Targets:
     """The true boxes of a batch: ``boxes`` (N, 4) float32 xyxy pixels of the network's input, ``labels`` (N,) int64,
     ``image_index`` (N,) int64 in 0..B-1, ``ignore`` (N,) bool, and ``weights`` (N,) float32: how much an object
-    counts (below 1 for mixed pictures)."""
+    counts (below 1 for mixed images)."""
 
     boxes: Tensor
     labels: Tensor
@@ -139,7 +139,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a picture is fitted into a network's input: a property of the model, used wherever the model is used.
+    """How an image is fitted into a network's input: a property of the model, used wherever the model is used.
 
     ``size`` (height, width) of the input; ``fit`` keeps the aspect (letterbox) or not (stretch); ``resize`` names the
     resampling: ``area`` (OpenCV, averaging when shrinking), ``bilinear`` (OpenCV), ``darknet`` (aligned corners in
@@ -214,7 +214,7 @@ class ModelMeaning:
 
 @dataclass(frozen=True)
 class Detections:
-    """What was found in one picture: ``boxes`` (N, 4) float32 xyxy pixels, ``scores`` (N,) float32 in [0, 1],
+    """What was found in one image: ``boxes`` (N, 4) float32 xyxy pixels, ``scores`` (N,) float32 in [0, 1],
     ``labels`` (N,) int64; best first. ``detections[mask]`` keeps a part; ``names`` (of all classes) travels along."""
 
     boxes: Tensor
@@ -236,7 +236,7 @@ class Detections:
 
     @staticmethod
     def empty(names: tuple[str, ...] = ()) -> Detections:
-        """Detections of a picture in which nothing was found."""
+        """Detections of an image in which nothing was found."""
         return Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64), names)
 
     def cpu(self) -> Detections:

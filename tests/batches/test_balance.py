@@ -1,4 +1,4 @@
-"""Pictures of rare classes come more often, by LVIS's rule, in epochs as long as ever."""
+"""Images of rare classes come more often, by LVIS's rule, in epochs as long as ever."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from yolov3.datasets.dataset import Dataset, DatasetReport
 from yolov3.structures import Sample
 
 
-def picture(*labels: int, ignore: bool = False) -> Sample:
+def image(*labels: int, ignore: bool = False) -> Sample:
     count = len(labels)
     boxes = np.tile(np.array([[1, 1, 9, 9]], np.float32), (count, 1))
     ignored = np.full(count, ignore)
@@ -25,14 +25,14 @@ def dataset(*samples: Sample) -> Dataset:
 
 
 def test_factors_are_those_of_the_paper():
-    data = dataset(*[picture(0)] * 97, picture(0, 1), picture(), picture(1, ignore=True))
+    data = dataset(*[image(0)] * 97, image(0, 1), image(), image(1, ignore=True))
     factors = repeat_factors(data, 0.25)
     assert factors[97] == pytest.approx((0.25 / 0.01) ** 0.5)
     assert (np.delete(factors, 97) == 1).all()
     assert (repeat_factors(data, 0.001) == 1).all()  # no class is that rare
 
 
-def test_pictures_come_in_proportion():
+def test_images_come_in_proportion():
     shares = np.array([1.0] * 15 + [5.0])
     counts = np.zeros(16)
     for epoch in range(400):
@@ -42,7 +42,7 @@ def test_pictures_come_in_proportion():
     assert counts[:15] == pytest.approx(np.full(15, 400 * 0.8), rel=0.15)
 
 
-def test_equal_shares_show_every_picture_once():
+def test_equal_shares_show_every_image_once():
     drawn = epoch_indices(10, seed=3, epoch=1, batch_size=5, shares=np.full(10, 2.0))
     assert sorted(drawn.ravel().tolist()) == list(range(10))
 

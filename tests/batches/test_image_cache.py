@@ -1,4 +1,4 @@
-"""Cached pictures are those of the files, whoever put them there; what cannot be believed is read anew."""
+"""Cached images are those of the files, whoever put them there; what cannot be believed is read anew."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from yolov3.batches import image_cache
-from yolov3.batches.image_cache import PictureCache
+from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.loader import TrainingLoader
 from yolov3.config.experiment import AugmentSection
 from yolov3.datasets.dataset import Dataset, DatasetReport, read_sample_image
@@ -45,12 +45,12 @@ def files_gone(dataset: Dataset) -> None:
         sample.path.unlink()
 
 
-def read_all(cache: PictureCache, queue) -> None:
+def read_all(cache: ImageCache, queue) -> None:
     queue.put([int(cache.read(index).sum()) for index in range(8)])
 
 
-def test_pictures_are_the_files_and_are_read_once(dataset, folder):
-    cache = PictureCache(dataset, folder=folder)
+def test_images_are_the_files_and_are_read_once(dataset, folder):
+    cache = ImageCache(dataset, folder=folder)
     true = [read_sample_image(sample) for sample in dataset.samples]
     for _ in range(2):
         for index in (3, 0, 7):
@@ -65,7 +65,7 @@ def test_pictures_are_the_files_and_are_read_once(dataset, folder):
 
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs forked processes")
 def test_processes_share_what_one_has_read(dataset, folder):
-    cache = PictureCache(dataset, folder=folder)
+    cache = ImageCache(dataset, folder=folder)
     fork = multiprocessing.get_context("fork")
     queue = fork.Queue()
     process = fork.Process(target=read_all, args=(cache, queue))
@@ -77,28 +77,28 @@ def test_processes_share_what_one_has_read(dataset, folder):
 
 
 def test_a_process_that_is_not_forked_can_use_it_too(dataset, folder):
-    copy = pickle.loads(pickle.dumps(PictureCache(dataset, folder=folder)))
+    copy = pickle.loads(pickle.dumps(ImageCache(dataset, folder=folder)))
     assert np.array_equal(copy.read(2), read_sample_image(dataset.samples[2]))
 
 
 def test_a_file_is_found_again_and_not_believed_when_damaged(dataset, tmp_path):
-    first = PictureCache(dataset, folder=tmp_path / "cache")
+    first = ImageCache(dataset, folder=tmp_path / "cache")
     true = [first.read(index).copy() for index in range(8)]
     (file,) = (tmp_path / "cache").iterdir()
     content = bytearray(file.read_bytes())
-    content[-1] ^= 1  # a pixel of the last picture
+    content[-1] ^= 1  # a pixel of the last image
     file.write_bytes(content)
-    second = PictureCache(dataset, folder=tmp_path / "cache")
+    second = ImageCache(dataset, folder=tmp_path / "cache")
     assert np.array_equal(second.read(7), true[7])
     for sample in dataset.samples[:7]:
         sample.path.rename(sample.path.with_suffix(".gone"))
     assert np.array_equal(second.read(0), true[0])
 
 
-def test_a_changed_picture_is_another_data_set(dataset, tmp_path):
-    PictureCache(dataset, folder=tmp_path / "cache").read(0)
+def test_a_changed_image_is_another_data_set(dataset, tmp_path):
+    ImageCache(dataset, folder=tmp_path / "cache").read(0)
     cv2.imwrite(str(dataset.samples[0].path), np.zeros((*dataset.samples[0].size, 3), np.uint8))
-    assert not PictureCache(dataset, folder=tmp_path / "cache").read(0).any()
+    assert not ImageCache(dataset, folder=tmp_path / "cache").read(0).any()
 
 
 def test_too_little_room_is_said_before_anything_is_read(dataset, tmp_path, monkeypatch):
@@ -106,10 +106,10 @@ def test_too_little_room_is_said_before_anything_is_read(dataset, tmp_path, monk
     with pytest.raises(
         UserError, match=r"train.cache=memory: the decoded pictures need .* use train.cache=disk or none"
     ):
-        PictureCache(dataset)
+        ImageCache(dataset)
     huge = replace(dataset, samples=tuple(replace(sample, size=(2**26, 2**26)) for sample in dataset.samples))
     with pytest.raises(UserError, match=r"train.cache=disk: .* cannot be reserved"):
-        PictureCache(huge, folder=tmp_path / "cache")
+        ImageCache(huge, folder=tmp_path / "cache")
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -117,7 +117,7 @@ def test_batches_are_the_same_with_and_without(dataset, folder, workers):
     augment = AugmentSection(mosaic=0.5, mixup=0.5)
     settings = dict(augment=augment, preprocessing=Preprocessing(size=(64, 64)), batch_size=4, workers=workers, seed=1)
     plain = TrainingLoader(dataset, **settings)
-    cached = TrainingLoader(dataset, cache=PictureCache(dataset, folder=folder), **settings)
+    cached = TrainingLoader(dataset, cache=ImageCache(dataset, folder=folder), **settings)
     for epoch in range(3):
         for first, second in zip(plain.epoch(epoch), cached.epoch(epoch), strict=True):
             assert torch.equal(first.images, second.images) and torch.equal(first.targets.boxes, second.targets.boxes)

@@ -1,4 +1,4 @@
-"""Batches: the same whatever makes them, every picture once, boxes where the things are."""
+"""Batches: the same whatever makes them, every image once, boxes where the things are."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EVERYTHING = AugmentSection(
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Dataset:
-    """Ten black pictures, each with a white rectangle that is its object."""
+    """Ten black images, each with a white rectangle that is its object."""
     folder = tmp_path_factory.mktemp("pictures")
     generator = np.random.default_rng(0)
     samples = []
@@ -76,17 +76,17 @@ def test_an_epoch_goes_on_where_it_stopped(dataset):
     assert all(torch.equal(a.images, b.images) for a, b in zip(whole[1:], rest))
 
 
-def test_epochs_and_pictures_differ(dataset):
+def test_epochs_and_images_differ(dataset):
     loader = loader_of(dataset, augment=AugmentSection())
     first, second = (torch.cat([batch.images for batch in loader.epoch(epoch)]) for epoch in (0, 1))
     assert not torch.equal(first, second)
     means = {round(float(image.float().mean()), 6) for image in first}
-    assert len(means) >= 10  # the last batch is filled with pictures seen before
+    assert len(means) >= 10  # the last batch is filled with images seen before
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 100])
 @pytest.mark.parametrize("world", [1, 2])
-def test_every_picture_comes_once_and_ranks_share_a_batch(count, world):
+def test_every_image_comes_once_and_ranks_share_a_batch(count, world):
     plans = [
         plan_epoch(count, seed=1, epoch=4, batch_size=8, base=(64, 64), rank=rank, world=world) for rank in range(world)
     ]
@@ -105,7 +105,7 @@ def test_sizes_are_drawn_anew_every_few_batches():
     assert len(set(sides)) > 3 and {height for height, _ in sides} <= set(range(320, 609, 32))
 
 
-def test_plain_pictures_are_the_evaluations_pictures(dataset):
+def test_plain_images_are_the_evaluations_images(dataset):
     centred = PLAIN.model_copy(update={"translate": 0.0})
     trained = {
         sample.image_id: image
@@ -133,7 +133,7 @@ def test_boxes_lie_on_the_things(dataset, augment):
             assert union == 0 or float((white * covered).sum() / union) > 0.85
 
 
-def test_mixed_pictures_weigh_less(dataset):
+def test_mixed_images_weigh_less(dataset):
     batch = next(loader_of(dataset, augment=PLAIN.model_copy(update={"mixup": 1.0})).epoch(0))
     for index in range(len(batch)):
         assert float(batch.targets.weights[batch.targets.image_index == index].sum()) == pytest.approx(1, abs=1e-5)
@@ -158,7 +158,7 @@ def test_a_turned_box_holds_its_ellipse():
 
 
 def test_placement_is_darknets_when_nothing_is_switched_on():
-    """Without jitter a picture fills the input in one direction, and its corners lie where the letterbox puts them."""
+    """Without jitter an image fills the input in one direction, and its corners lie where the letterbox puts them."""
     matrix = draw_placement(np.random.default_rng(0), (100, 200), Preprocessing(size=(64, 64)), PLAIN)
     corners = np.array([[0, 0], [200, 100]]) @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(corners[1] - corners[0], (64, 32))
@@ -173,7 +173,7 @@ def test_flat_and_empty_boxes_pass_every_stage():
     assert image.shape == (64, 64, 3) and none.shape == (0, 4)
 
 
-def test_a_picture_is_resampled_where_its_boxes_are():
+def test_a_image_is_resampled_where_its_boxes_are():
     image = np.zeros((90, 90, 3), np.uint8)
     image[30:60, 30:60] = 255
     matrix = np.array([[1.5, 0, 7.0], [0, 0.8, 3.0]])
@@ -184,7 +184,7 @@ def test_a_picture_is_resampled_where_its_boxes_are():
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_broken_picture_is_named_in_one_line(dataset, tmp_path, workers):
+def test_a_broken_image_is_named_in_one_line(dataset, tmp_path, workers):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"")
     from dataclasses import replace
@@ -210,7 +210,7 @@ def test_a_killed_worker_is_named_with_what_it_was_at_and_only_by_the_loader(dat
 
 
 def test_a_hanging_worker_is_named_and_does_not_keep_the_process_from_ending(tmp_path):
-    """One picture takes for ever, as on a network drive that is gone; in a process of its own, because that is to end."""
+    """One image takes for ever, as on a network drive that is gone; in a process of its own, because that is to end."""
     for number in range(8):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((64, 64, 3), np.uint8))
         (tmp_path / f"{number}.txt").write_text("0 0.5 0.5 0.5 0.5\n")

@@ -20,7 +20,7 @@ CASES = [
 @pytest.mark.parametrize(("name", "fit"), CASES)
 def test_the_twelve_numbers(shared, tmp_path, name, fit):
     weights, data = shared / "darknet" / f"{name}.weights", shared / "datasets" / "coco-tiny"
-    # Darknet's results are not capped per picture.
+    # Darknet's results are not capped per image.
     arguments = ["--weights", weights, "--data", data, "--fit", fit, "--max-det", "10000", "--workers", "0"]
     assert main(["evaluate", *map(str, arguments), "--output", str(tmp_path)]) == 0
     found = json.loads((tmp_path / name / "metrics.json").read_text())["coco"]

@@ -24,7 +24,7 @@ NAMES = ("cat", "dog")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A COCO data set of three noise pictures whose category ids have gaps."""
+    """A COCO data set of three noise images whose category ids have gaps."""
     root = tmp_path_factory.mktemp("data")
     (root / "annotations").mkdir()
     (root / "val2017").mkdir()
@@ -146,16 +146,16 @@ def test_wrong_files(weights: Path, data: Path, tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
-def test_a_picture_that_cannot_be_read_is_named(
+def test_a_image_that_cannot_be_read_is_named(
     weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
 ) -> None:
     copy = shutil.copytree(data, tmp_path / "data")
-    picture = copy / "val2017" / "000000000007.png"
-    picture.write_bytes(picture.read_bytes()[:2000])
+    image = copy / "val2017" / "000000000007.png"
+    image.write_bytes(image.read_bytes()[:2000])
     capsys.readouterr()
     assert main(command(weights, copy, tmp_path, "--workers", workers)) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"yolov3: error: {picture}: ") and err.count("\n") == 1
+    assert err.startswith(f"yolov3: error: {image}: ") and err.count("\n") == 1
 
 
 def test_a_classifier_is_no_detector(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

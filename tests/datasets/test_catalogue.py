@@ -1,4 +1,4 @@
-"""COCO, VOC and YOLO: the same pictures give the same samples, and what is wrong with a file is said by name."""
+"""COCO, VOC and YOLO: the same images give the same samples, and what is wrong with a file is said by name."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COCO_IDS = {"one": 7, "three": 11, "two": 42}
 CATEGORY_IDS = (3, 17, 90)
 
 
-def write_pictures(folder: Path) -> None:
+def write_images(folder: Path) -> None:
     folder.mkdir(parents=True)
     for number, (name, (height, width)) in enumerate(SIZES.items()):
         image = np.random.default_rng(number).integers(0, 255, (height, width, 3), dtype=np.uint8)
@@ -55,7 +55,7 @@ def coco_content() -> dict:
 
 
 def write_coco(root: Path, content: dict | None = None) -> Path:
-    write_pictures(root / "images" / "val")
+    write_images(root / "images" / "val")
     (root / "annotations").mkdir()
     (root / "annotations" / "instances_val.json").write_text(json.dumps(content or coco_content()))
     return root
@@ -69,7 +69,7 @@ def voc_object(label: int, left: float, top: float, right: float, bottom: float,
 
 
 def write_voc(root: Path) -> Path:
-    write_pictures(root / "JPEGImages")
+    write_images(root / "JPEGImages")
     (root / "Annotations").mkdir()
     (root / "ImageSets" / "Main").mkdir(parents=True)
     (root / "ImageSets" / "Main" / "val.txt").write_text("".join(f"{name}\n" for name in SIZES))
@@ -80,7 +80,7 @@ def write_voc(root: Path) -> Path:
 
 
 def write_yolo(root: Path) -> Path:
-    write_pictures(root / "images" / "val")
+    write_images(root / "images" / "val")
     (root / "labels" / "val").mkdir(parents=True)
     (root / "classes.txt").write_text("\n".join(NAMES))
     for name, items in OBJECTS.items():
@@ -189,7 +189,7 @@ def test_voc_corners_may_count_from_zero_and_fractions_are_kept(tmp_path):
     assert opened(root, one_based=False).samples[0].boxes.tolist() == [[4.5, 5.0, 20.0, 30.25]]
 
 
-def test_a_wrong_size_in_an_xml_is_reported_and_the_picture_believed(tmp_path):
+def test_a_wrong_size_in_an_xml_is_reported_and_the_image_believed(tmp_path):
     root = write_voc(tmp_path)
     size = "<size><width>10</width><height>10</height></size>"
     (root / "Annotations" / "one.xml").write_text(f"<annotation>{size}{voc_object(*OBJECTS['one'][0])}</annotation>")
@@ -246,7 +246,7 @@ def test_darknets_data_file(tmp_path):
     assert (dataset.names, dataset.report.boxes) == (NAMES, 4)
 
 
-def test_overfitting_takes_the_first_training_pictures_for_every_split(tmp_path):
+def test_overfitting_takes_the_first_training_images_for_every_split(tmp_path):
     root = write_voc(tmp_path)
     (root / "ImageSets" / "Main" / "train.txt").write_text("two\none\nthree\n")
     data = DataSection(root=str(root), names=NAMES, overfit=2)
@@ -268,7 +268,7 @@ def test_no_data_is_a_clear_error(data, message):
         open_dataset(data, "val")
 
 
-def test_pictures_in_two_splits_are_found(tmp_path):
+def test_images_in_two_splits_are_found(tmp_path):
     root = write_voc(tmp_path)
     dataset = opened(root)
     assert shared_images(dataset.first(1), dataset) == (dataset.samples[0].path,)

@@ -36,7 +36,7 @@ SIZES = ((60, 100), (120, 90), (96, 128), (33, 200), (50, 50))
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> Dataset:
-    """Five noise pictures of different sizes with up to two objects each, one of them to be ignored."""
+    """Five noise images of different sizes with up to two objects each, one of them to be ignored."""
     random = np.random.default_rng(0)
     samples = []
     for number, (height, width) in enumerate(SIZES):

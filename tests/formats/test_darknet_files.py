@@ -74,8 +74,8 @@ def test_real_models_detect_what_the_c_program_detects(shared, name, fit):
         confidence=0.1, nms_threshold=0.45, nms_kind=model.nms_kind, diou_exponent=model.diou_exponent, multi_label=True
     )
     assert len(reference) == 5
-    for picture, entries in reference.items():
-        image = read_image(shared / "images" / picture)
+    for image, entries in reference.items():
+        image = read_image(shared / "images" / image)
         geometry = Geometry.fit(image.shape[:2], model.preprocessing)
         batch = torch.from_numpy(np.ascontiguousarray(geometry.apply_image(image).transpose(2, 0, 1)))[None]
         with torch.no_grad():
@@ -89,13 +89,13 @@ def test_real_models_detect_what_the_c_program_detects(shared, name, fit):
                 box_iou(clip_boxes(box, (height, width)), found.boxes)[0] > 0.98
             )
             near = same & ((found.scores - entry["score"]).abs() < 0.03)
-            assert near.any() or entry["score"] < 0.2, f"{picture}: {entry} was not found"
+            assert near.any() or entry["score"] < 0.2, f"{image}: {entry} was not found"
             explained |= near
-        assert not (found.scores[~explained] > 0.25).any(), f"{picture}: something was added"
+        assert not (found.scores[~explained] > 0.25).any(), f"{image}: something was added"
 
 
 @pytest.mark.shared
-def test_real_models_say_by_their_files_how_pictures_are_fitted(shared):
+def test_real_models_say_by_their_files_how_images_are_fitted(shared):
     model = load_darknet(shared / "darknet" / "yolo-fastest-1.1.weights")
     assert model.preprocessing.fit == "stretch"
     assert model.description == "DarknetGraph from Darknet, 80 classes, 320x320 stretch"
@@ -256,7 +256,7 @@ YOLO = "[convolutional]\nfilters=7\n[yolo]\nanchors=1,2\nclasses=2\nnum=1\n"
         (NET + YOLO + "[scale_channels]\nfrom=-2\n", None, "stretch"),
     ],
 )
-def test_how_pictures_are_fitted_is_told_by_the_files(text, header, fit):
+def test_how_images_are_fitted_is_told_by_the_files(text, header, fit):
     cfg = parse_cfg(text)
     assert meaning_of(cfg, header).preprocessing == Preprocessing((64, 64), fit, "darknet", 0.5)
     assert meaning_of(cfg, header, fit="stretch").preprocessing.fit == "stretch"

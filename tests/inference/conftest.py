@@ -1,4 +1,4 @@
-"""A small model file and real pictures and videos for the tests of the inference."""
+"""A small model file and real images and videos for the tests of the inference."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def weights(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pictures(tmp_path_factory) -> Path:
-    """A folder with five generated pictures."""
+def images(tmp_path_factory) -> Path:
+    """A folder with five generated images."""
     folder = tmp_path_factory.mktemp("data") / "shapes"
     return write_shapes_dataset(folder, train=0, val=0, unseen=5, seed=1) / "unseen"
 

@@ -1,4 +1,4 @@
-"""The detector from Python: any way of giving a picture gives the same detections."""
+"""The detector from Python: any way of giving an image gives the same detections."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def same(first, second, tolerance=1e-3) -> bool:
     )
 
 
-def test_a_path_a_text_an_array_and_a_list_give_the_same(weights, pictures):
+def test_a_path_a_text_an_array_and_a_list_give_the_same(weights, images):
     detector = Detector(weights, confidence=0.3)
-    paths = sorted(pictures.iterdir())
+    paths = sorted(images.iterdir())
     alone = [detector(path) for path in paths]
     assert len(alone[0]) > 0
     assert same(detector(str(paths[0])), alone[0])
@@ -30,24 +30,24 @@ def test_a_path_a_text_an_array_and_a_list_give_the_same(weights, pictures):
     assert detector([]) == []
 
 
-def test_boxes_lie_in_the_picture_best_first_with_names(weights, pictures):
-    found = Detector(weights, confidence=0.2)(sorted(pictures.iterdir())[0])
-    height, width = read_image(sorted(pictures.iterdir())[0]).shape[:2]
+def test_boxes_lie_in_the_image_best_first_with_names(weights, images):
+    found = Detector(weights, confidence=0.2)(sorted(images.iterdir())[0])
+    height, width = read_image(sorted(images.iterdir())[0]).shape[:2]
     assert (found.boxes >= 0).all() and (found.boxes[:, 2] <= width).all() and (found.boxes[:, 3] <= height).all()
     assert (found.scores.diff() <= 0).all()
     assert found.name_of(int(found.labels[0])) in ("ball", "box", "star", "ring", "cone", "capsule")
 
 
-def test_classes_by_name_or_number(weights, pictures):
-    path = sorted(pictures.iterdir())[0]
+def test_classes_by_name_or_number(weights, images):
+    path = sorted(images.iterdir())[0]
     by_name, by_number = (Detector(weights, confidence=0.2, classes=[c])(path) for c in ("ring", 3))
     assert same(by_name, by_number) and set(by_name.labels.tolist()) == {3}
     with pytest.raises(UserError, match="no class 'rign'; the model has 6 classes: ball, box"):
         Detector(weights, classes=["rign"])
 
 
-def test_limits_and_sizes(weights, pictures):
-    path = sorted(pictures.iterdir())[0]
+def test_limits_and_sizes(weights, images):
+    path = sorted(images.iterdir())[0]
     assert len(Detector(weights, confidence=0.05, max_detections=4)(path)) == 4
     assert Detector(weights, image_size=64).preprocessing.size == (64, 64)
     for wrong in ({"image_size": 100}, {"confidence": 2.0}, {"device": "tpu"}, {"max_detections": 0}):
@@ -56,16 +56,16 @@ def test_limits_and_sizes(weights, pictures):
 
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), 7, np.zeros((0, 4, 3), np.uint8)])
-def test_what_is_no_picture_is_refused(weights, image):
+def test_what_is_no_image_is_refused(weights, image):
     with pytest.raises(UserError, match="a picture must"):
         Detector(weights)([image])
 
 
-def test_the_smallest_picture(weights):
+def test_the_smallest_image(weights):
     assert Detector(weights)(np.zeros((1, 1, 3), np.uint8)).boxes.shape[1] == 4
 
 
-def test_missing_weights_and_wrong_files(tmp_path, pictures):
+def test_missing_weights_and_wrong_files(tmp_path, images):
     with pytest.raises(UserError, match="no such weights file"):
         Detector(tmp_path / "none.pt")
     text = tmp_path / "text.pt"
@@ -73,4 +73,4 @@ def test_missing_weights_and_wrong_files(tmp_path, pictures):
     with pytest.raises(UserError, match="web page"):
         Detector(text)
     with pytest.raises(UserError, match=r"found \.jpg"):
-        Detector(sorted(pictures.iterdir())[0])
+        Detector(sorted(images.iterdir())[0])

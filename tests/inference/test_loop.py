@@ -22,7 +22,7 @@ import pytest
 from yolov3.cli import main
 from yolov3.images.files import read_image, write_image
 from yolov3.outputs.names import OutputNames, safe_name
-from yolov3.sources.find import Picture, Stream, Video, open_source
+from yolov3.sources.find import Image, Stream, Video, open_source
 from yolov3.sources.videos import VideoReader, VideoWriter
 
 
@@ -50,9 +50,9 @@ def test_a_video_gives_as_many_frames_at_the_same_rate(weights, video, tmp_path,
     assert "13 images" in capsys.readouterr().out
 
 
-def test_all_outputs_of_a_folder_agree(weights, pictures, tmp_path):
+def test_all_outputs_of_a_folder_agree(weights, images, tmp_path):
     args = ("--save-json", "--save-txt", "--save-conf", "--save-csv", "--save-crop", "--conf", "0.3")
-    assert detect(weights, pictures, tmp_path, *args) == 0
+    assert detect(weights, images, tmp_path, *args) == 0
     folder = tmp_path / "detect"
     records = json.loads((folder / "detections.json").read_text())
     with (folder / "detections.csv").open() as stream:
@@ -75,9 +75,9 @@ def test_all_outputs_of_a_folder_agree(weights, pictures, tmp_path):
     assert len(crops) == len(rows)
 
 
-def test_sources_of_one_name_do_not_overwrite_each_other(weights, pictures, tmp_path):
+def test_sources_of_one_name_do_not_overwrite_each_other(weights, images, tmp_path):
     source = tmp_path / "in"
-    first, second = sorted(pictures.iterdir())[:2]
+    first, second = sorted(images.iterdir())[:2]
     for folder in ("a", "b"):
         (source / folder).mkdir(parents=True)
     shutil.copy(first, source / "a" / "1.jpg")
@@ -89,10 +89,10 @@ def test_sources_of_one_name_do_not_overwrite_each_other(weights, pictures, tmp_
     assert {path.name for path in (tmp_path / "detect" / "labels").iterdir()} == {"1.txt", "1-2.txt", "1-3.txt"}
 
 
-def test_broken_pictures_are_told_counted_and_passed_over(weights, pictures, tmp_path, capsys):
+def test_broken_images_are_told_counted_and_passed_over(weights, images, tmp_path, capsys):
     source = tmp_path / "in"
-    shutil.copytree(pictures, source)
-    whole = sorted(pictures.iterdir())[0].read_bytes()
+    shutil.copytree(images, source)
+    whole = sorted(images.iterdir())[0].read_bytes()
     (source / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     (source / "zero.jpg").write_bytes(b"")
     (source / "text.jpg").write_text("no picture")
@@ -131,20 +131,20 @@ def test_only_broken_files_is_an_error(weights, tmp_path, capsys):
     assert "bad.mp4: not readable as a video" in capsys.readouterr().err
 
 
-def test_an_unwritable_output_is_one_clear_line(weights, pictures, tmp_path, capsys):
+def test_an_unwritable_output_is_one_clear_line(weights, images, tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    assert detect(weights, pictures, tmp_path / "file") == 2
+    assert detect(weights, images, tmp_path / "file") == 2
     assert "cannot be made" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_one_clear_line(weights, pictures, tmp_path):
+def test_a_full_disk_is_one_clear_line(weights, images, tmp_path):
     """Files of this process may not grow beyond two blocks."""
     code = (
         "import resource, sys; from yolov3.cli import main; import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "import torch, cv2, yolov3.inference.loop, yolov3.outputs.sinks\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); sys.exit(main(sys.argv[1:]))"
     )
-    arguments = ["detect", "--weights", weights, "--source", pictures, "--output", tmp_path]
+    arguments = ["detect", "--weights", weights, "--source", images, "--output", tmp_path]
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
 
@@ -165,23 +165,23 @@ def test_a_limit_of_frames(weights, video, tmp_path):
     assert len(json.loads((tmp_path / "detect" / "detections.json").read_text())) == 5
 
 
-def test_what_sources_mean(pictures, video, tmp_path):
-    paths = sorted(pictures.iterdir())
+def test_what_sources_mean(images, video, tmp_path):
+    paths = sorted(images.iterdir())
     listing = tmp_path / "list.txt"
     listing.write_text("\n".join([str(paths[0]), "# a comment", "", str(video)]))
-    assert open_source(str(listing)).items == (Picture(paths[0]), Video(video))
-    assert open_source(f"{pictures}/*.jpg").items == tuple(map(Picture, paths))
+    assert open_source(str(listing)).items == (Image(paths[0]), Video(video))
+    assert open_source(f"{images}/*.jpg").items == tuple(map(Image, paths))
     assert open_source("0").items == (Stream(0),)
     assert open_source("rtsp://camera/1").items == (Stream("rtsp://camera/1"),)
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     shutil.copy(video, mixed / "b.mp4")
     shutil.copy(paths[0], mixed / "a.jpg")
-    assert open_source(str(mixed)).items == (Picture(mixed / "a.jpg"), Video(mixed / "b.mp4"))
+    assert open_source(str(mixed)).items == (Image(mixed / "a.jpg"), Video(mixed / "b.mp4"))
 
 
 class MotionJpeg(http.server.BaseHTTPRequestHandler):
-    """A network camera: pictures without end in one answer. The first connection breaks after twelve."""
+    """A network camera: images without end in one answer. The first connection breaks after twelve."""
 
     frames: ClassVar[list[bytes]] = []
     connections = 0
@@ -204,8 +204,8 @@ class MotionJpeg(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def test_a_camera_on_the_network_that_breaks_off(weights, pictures, tmp_path):
-    handler = type("Camera", (MotionJpeg,), {"frames": [path.read_bytes() for path in sorted(pictures.iterdir())[:1]]})
+def test_a_camera_on_the_network_that_breaks_off(weights, images, tmp_path):
+    handler = type("Camera", (MotionJpeg,), {"frames": [path.read_bytes() for path in sorted(images.iterdir())[:1]]})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/video"
@@ -241,8 +241,8 @@ def test_output_names_are_safe_and_distinct():
         )
 
 
-def test_no_window_without_a_screen(weights, pictures, tmp_path, monkeypatch, capsys):
+def test_no_window_without_a_screen(weights, images, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert detect(weights, pictures, tmp_path, "--view") == 2
+    assert detect(weights, images, tmp_path, "--view") == 2
     assert "--view needs a screen" in capsys.readouterr().err

@@ -21,7 +21,7 @@ ROW = {
 
 
 @pytest.mark.parametrize("scores", [{}, {"metrics/AP50": 0.5, "metrics/AP": 0.3}])
-def test_a_picture_is_drawn_whether_there_are_scores_or_not(tmp_path, scores):
+def test_a_image_is_drawn_whether_there_are_scores_or_not(tmp_path, scores):
     pytest.importorskip("matplotlib")
     history = [{"epoch": 1, **ROW}, {"epoch": 2, **ROW, **scores}]
     with warnings.catch_warnings():

@@ -13,7 +13,7 @@ import pytest
 from yolov3.datasets.catalogue import open_dataset, resolve_data
 from yolov3.errors import UserError
 from yolov3.shapes.dataset import CLASSES, write_shapes_dataset, write_shapes_video
-from yolov3.shapes.scene import draw_picture
+from yolov3.shapes.scene import draw_image
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -24,14 +24,14 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def test_the_seed_decides_and_more_pictures_only_add(tmp_path):
+def test_the_seed_decides_and_more_images_only_add(tmp_path):
     small = write_shapes_dataset(tmp_path / "a", train=3, val=2, unseen=1, seed=5)
     large = write_shapes_dataset(tmp_path / "b", train=5, val=2, unseen=1, seed=5)
     other = write_shapes_dataset(tmp_path / "c", train=3, val=2, unseen=1, seed=6)
-    pictures = {name: digest for name, digest in digests(small).items() if name.endswith(".jpg")}
-    assert len(pictures) == 6
-    assert all(digests(large)[name] == digest for name, digest in pictures.items())
-    assert not set(pictures.values()) & set(digests(other).values())
+    images = {name: digest for name, digest in digests(small).items() if name.endswith(".jpg")}
+    assert len(images) == 6
+    assert all(digests(large)[name] == digest for name, digest in images.items())
+    assert not set(images.values()) & set(digests(other).values())
 
 
 def test_it_is_a_data_set_like_any_other(tmp_path):
@@ -44,12 +44,12 @@ def test_it_is_a_data_set_like_any_other(tmp_path):
 
 
 def test_boxes_touch_what_is_labelled():
-    """Without a thing the picture is another one inside its box, and the same far away from it."""
-    picture = draw_picture(np.random.default_rng(3), (240, 320))
-    height, width = picture.image.shape[:2]
-    assert (picture.boxes[:, :2] >= 0).all() and (picture.boxes[:, 2:] <= (width, height)).all()
-    areas = (picture.boxes[:, 2] - picture.boxes[:, 0]) * (picture.boxes[:, 3] - picture.boxes[:, 1])
-    assert (picture.areas > 0.15 * areas).all() and (picture.areas <= areas).all()
+    """Without a thing the image is another one inside its box, and the same far away from it."""
+    image = draw_image(np.random.default_rng(3), (240, 320))
+    height, width = image.image.shape[:2]
+    assert (image.boxes[:, :2] >= 0).all() and (image.boxes[:, 2:] <= (width, height)).all()
+    areas = (image.boxes[:, 2] - image.boxes[:, 0]) * (image.boxes[:, 3] - image.boxes[:, 1])
+    assert (image.areas > 0.15 * areas).all() and (image.areas <= areas).all()
 
 
 def test_folders_of_the_user_are_never_touched(tmp_path):

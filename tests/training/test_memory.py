@@ -121,7 +121,7 @@ sys.exit(code)
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux's count of a process's pages")
 def test_memory_is_flat_over_epochs(data, tmp_path):
-    """With everything that could pile up: evaluations, pictures for TensorBoard, checkpoints, several sizes."""
+    """With everything that could pile up: evaluations, images for TensorBoard, checkpoints, several sizes."""
     settings = [
         f"data.root={data}", "model.variant=yolov3-tiny", "model.width=0.25", "model.image_size=96",
         "train.epochs=60", "train.batch_size=8", "train.evaluate_every=1", "train.multi_scale=[64, 128]",

@@ -288,12 +288,12 @@ def test_a_compiled_network_learns_the_same(data, tmp_path):
         torch.testing.assert_close(compiled["weights"][name], tensor, atol=1e-4, rtol=1e-3)
 
 
-def test_training_pictures_are_evaluated_too(data, tmp_path):
+def test_training_images_are_evaluated_too(data, tmp_path):
     result = train(experiment_of(data, tmp_path, train={"epochs": 2, "evaluate_training": 5}), name="run")
     rows = list(csv.DictReader((result.folder / "results.csv").read_text().splitlines()))
     assert [bool(row["metrics/AP_train"]) for row in rows] == [False, True]
     for name in ("training_batch.png", "predictions.png"):
-        picture = cv2.imread(str(result.folder / name))
-        assert picture is not None and picture.std() > 10
+        image = cv2.imread(str(result.folder / name))
+        assert image is not None and image.std() > 10
     events = next((result.folder / "tensorboard").glob("events*")).read_bytes()
     assert b"training_batch" in events and b"AP of classes/ball" in events

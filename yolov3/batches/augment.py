@@ -1,6 +1,6 @@
-"""What happens to a training picture after it is placed: mirror images, colour, blur, noise.
+"""What happens to a training image after it is placed: mirror images, colour, blur, noise.
 
-The only file that knows albumentations (2.0.8, MIT). Its random numbers are seeded anew for every picture from
+The only file that knows albumentations (2.0.8, MIT). Its random numbers are seeded anew for every image from
 (seed, epoch, index), because left alone they repeat in every worker and every epoch. The colour change is Darknet's
 (image.c, random_distort_image), which albumentations does not have: hue shifted, saturation and value multiplied.
 """
@@ -17,13 +17,13 @@ import numpy as np
 from yolov3.config.experiment import AugmentSection
 from yolov3.errors import UserError
 
-HUE_TURN = 180  # OpenCV's hue of an 8-bit picture is in steps of two degrees
+HUE_TURN = 180  # OpenCV's hue of an 8-bit image is in steps of two degrees
 BLUR_SIGMA = (0.3, 1.2)  # pixels
 NOISE_SHARE = (0.01, 0.04)  # standard deviation of the noise, in shares of white
 
 
 class Augmenter:
-    """Augments a placed picture with its boxes: ``augmenter(generator, image, boxes)``."""
+    """Augments a placed image with its boxes: ``augmenter(generator, image, boxes)``."""
 
     def __init__(self, settings: AugmentSection) -> None:
         self.settings = settings
@@ -32,7 +32,7 @@ class Augmenter:
     def __call__(
         self, generator: np.random.Generator, image: np.ndarray, boxes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A new picture (H, W, 3) uint8 and its boxes (N, 4) float32, in the order they came in."""
+        """A new image (H, W, 3) uint8 and its boxes (N, 4) float32, in the order they came in."""
         image = distort_colour(generator, image, self.settings)
         if self._compose is None:
             return image, boxes
@@ -47,7 +47,7 @@ class Augmenter:
 
 
 def distort_colour(generator: np.random.Generator, image: np.ndarray, settings: AugmentSection) -> np.ndarray:
-    """The picture (H, W, 3) uint8 RGB with its hue shifted by at most ``hue`` turns, its saturation and its value
+    """The image (H, W, 3) uint8 RGB with its hue shifted by at most ``hue`` turns, its saturation and its value
     multiplied by at most ``saturation`` and ``exposure``, or their inverses."""
     hue = generator.uniform(-settings.hue, settings.hue)
     saturation, exposure = _draw_factor(generator, settings.saturation), _draw_factor(generator, settings.exposure)

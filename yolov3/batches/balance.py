@@ -1,7 +1,7 @@
-"""How often pictures of rare classes are shown.
+"""How often images of rare classes are shown.
 
 Source: the repeat factors of LVIS (Gupta, Dollár and Girshick 2019): for each class max(1, sqrt(t / f)), with f the
-share of pictures that it appears in and t a threshold; for each picture the largest of its classes'.
+share of images that it appears in and t a threshold; for each image the largest of its classes'.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from yolov3.datasets.dataset import Dataset
 
 
 def repeat_factors(dataset: Dataset, threshold: float) -> np.ndarray:
-    """(len(dataset),) float64, at least 1: how much more often than others each picture is to be shown. Ignored objects
+    """(len(dataset),) float64, at least 1: how much more often than others each image is to be shown. Ignored objects
     do not count."""
     seen = np.zeros((len(dataset), len(dataset.names)), bool)
     for number, sample in enumerate(dataset.samples):

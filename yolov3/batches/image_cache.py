@@ -1,8 +1,8 @@
-"""Decoded pictures, kept so that each file is read and decoded once for all epochs and all loader processes.
+"""Decoded images, kept so that each file is read and decoded once for all epochs and all loader processes.
 
-All pictures lie one behind the other in one map of memory, at places that follow from the sizes in the data set, and
+All images lie one behind the other in one map of memory, at places that follow from the sizes in the data set, and
 are filled in when they are first asked for. The map is either anonymous memory, which forked loader processes share, or
-a file, which is found again by later runs and by other processes of this one. Beside each picture stands the checksum
+a file, which is found again by later runs and by other processes of this one. Beside each image stands the checksum
 of its pixels, so that a file whose writing was interrupted by a power cut is never believed.
 """
 
@@ -25,7 +25,7 @@ GIB = 1024**3
 
 
 class ImageCache:
-    """The pictures of a data set by number, in memory or, given a ``folder``, in a file there.
+    """The images of a data set by number, in memory or, given a ``folder``, in a file there.
 
     Raises UserError when there is not enough room; ``processes`` on this machine each have a cache in memory.
     """
@@ -45,7 +45,7 @@ class ImageCache:
         self._open()
 
     def read(self, index: int) -> np.ndarray:
-        """Picture ``index`` (H, W, 3) uint8 RGB, not to be written to. Raises UserError as :func:`read_sample_image`."""
+        """Image ``index`` (H, W, 3) uint8 RGB, not to be written to. Raises UserError as :func:`read_sample_image`."""
         pixels = self._pixels[self._starts[index] : self._starts[index + 1]]
         known = int(self._checksums[index])
         if known and index not in self._verified:
@@ -54,9 +54,9 @@ class ImageCache:
             pixels[:] = read_sample_image(self._samples[index]).reshape(-1)
             self._checksums[index] = _checksum(pixels)  # last: who sees it may read the pixels
         self._verified.add(index)
-        picture = pixels.reshape(*self._samples[index].size, 3)
-        picture.flags.writeable = False
-        return picture
+        image = pixels.reshape(*self._samples[index].size, 3)
+        image.flags.writeable = False
+        return image
 
     def _open(self) -> None:
         size = max(1, self._starts[-1])
@@ -79,11 +79,11 @@ class ImageCache:
 
 
 def _checksum(pixels: np.ndarray) -> int:
-    return zlib.crc32(pixels.data) or 1  # 0 says that there is no picture yet
+    return zlib.crc32(pixels.data) or 1  # 0 says that there is no image yet
 
 
 def _digest(dataset: Dataset) -> str:
-    """Changes whenever a picture file does."""
+    """Changes whenever an image file does."""
     digest = hashlib.sha256()
     for sample in dataset.samples:
         try:

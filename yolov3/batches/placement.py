@@ -1,8 +1,8 @@
-"""Where a training picture is put in the network's input: Darknet's jitter, with zoom and rotation beyond it.
+"""Where a training image is put in the network's input: Darknet's jitter, with zoom and rotation beyond it.
 
-Followed is image.c and data.c of pjreddie/darknet (load_data_detection): the picture's aspect is changed at random, the
+Followed is image.c and data.c of pjreddie/darknet (load_data_detection): the image's aspect is changed at random, the
 result fitted whole into the input and placed anywhere in the free space. ``augment.scale`` other than 1 zooms on top
-and ``augment.rotate`` turns; both are not in the original. Everything is one affine map, so a picture is resampled once.
+and ``augment.rotate`` turns; both are not in the original. Everything is one affine map, so an image is resampled once.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from yolov3.boxes import box_sides, cxcywh_to_xyxy, xyxy_to_cxcywh
 from yolov3.config.experiment import AugmentSection
 from yolov3.structures import Preprocessing, Size
 
-SHRINK_BEFORE = 2.0  # a picture shrunk more than this is averaged first: one bilinear sample would miss most pixels
+SHRINK_BEFORE = 2.0  # an image shrunk more than this is averaged first: one bilinear sample would miss most pixels
 
 
 def draw_placement(
     generator: np.random.Generator, image_size: Size, preprocessing: Preprocessing, settings: AugmentSection
 ) -> np.ndarray:
-    """A random affine map (2, 3) float64 from pixels (x, y) of a picture of ``image_size`` to those of the input."""
+    """A random affine map (2, 3) float64 from pixels (x, y) of an image of ``image_size`` to those of the input."""
     inner = _inner_size(generator, image_size, preprocessing, settings)
     zoom = generator.uniform(*settings.scale)
     sides = inner * zoom
@@ -31,7 +31,7 @@ def draw_placement(
 
 
 def placement_matrix(image_size: Size, sides: np.ndarray, offset: np.ndarray, *, angle: float = 0.0) -> np.ndarray:
-    """The affine map (2, 3) that resizes a picture to ``sides`` (height, width), turns it about its middle by ``angle``
+    """The affine map (2, 3) that resizes an image to ``sides`` (height, width), turns it about its middle by ``angle``
     (radians) and moves its top left corner, before the turn, to ``offset`` (top, left)."""
     scale_y, scale_x = (side / length for side, length in zip(sides, image_size))
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -42,7 +42,7 @@ def placement_matrix(image_size: Size, sides: np.ndarray, offset: np.ndarray, *,
 
 
 def place_image(image: np.ndarray, matrix: np.ndarray, size: Size, *, fill: float, resize: str = "area") -> np.ndarray:
-    """The picture (H, W, 3) uint8 under an affine map, in an input of ``size`` filled with the grey ``fill``."""
+    """The image (H, W, 3) uint8 under an affine map, in an input of ``size`` filled with the grey ``fill``."""
     image, matrix = _shrink_first(image, matrix) if resize == "area" else (image, matrix)
     # Box coordinates count from the corner of a pixel, OpenCV's map from its middle: half a pixel on both sides.
     centred = matrix.copy()
@@ -59,7 +59,7 @@ def place_image(image: np.ndarray, matrix: np.ndarray, size: Size, *, fill: floa
 
 
 def place_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """(N, 4) xyxy boxes under the map, float64. For a turned picture: the box around the turned inscribed ellipse, which
+    """(N, 4) xyxy boxes under the map, float64. For a turned image: the box around the turned inscribed ellipse, which
     fits most things better than that around the turned corners."""
     centre, sides = np.split(xyxy_to_cxcywh(boxes).astype(np.float64), 2, axis=1)
     placed_centre = centre @ matrix[:, :2].T + matrix[:, 2]
@@ -82,7 +82,7 @@ def clip_placed(
 def _inner_size(
     generator: np.random.Generator, image_size: Size, preprocessing: Preprocessing, settings: AugmentSection
 ) -> np.ndarray:
-    """The (height, width) of the picture in the input before any zoom."""
+    """The (height, width) of the image in the input before any zoom."""
     jitter = generator.uniform(-settings.jitter, settings.jitter, 2) + 1
     net = np.array(preprocessing.size, np.float64)
     if preprocessing.fit == "stretch":
@@ -98,7 +98,7 @@ def _draw_angle(generator: np.random.Generator, settings: AugmentSection) -> flo
 
 
 def _shrink_first(image: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Halve a large picture by averaging until the map shrinks it less than SHRINK_BEFORE."""
+    """Halve a large image by averaging until the map shrinks it less than SHRINK_BEFORE."""
     shrink = 1 / np.sqrt(np.abs(np.linalg.det(matrix[:, :2])))
     factor = int(shrink // SHRINK_BEFORE) + 1 if shrink >= SHRINK_BEFORE else 1
     if factor == 1:

@@ -18,8 +18,8 @@ SIDE_STEP = 32  # pixels; the coarsest stride
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """The pictures of one batch: their ``indices`` in the data set, the input's ``size`` (height, width), the epoch,
-    and whether pictures are joined (mosaic, mixup) in it."""
+    """The images of one batch: their ``indices`` in the data set, the input's ``size`` (height, width), the epoch,
+    and whether images are joined (mosaic, mixup) in it."""
 
     number: int
     epoch: int
@@ -52,9 +52,9 @@ def count_batches(num_samples: int, batch_size: int) -> int:
 def epoch_indices(
     num_samples: int, *, seed: int, epoch: int, batch_size: int, shares: np.ndarray | None = None
 ) -> np.ndarray:
-    """(batches, batch_size) int64: a permutation of all pictures, continued from its beginning to fill the last batch.
+    """(batches, batch_size) int64: a permutation of all images, continued from its beginning to fill the last batch.
 
-    With ``shares`` (num_samples,) positive, a picture comes in proportion to its share instead of once: so many times
+    With ``shares`` (num_samples,) positive, an image comes in proportion to its share instead of once: so many times
     rounded down or up, by chance and evenly (systematic sampling), and an epoch is as long as ever.
     """
     generator = np.random.default_rng((seed, epoch, num_samples, ORDER))

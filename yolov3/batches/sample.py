@@ -1,8 +1,8 @@
-"""One training picture: read, placed (alone or as one of four), augmented, blended. A pure function of its numbers.
+"""One training image: read, placed (alone or as one of four), augmented, blended. A pure function of its numbers.
 
-Everything random is drawn from a generator made of (seed, epoch, index), so a picture is the same whichever process
+Everything random is drawn from a generator made of (seed, epoch, index), so an image is the same whichever process
 makes it and whenever. Mosaic is YOLOv4's (Bochkovskiy et al. 2020), each tile resampled once; mixup is that of Zhang et
-al. 2019 (Bag of Freebies for detection): pictures blended, all objects kept, each counting by its picture's share.
+al. 2019 (Bag of Freebies for detection): images blended, all objects kept, each counting by its image's share.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from yolov3.config.experiment import AugmentSection
 from yolov3.datasets.dataset import Dataset, read_sample_image
 from yolov3.structures import Preprocessing, Sample
 
-MOSAIC_CENTRE = (0.25, 0.75)  # where the four pictures meet, in shares of the input
+MOSAIC_CENTRE = (0.25, 0.75)  # where the four images meet, in shares of the input
 MIXUP_SHAPE = 1.5  # of the beta distribution of the blend; Bag of Freebies' choice
 
 
 @dataclass(frozen=True)
 class TrainingSample:
-    """A picture (H, W, 3) uint8 with its objects: ``boxes`` (N, 4) float32, ``labels`` (N,) int64, ``ignore`` (N,) bool,
+    """An image (H, W, 3) uint8 with its objects: ``boxes`` (N, 4) float32, ``labels`` (N,) int64, ``ignore`` (N,) bool,
     ``weights`` (N,) float32."""
 
     image: np.ndarray
@@ -35,7 +35,7 @@ class TrainingSample:
 
 
 class TrainingSampleMaker:
-    """Makes the training pictures of a data set."""
+    """Makes the training images of a data set."""
 
     def __init__(self, dataset: Dataset, settings: AugmentSection, seed: int, cache: ImageCache | None = None) -> None:
         self.dataset = dataset
@@ -45,7 +45,7 @@ class TrainingSampleMaker:
         self._augmenter = Augmenter(settings)
 
     def make(self, index: int, *, epoch: int, preprocessing: Preprocessing, mixing: bool = True) -> TrainingSample:
-        """Picture ``index`` as epoch ``epoch`` sees it; ``mixing`` lets it be joined with others."""
+        """Image ``index`` as epoch ``epoch`` sees it; ``mixing`` lets it be joined with others."""
         generator = np.random.default_rng((self.seed, epoch, index))
         sample = self._make_one(index, generator, preprocessing, mixing)
         if not mixing or generator.random() >= self.settings.mixup:
@@ -68,7 +68,7 @@ class TrainingSampleMaker:
         source = self.dataset.samples[index]
         matrix = draw_placement(generator, source.size, preprocessing, self.settings)
         height, width = preprocessing.size
-        picture = place_image(
+        image = place_image(
             self._read(index),
             matrix,
             preprocessing.size,
@@ -76,12 +76,12 @@ class TrainingSampleMaker:
             resize=preprocessing.resize,
         )
         window = (0.0, 0.0, float(width), float(height))
-        return TrainingSample(picture, *self._objects(source, matrix, window))
+        return TrainingSample(image, *self._objects(source, matrix, window))
 
     def _mosaic(
         self, indices: list[int], generator: np.random.Generator, preprocessing: Preprocessing
     ) -> TrainingSample:
-        """Four pictures that meet in a point, each with a corner of its own there."""
+        """Four images that meet in a point, each with a corner of its own there."""
         height, width = preprocessing.size
         down, right = (int(generator.uniform(*MOSAIC_CENTRE) * side) for side in (height, width))
         canvas = np.empty((height, width, 3), np.uint8)
@@ -91,7 +91,7 @@ class TrainingSampleMaker:
             rows = slice(0, down) if above else slice(down, height)
             columns = slice(0, right) if left else slice(right, width)
             source = self.dataset.samples[index]
-            # The size is that of a lone picture; its offset is such that the corners meet.
+            # The size is that of a lone image; its offset is such that the corners meet.
             lone = draw_placement(generator, source.size, preprocessing, self.settings)
             sides = _sides(lone, source)
             offset = np.array((down - sides[0] if above else down, right - sides[1] if left else right))
@@ -111,7 +111,7 @@ class TrainingSampleMaker:
     def _objects(
         self, source: Sample, matrix: np.ndarray, window: tuple[float, float, float, float]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """boxes, labels, ignore, weights of what remains of a picture's objects in a window of the input."""
+        """boxes, labels, ignore, weights of what remains of an image's objects in a window of the input."""
         boxes, keep = clip_placed(
             place_boxes(source.boxes, matrix), window, minimum_visible=self.settings.minimum_visible
         )
@@ -120,7 +120,7 @@ class TrainingSampleMaker:
 
 
 def blend(first: TrainingSample, second: TrainingSample, share: float) -> TrainingSample:
-    """Two pictures of one size over each other; ``share`` of the first."""
+    """Two images of one size over each other; ``share`` of the first."""
     image = first.image * np.float32(share) + second.image * np.float32(1 - share)
     return TrainingSample(
         np.rint(image).astype(np.uint8),
@@ -132,6 +132,6 @@ def blend(first: TrainingSample, second: TrainingSample, share: float) -> Traini
 
 
 def _sides(matrix: np.ndarray, source: Sample) -> np.ndarray:
-    """The (height, width) that a turned placement gives a picture."""
+    """The (height, width) that a turned placement gives an image."""
     lengths = np.hypot(matrix[0, :2], matrix[1, :2])  # of a step in x, of a step in y
     return lengths[::-1] * source.size

@@ -13,8 +13,10 @@ import argparse
 import difflib
 import errno
 import importlib
+import logging
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -94,11 +96,19 @@ def _dispatch(words: list[str]) -> int:
         arguments = parser.parse_intermixed_args(rest)  # options may stand anywhere
     except SystemExit as stop:  # argparse has printed its help or what is wrong
         return stop.code if isinstance(stop.code, int) else USER_ERROR
+    _prepare_process()
+    code: int = command.run(command.parse(arguments))
+    return code
+
+
+def _prepare_process() -> None:
+    """What a program may decide and a library may not."""
     from yolov3.allocator import keep_freed_memory
 
     keep_freed_memory()
-    code: int = command.run(command.parse(arguments))
-    return code
+    # Pillow tells of metadata that nobody asked for; what is wrong with an image is told in words of our own.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def _load(name: str) -> ModuleType:

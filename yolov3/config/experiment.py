@@ -50,8 +50,8 @@ class ModelSection(Section):
         None  # [width, height] pixels, a list per level, coarse level first
     )
     xy_scale: Annotated[float, Field(ge=1, le=2)] = 1.0  # grid sensitivity; YOLOv3 has 1 (PP-YOLO: 1.05, +0.3 AP)
-    fit: Literal["letterbox", "stretch"] = "letterbox"  # keep the picture's aspect, or not
-    resize: Literal["area", "bilinear", "darknet"] = "area"  # how a picture is resampled
+    fit: Literal["letterbox", "stretch"] = "letterbox"  # keep the image's aspect, or not
+    resize: Literal["area", "bilinear", "darknet"] = "area"  # how an image is resampled
     fill: Fraction = 0.5  # grey of the letterbox border; Darknet's 0.5
     # the overlap by which boxes suppress each other: IoU, or IoU - (distance^2 / diagonal^2) ** diou_exponent
     suppression: Literal["iou", "diou"] = "iou"
@@ -96,16 +96,16 @@ class AugmentSection(Section):
     saturation: Annotated[float, Field(ge=1)] = 1.5  # largest factor on the saturation, or its inverse
     exposure: Annotated[float, Field(ge=1)] = 1.5  # largest factor on the brightness, or its inverse
     jitter: Annotated[float, Field(ge=0, lt=1)] = 0.3  # largest relative change of each side (changes the aspect)
-    scale: tuple[Positive, Positive] = (1.0, 1.0)  # smallest and largest zoom; 1 fits the whole picture
-    translate: Fraction = 1.0  # how freely the picture is placed in the free space (1: anywhere, 0: centred)
+    scale: tuple[Positive, Positive] = (1.0, 1.0)  # smallest and largest zoom; 1 fits the whole image
+    translate: Fraction = 1.0  # how freely the image is placed in the free space (1: anywhere, 0: centred)
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0  # largest rotation in degrees
-    flip_vertical: Fraction = 0.0  # probability of an upside-down image (microscopes, aerial pictures)
+    flip_vertical: Fraction = 0.0  # probability of an upside-down image (microscopes, aerial images)
     blur: Fraction = 0.0  # probability of a slight blur
     noise: Fraction = 0.0  # probability of sensor noise
-    mosaic: Fraction = 0.0  # probability of four pictures in one (after YOLOv4; YOLOX: +2.4 AP together with mixup)
-    mixup: Fraction = 0.0  # probability of two pictures blended (BoF: +1.5 mAP)
+    mosaic: Fraction = 0.0  # probability of four images in one (after YOLOv4; YOLOX: +2.4 AP together with mixup)
+    mixup: Fraction = 0.0  # probability of two images blended (BoF: +1.5 mAP)
     close_mosaic: Annotated[int, Field(ge=0)] = 0  # neither of them for the last N epochs (YOLOX: 15 of 300)
-    minimum_visible: Fraction = 0.1  # a box of which less than this share stays in the picture is dropped
+    minimum_visible: Fraction = 0.1  # a box of which less than this share stays in the image is dropped
 
 
 class LossSection(Section):
@@ -155,10 +155,10 @@ class TrainSection(Section):
     # decay of the averaged weights, 0 = off (PP-YOLO: +2.3 AP together with larger batches and DropBlock)
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.9998
     sync_norm: bool = True  # on several GPUs, batch norm over the images of all (BoF: +0.56 mAP)
-    balance: Fraction = 0.0  # pictures of a class seen in a smaller share of all are shown more often; LVIS has 0.001
-    cache: Literal["none", "memory", "disk"] = "none"  # keep decoded pictures; disk: in train.output/cache
+    balance: Fraction = 0.0  # images of a class seen in a smaller share of all are shown more often; LVIS has 0.001
+    cache: Literal["none", "memory", "disk"] = "none"  # keep decoded images; disk: in train.output/cache
     evaluate_every: Count = 5  # epochs between evaluations; the last epoch always is
-    evaluate_training: Annotated[int, Field(ge=0)] = 64  # so many training pictures are evaluated too; 0 = none
+    evaluate_training: Annotated[int, Field(ge=0)] = 64  # so many training images are evaluated too; 0 = none
     weights: str | None = None  # start from this model file
     freeze_backbone: Annotated[int, Field(ge=0)] = 0  # keep the backbone still for the first N epochs
     norm_momentum: Fraction = 0.01  # share of the newest batch in batch norm's running statistics; Darknet's 0.01

@@ -30,6 +30,15 @@ def load_experiment(path: str | Path | None, overrides: Sequence[str] = ()) -> E
     return build_experiment(read_settings(path, overrides), str(path) if path else "command line")
 
 
+def read_data_settings(path: Path) -> dict[str, Any] | None:
+    """The data section of an experiment file, its paths as they are found; None in a file that has none. Raises
+    UserError."""
+    located, missing = _locate_paths({"data": read_yaml(path).get("data")}, path)
+    if missing:
+        raise next(iter(missing.values()))
+    return located["data"] if isinstance(located["data"], dict) else None
+
+
 def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """What an experiment file and overrides say, as plain values that are not checked yet but for the paths of the file,
     which lead somewhere. Raises UserError."""

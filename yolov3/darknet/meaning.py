@@ -1,6 +1,6 @@
-"""What a Darknet model means beyond its network: how pictures are fitted, and which boxes suppress which.
+"""What a Darknet model means beyond its network: how images are fitted, and which boxes suppress which.
 
-The two branches of Darknet prepare pictures differently, and weights want what they were trained with. Who trained them
+The two branches of Darknet prepare images differently, and weights want what they were trained with. Who trained them
 is told, in this order, by ``letter_box`` in the file, by the mark of the program that wrote the weights, and by keys
 that only one branch knows. Measured: fitted by the wrong rule a model loses accuracy without any error, and with plain
 IoU in place of the rule that its file names a third of the crowded boxes change.
@@ -34,7 +34,7 @@ def meaning_of(cfg: Cfg, header: DarknetHeader | None = None, *, fit: Fit | None
 
 
 def fit_of(cfg: Cfg, header: DarknetHeader | None = None) -> Fit:
-    """How the program that trained a model fitted its pictures."""
+    """How the program that trained a model fitted its images."""
     net = net_reader(cfg)
     if "letter_box" in net:
         return "letterbox" if net.integer("letter_box") else "stretch"

@@ -1,6 +1,6 @@
 """From a plan to the text of its ``.cfg``: the reverse of darknet_graph_builder.
 
-Besides the network, the text holds what the programs need to use it as it is meant (how pictures are fitted, which
+Besides the network, the text holds what the programs need to use it as it is meant (how images are fitted, which
 suppression rule) and the settings of the original training recipe, so that Darknet can go on training it.
 """
 
@@ -54,7 +54,7 @@ FARTHEST_RELATIVE = 9
 
 
 def cfg_from_plan(plan: NetworkPlan, *, letter_box: bool | None = None, yolo_options: Options | None = None) -> Cfg:
-    """The ``.cfg`` of a plan. ``letter_box``: how pictures are fitted, None to say nothing; ``yolo_options`` are added
+    """The ``.cfg`` of a plan. ``letter_box``: how images are fitted, None to say nothing; ``yolo_options`` are added
     to every ``[yolo]`` section (the suppression rule)."""
     channels, height, width = plan.input_shape
     net: Options = {"width": width, "height": height, "channels": channels}

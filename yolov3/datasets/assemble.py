@@ -1,7 +1,7 @@
 """From the objects a reader found to samples: the rules for boxes that hold whatever the format.
 
-A box without area in its file's own numbers is dropped and counted; so is one that lies wholly outside its picture.
-One that lies partly outside is clipped to the picture, and counted if an edge moved by more than CLIP_TOLERANCE:
+A box without area in its file's own numbers is dropped and counted; so is one that lies wholly outside its image.
+One that lies partly outside is clipped to the image, and counted if an edge moved by more than CLIP_TOLERANCE:
 less is the rounding of normalised coordinates.
 """
 
@@ -24,8 +24,8 @@ CLIP_TOLERANCE = 0.5  # pixels
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """The pictures of a split: ``paths``, ``sizes`` (P, 2) upright (height, width), ``image_ids``."""
+class Images:
+    """The images of a split: ``paths``, ``sizes`` (P, 2) upright (height, width), ``image_ids``."""
 
     paths: Sequence[Path]
     sizes: np.ndarray
@@ -34,7 +34,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Objects:
-    """All objects of a split, as their files say: ``image_index`` (M,) int64 into the pictures, ``boxes`` (M, 4)
+    """All objects of a split, as their files say: ``image_index`` (M,) int64 into the images, ``boxes`` (M, 4)
     float64 xyxy pixels, ``labels`` (M,) int64, ``ignore`` (M,) bool, ``areas`` (M,) float64, NaN for the box's own."""
 
     image_index: np.ndarray
@@ -52,23 +52,21 @@ class Classes:
     category_ids: tuple[int, ...]
 
 
-def assemble(
-    pictures: Pictures, objects: Objects, classes: Classes, *, source: str, problems: Sequence[str]
-) -> Dataset:
-    """The data set of these pictures and objects, with the rules above applied."""
-    boxes, keep, counts = _tidy_boxes(objects.boxes, pictures.sizes[objects.image_index])
-    # One stable sort, then every sample takes a slice: no small arrays are made for the thousands of pictures.
+def assemble(images: Images, objects: Objects, classes: Classes, *, source: str, problems: Sequence[str]) -> Dataset:
+    """The data set of these images and objects, with the rules above applied."""
+    boxes, keep, counts = _tidy_boxes(objects.boxes, images.sizes[objects.image_index])
+    # One stable sort, then every sample takes a slice: no small arrays are made for the thousands of images.
     order = np.flatnonzero(keep)
     order = order[np.argsort(objects.image_index[order], kind="stable")]
     boxes, labels, ignore = boxes[order], objects.labels[order], objects.ignore[order]
     own_areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     areas = np.where(np.isnan(objects.areas[order]), own_areas, objects.areas[order]).astype(np.float32)
-    ends = np.cumsum(np.bincount(objects.image_index[order], minlength=len(pictures.paths))).tolist()
+    ends = np.cumsum(np.bincount(objects.image_index[order], minlength=len(images.paths))).tolist()
     starts = [0, *ends[:-1]]
     samples = tuple(
         Sample(path, (height, width), boxes[a:b], labels[a:b], ignore[a:b], areas[a:b], image_id)
         for path, (height, width), image_id, a, b in zip(
-            pictures.paths, pictures.sizes.tolist(), pictures.image_ids, starts, ends
+            images.paths, images.sizes.tolist(), images.image_ids, starts, ends
         )
     )
     report = DatasetReport(**count_samples(samples), **counts, problems=tuple(problems))
@@ -95,7 +93,7 @@ def _tidy_boxes(boxes: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def path_ids(paths: Sequence[Path], root: Path) -> list[str]:
-    """A name for each picture: its stem, or where two of them share a stem, for all the path below ``root``."""
+    """A name for each image: its stem, or where two of them share a stem, for all the path below ``root``."""
     stems = [path.stem for path in paths]
     if len(set(stems)) == len(stems):
         return stems
@@ -114,6 +112,11 @@ def given_names(data: DataSection) -> tuple[str, ...] | None:
     return names
 
 
+def as_list(given: str | Sequence[str]) -> tuple[str, ...]:
+    """One text or several, as several."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
 def list_files(folder: Path) -> set[str]:
     """The names of the plain files (or links to such) in a folder, read in one go; none if there is no such folder."""
     try:
@@ -125,8 +128,8 @@ def list_files(folder: Path) -> set[str]:
         raise UserError(f"{folder}: cannot be listed: {error.strerror or error}") from error
 
 
-def require_pictures(paths: Sequence[Path], *, named_by: str) -> None:
-    """Raise UserError, with a count and the first few, if pictures are missing. Each folder is listed once, because
+def require_images(paths: Sequence[Path], *, named_by: str) -> None:
+    """Raise UserError, with a count and the first few, if images are missing. Each folder is listed once, because
     asking for every file of a large data set takes minutes on a network drive."""
     listings: dict[str, set[str]] = {}
     missing = []

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from yolov3.config.experiment import DataSection
-from yolov3.config.loading import merge, validate_section
-from yolov3.datasets.assemble import list_files
-from yolov3.datasets.coco import read_coco
+from yolov3.config.loading import merge, read_data_settings, validate_section
+from yolov3.datasets import coco, voc, yolo
+from yolov3.datasets.assemble import as_list
 from yolov3.datasets.darknet_data import read_data
 from yolov3.datasets.dataset import Dataset
-from yolov3.datasets.voc import read_voc
-from yolov3.datasets.yolo import read_yolo
+from yolov3.datasets.label_format import SPLIT_WORDS, LabelFormat, Split
 from yolov3.errors import UserError
 from yolov3.files.class_names import read_names
+from yolov3.files.find import find_beside
 from yolov3.files.strict_yaml import read_yaml
 
-Split = Literal["train", "val", "test"]
-
-_READERS = {"coco": read_coco, "voc": read_voc, "yolo": read_yolo}
-_SPLIT_NAMES = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+FORMATS: tuple[LabelFormat, ...] = (voc.FORMAT, coco.FORMAT, yolo.FORMAT)
+"""In the order in which a folder is asked whether it is of one."""
 
 
 def open_dataset(data: DataSection, split: Split) -> Dataset:
-    """The samples of a split. With ``data.overfit`` every split is the first N training pictures.
+    """The samples of a split. With ``data.overfit`` every split is the first N training images.
 
     Raises UserError naming the file, what was found and what is allowed.
     """
@@ -38,8 +36,8 @@ def open_dataset(data: DataSection, split: Split) -> Dataset:
         split = "train"
     kind = _format_of(data, root)
     if getattr(data, split) is None:
-        data = data.model_copy(update={split: _default_split(root, kind, split)})
-    dataset = _READERS[kind](data, root, split)
+        data = data.model_copy(update={split: kind.find_split(root, SPLIT_WORDS[split])})
+    dataset = kind.read(data, root, split)
     if not dataset.samples:
         raise UserError(f"{dataset.source}: no images in it")
     return dataset.first(data.overfit) if data.overfit else dataset
@@ -60,9 +58,9 @@ def resolve_data(text: str | Path) -> DataSection:
         return validate_section(DataSection, _read_darknet_data(path), str(path))
     if suffix not in (".yaml", ".yml"):
         raise UserError(f"{path}: expected a data YAML, a .data file, a COCO json or a folder")
-    content = read_yaml(path)
-    if isinstance(content.get("data"), dict):
-        return validate_section(DataSection, content["data"], f"{path}: data")
+    data = read_data_settings(path)
+    if data is not None:
+        return validate_section(DataSection, data, f"{path}: data")
     return DataSection(file=str(path))
 
 
@@ -74,6 +72,8 @@ def _with_file(data: DataSection) -> DataSection:
     values = _read_data_yaml(path)
     given = data.model_dump(mode="json", exclude_defaults=True)
     given.pop("file")
+    if "root" not in given:
+        values["root"] = str(find_beside(path, values["root"], what="root"))
     return validate_section(DataSection, merge(values, given), str(path))
 
 
@@ -97,14 +97,8 @@ def _read_data_yaml(path: Path) -> dict[str, Any]:
     root = values.get("root", ".")
     if not isinstance(root, str):
         raise UserError(f"{path}: root: found {root!r}, expected the path of a folder")
-    values["root"] = str(_relative_to(path.parent, root))
+    values["root"] = root
     return values
-
-
-def _relative_to(folder: Path, text: str) -> Path:
-    """A path in a data YAML counts from the YAML's folder if it leads somewhere from there, else from the current one."""
-    beside = folder / text
-    return beside if beside.exists() or Path(text).is_absolute() else Path(text)
 
 
 def _read_darknet_data(path: Path) -> dict[str, Any]:
@@ -121,47 +115,16 @@ def _read_darknet_data(path: Path) -> dict[str, Any]:
     return values
 
 
-def _format_of(data: DataSection, root: Path) -> str:
+def _format_of(data: DataSection, root: Path) -> LabelFormat:
     """The stated format, or the one that the folder shows."""
     if data.format != "auto":
-        return data.format
-    named = [text for given in (data.train, data.val, data.test) if given for text in _as_list(given)]
-    if any(text.endswith(".json") for text in named):
-        return "coco"
-    if (root / "ImageSets" / "Main").is_dir() or any("ImageSets" in text for text in named):
-        return "voc"
-    if any(name.endswith(".json") for name in list_files(root / "annotations")):
-        return "coco"
-    if named or any((root / name).is_dir() for name in ("images", "labels", "train")):
-        return "yolo"
-    raise UserError(
-        f"{root}: not recognised as a data set. Expected annotations/*.json (COCO), ImageSets/Main/*.txt (VOC), "
-        "images/ and labels/ (YOLO), or data.format and data.train, data.val"
-    )
-
-
-def _default_split(root: Path, kind: str, split: str) -> str | None:
-    """Where a split lies when nobody says: None leaves it to the reader to complain."""
-    names = _SPLIT_NAMES[split]
-    if kind == "coco":
-        return _coco_file(root, names)
-    if kind == "voc":
-        return next((name for name in names if (root / "ImageSets" / "Main" / f"{name}.txt").is_file()), split)
-    places = [place for name in names for place in (f"images/{name}", f"{name}/images", f"{name}.txt", name)]
-    return next((place for place in places if (root / place).exists()), None)
-
-
-def _coco_file(root: Path, names: tuple[str, ...]) -> str:
-    files = sorted(name for name in list_files(root / "annotations") if name.endswith(".json"))
-    boxes = [file for file in files if not file.startswith(("captions_", "person_keypoints_", "panoptic_"))]
-    fitting = [file for file in boxes if any(f"_{name}" in f"_{file}" for name in names)]
-    if len(fitting) != 1:
-        found = ", ".join(fitting or files) or "none"
-        raise UserError(
-            f"{root / 'annotations'}: which file is the {names[0]} split? Give data.{names[0]}; found: {found}"
-        )
-    return f"annotations/{fitting[0]}"
-
-
-def _as_list(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else given
+        named = {each.name: each for each in FORMATS}
+        if data.format not in named:
+            raise UserError(f"data.format: found {data.format!r}; allowed: auto, {', '.join(named)}")
+        return named[data.format]
+    given = tuple(text for each in (data.train, data.val, data.test) if each for text in as_list(each))
+    for each in FORMATS:
+        if each.recognises(root, given):
+            return each
+    trees = ", ".join(f"{each.tree} ({each.name})" for each in FORMATS)
+    raise UserError(f"{root}: not recognised as a data set. Expected {trees}, or data.format and data.train, data.val")

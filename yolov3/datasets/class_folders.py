@@ -11,7 +11,7 @@ from yolov3.images.files import IMAGE_SUFFIXES
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """``paths`` of pictures with their ``labels``, and the class ``names``: the folders', in alphabetical order."""
+    """``paths`` of images with their ``labels``, and the class ``names``: the folders', in alphabetical order."""
 
     paths: tuple[Path, ...]
     labels: tuple[int, ...]
@@ -22,7 +22,7 @@ class ClassFolders:
 
 
 def read_class_folders(folder: Path, *, names: tuple[str, ...] | None = None) -> ClassFolders:
-    """The pictures in ``folder/CLASS/``; with ``names`` the classes must be among these. Raises UserError."""
+    """The images in ``folder/CLASS/``; with ``names`` the classes must be among these. Raises UserError."""
     if not folder.is_dir():
         raise UserError(f"{folder}: the folder does not exist")
     found = tuple(sorted(place.name for place in folder.iterdir() if place.is_dir()))

@@ -1,8 +1,8 @@
 """COCO's json: one file for a split, boxes as xywh, categories by ids of its own.
 
 The file's category ids may have gaps; in ascending order they become labels 0, 1, ... and stay in
-``Dataset.category_ids``. Crowd regions become ignored objects. The file's picture sizes are believed here and held
-against the pictures when those are decoded: reading the headers of 118 000 files would take minutes on a slow disk.
+``Dataset.category_ids``. Crowd regions become ignored objects. The file's image sizes are believed here and held
+against the images when those are decoded: reading the headers of 118 000 files would take minutes on a slow disk.
 Whatever evaluation would silently get wrong is refused: doubled ids, numbers that are none, unknown categories.
 """
 
@@ -22,14 +22,16 @@ from yolov3.boxes import xywh_to_xyxy
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import (
     Classes,
+    Images,
     Objects,
-    Pictures,
     assemble,
     given_names,
+    list_files,
     require_distinct,
-    require_pictures,
+    require_images,
 )
 from yolov3.datasets.dataset import Dataset
+from yolov3.datasets.label_format import LabelFormat, Split
 from yolov3.errors import UserError
 from yolov3.images.files import read_image_size
 
@@ -38,7 +40,7 @@ PROBED_IMAGES = 20  # so many file names are looked for when the folder of the i
 _SAFE_NAME = re.compile(r"(?![/]|[A-Za-z]:|(?:.*/)?\.\.(?:/|$))[^\\\0]+", re.DOTALL)
 
 
-def read_coco(data: DataSection, root: Path, split: str) -> Dataset:
+def read_coco(data: DataSection, root: Path, split: Split) -> Dataset:
     """The samples of the json that ``data`` names for ``split``. Raises UserError naming the file and the entry."""
     given = getattr(data, split)
     if not isinstance(given, str):
@@ -50,13 +52,35 @@ def read_coco(data: DataSection, root: Path, split: str) -> Dataset:
     if names is not None and names != classes.names:
         raise UserError(f"{file}: its categories are {list(classes.names)}, but data.names says {list(names)}")
     folder = _image_folder(root, file, getattr(data, f"{split}_images"), content["images"])
-    pictures = _read_pictures(file, folder, content["images"])
-    objects = _read_objects(file, content["annotations"], pictures, classes)
+    images = _read_images(file, folder, content["images"])
+    objects = _read_objects(file, content["annotations"], images, classes)
     problems = []
-    if len(set(pictures.paths)) < len(pictures.paths):
-        problems.append(f"{file}: {len(pictures.paths) - len(set(pictures.paths))} images name a file named before")
+    if len(set(images.paths)) < len(images.paths):
+        problems.append(f"{file}: {len(images.paths) - len(set(images.paths))} images name a file named before")
     source = f"COCO, {split}: {file}, images in {folder}"
-    return assemble(pictures, objects, classes, source=source, problems=problems)
+    return assemble(images, objects, classes, source=source, problems=problems)
+
+
+def recognises(root: Path, given: tuple[str, ...]) -> bool:
+    """Whether a folder has annotations in json, or a json is named."""
+    return any(text.endswith(".json") for text in given) or bool(_json_files(root))
+
+
+def find_split(root: Path, words: tuple[str, ...]) -> str:
+    """The one json whose name holds one of the words. Raises UserError when there are several or none."""
+    files = _json_files(root)
+    boxes = [file for file in files if not file.startswith(("captions_", "person_keypoints_", "panoptic_"))]
+    matching = [file for file in boxes if any(f"_{word}" in f"_{file}" for word in words)]
+    if len(matching) != 1:
+        found = ", ".join(matching or files) or "none"
+        raise UserError(
+            f"{root / 'annotations'}: which file is the {words[0]} split? Give data.{words[0]}; found: {found}"
+        )
+    return f"annotations/{matching[0]}"
+
+
+def _json_files(root: Path) -> list[str]:
+    return sorted(name for name in list_files(root / "annotations") if name.endswith(".json"))
 
 
 def _load(file: Path) -> dict[str, list[dict[str, Any]]]:
@@ -109,28 +133,28 @@ def _image_folder(root: Path, file: Path, given: str | None, images: list[dict[s
     return max(folders, key=lambda folder: sum((folder / name).is_file() for name in names), default=root)
 
 
-def _read_pictures(file: Path, folder: Path, images: list[dict[str, Any]]) -> Pictures:
+def _read_images(file: Path, folder: Path, images: list[dict[str, Any]]) -> Images:
     ids = _column(file, "images", images, "id", _is_identifier, "an integer or a string")
     names = _column(file, "images", images, "file_name", _is_safe_name, f"a path that stays below {folder}")
     require_distinct(ids, what="id", source=f"{file}: images")
     paths = [folder / name for name in names]
-    require_pictures(paths, named_by=str(file))
+    require_images(paths, named_by=str(file))
     if all("width" in image and "height" in image for image in images):
         heights, widths = (_column(file, "images", images, k, _is_length, "a length") for k in ("height", "width"))
         sizes = np.column_stack((_integers(heights), _integers(widths)))
     else:
         sizes = np.array([read_image_size(path) for path in paths], np.int64)
-    return Pictures(paths, sizes.reshape(-1, 2), ids)
+    return Images(paths, sizes.reshape(-1, 2), ids)
 
 
-def _read_objects(file: Path, annotations: list[dict[str, Any]], pictures: Pictures, classes: Classes) -> Objects:
+def _read_objects(file: Path, annotations: list[dict[str, Any]], images: Images, classes: Classes) -> Objects:
     numbered = [entry["id"] for entry in annotations if "id" in entry]
     _column(file, "annotations", [e for e in annotations if "id" in e], "id", _is_identifier, "an integer or a string")
     require_distinct(numbered, what="id", source=f"{file}: annotations")
     boxes = _column(file, "annotations", annotations, "bbox", _is_box, "[x, y, width, height], finite numbers")
     owners = _column(file, "annotations", annotations, "image_id", _is_identifier, "an integer or a string")
     categories = _column(file, "annotations", annotations, "category_id", _is_integer, "an integer")
-    index_of = {image_id: index for index, image_id in enumerate(pictures.image_ids)}
+    index_of = {image_id: index for index, image_id in enumerate(images.image_ids)}
     label_of = {number: label for label, number in enumerate(classes.category_ids)}
     _require_known(file, annotations, "image_id", owners, index_of, "one of the file's images")
     _require_known(file, annotations, "category_id", categories, label_of, f"one of {list(label_of)}")
@@ -225,3 +249,6 @@ def _is_flag(value: Any) -> bool:
 
 def _is_area(value: Any) -> bool:
     return _is_number(value) and value >= 0
+
+
+FORMAT = LabelFormat("coco", "annotations/*.json", recognises, find_split, read_coco)

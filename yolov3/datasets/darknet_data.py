@@ -1,4 +1,4 @@
-"""Darknet's ``.data``: where the lists of pictures and the class names are."""
+"""Darknet's ``.data``: where the lists of images and the class names are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from yolov3.files.text import read_lines
 
 @dataclass(frozen=True)
 class DarknetData:
-    """A ``.data`` file: number of classes, lists of training and validation pictures, file of class names, each None
+    """A ``.data`` file: number of classes, lists of training and validation images, file of class names, each None
     where the file does not say. Paths are as written; :meth:`find` looks for one."""
 
     path: Path

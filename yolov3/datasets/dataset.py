@@ -20,8 +20,8 @@ EXAMPLES = 5  # so many of a longer list are named in a message
 @dataclass(frozen=True)
 class DatasetReport:
     """What was found and what was done about it. ``boxes`` are those kept, ``ignored`` of them COCO crowds or VOC's
-    difficult objects; ``backgrounds`` are pictures without any box. Dropped: boxes without area, boxes that lie wholly
-    outside their picture. ``clipped``: boxes cut at the picture's edge by more than half a pixel. ``problems`` are
+    difficult objects; ``backgrounds`` are images without any box. Dropped: boxes without area, boxes that lie wholly
+    outside their image. ``clipped``: boxes cut at the image's edge by more than half a pixel. ``problems`` are
     sentences for the user."""
 
     images: int = 0
@@ -84,9 +84,9 @@ def count_samples(samples: Iterable[Sample]) -> dict[str, int]:
 
 
 def read_sample_image(sample: Sample) -> np.ndarray:
-    """The sample's upright picture (H, W, 3) uint8 RGB.
+    """The sample's upright image (H, W, 3) uint8 RGB.
 
-    COCO's sizes are believed when a json is opened, so they are held against the picture here: boxes of another size
+    COCO's sizes are believed when a json is opened, so they are held against the image here: boxes of another size
     would lie in the wrong places. Raises UserError naming the file.
     """
     image = read_image(sample.path)
@@ -104,8 +104,8 @@ def some(things: Iterable[object]) -> str:
 
 
 def shared_images(first: Dataset, second: Dataset) -> tuple[Path, ...]:
-    """The pictures of ``second`` that ``first`` has too: the same file, or a file of the same name and content.
-    A training picture in the validation split makes its result worthless."""
+    """The images of ``second`` that ``first`` has too: the same file, or a file of the same name and content.
+    A training image in the validation split makes its result worthless."""
     paths = {sample.path for sample in first.samples}
     by_name = defaultdict(list)
     for path in paths:

@@ -1,9 +1,9 @@
-"""Pascal VOC's folders: a list of names per split, an xml and a picture per name.
+"""Pascal VOC's folders: a list of names per split, an xml and an image per name.
 
 Corners count from 1 and are both inside the box, as the VOC devkit's do: a box (xmin, ymin, xmax, ymax) covers the
 pixels' area (xmin - 1, ymin - 1, xmax, ymax); ``data.one_based: false`` is for tools that count from 0. A box without
 area is one whose corners, as written, span none. Difficult objects become ignored ones. The xml's ``size`` and
-``filename`` are often wrong or missing, so the picture is found by the name in the list and measured itself.
+``filename`` are often wrong or missing, so the image is found by the name in the list and measured itself.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import numpy as np
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import (
     Classes,
+    Images,
     Objects,
-    Pictures,
+    as_list,
     assemble,
     given_names,
     list_files,
@@ -28,6 +29,7 @@ from yolov3.datasets.assemble import (
     require_distinct,
 )
 from yolov3.datasets.dataset import Dataset, some
+from yolov3.datasets.label_format import LabelFormat, Split
 from yolov3.errors import UserError
 from yolov3.files.class_names import published_names
 from yolov3.images.files import IMAGE_SUFFIXES, read_image_size
@@ -55,16 +57,15 @@ class Annotation:
     objects: tuple[XmlObject, ...]
 
 
-def read_voc(data: DataSection, root: Path, split: str) -> Dataset:
+def read_voc(data: DataSection, root: Path, split: Split) -> Dataset:
     """The samples of the lists that ``data`` names for ``split``. Raises UserError naming the file."""
-    given = getattr(data, split) or split
-    lists = [_list_file(root, text) for text in ([given] if isinstance(given, str) else given)]
+    lists = [_list_file(root, text) for text in as_list(getattr(data, split) or split)]
     annotations, paths = [], []
     for file in lists:
         folder = file.parents[2]
         names = _read_list(file)
         require_distinct(names, what="name", source=str(file))
-        paths += _find_pictures(folder / "JPEGImages", names, named_by=file)
+        paths += _find_images(folder / "JPEGImages", names, named_by=file)
         annotations += [read_annotation(folder / "Annotations" / f"{name}.xml") for name in names]
     classes = _classes(data, [file.parents[2] for file in lists], annotations)
     sizes = np.array([read_image_size(path) for path in paths], np.int64).reshape(-1, 2)
@@ -76,7 +77,19 @@ def read_voc(data: DataSection, root: Path, split: str) -> Dataset:
     problems = [f"{len(wrong)} xml files give another size than their picture has: {some(wrong)}"] if wrong else []
     objects = _objects(annotations, classes, one_based=data.one_based)
     source = f"VOC, {split}: {', '.join(map(str, lists))}"
-    return assemble(Pictures(paths, sizes, path_ids(paths, root)), objects, classes, source=source, problems=problems)
+    return assemble(Images(paths, sizes, path_ids(paths, root)), objects, classes, source=source, problems=problems)
+
+
+def recognises(root: Path, given: tuple[str, ...]) -> bool:
+    """Whether a folder has VOC's lists, or one of them is named."""
+    if any(text.endswith(".json") for text in given):
+        return False
+    return (root / "ImageSets" / "Main").is_dir() or any("ImageSets" in text for text in given)
+
+
+def find_split(root: Path, words: tuple[str, ...]) -> str:
+    """The list with one of the names."""
+    return next((word for word in words if (root / "ImageSets" / "Main" / f"{word}.txt").is_file()), words[0])
 
 
 def read_annotation(path: Path) -> Annotation:
@@ -158,8 +171,8 @@ def _read_list(file: Path) -> list[str]:
     return names
 
 
-def _find_pictures(folder: Path, names: list[str], *, named_by: Path) -> list[Path]:
-    """The picture of each name, whatever its suffix; JPEG before others."""
+def _find_images(folder: Path, names: list[str], *, named_by: Path) -> list[Path]:
+    """The image of each name, whatever its suffix; JPEG before others."""
     found: dict[str, str] = {}
     for file in sorted(list_files(folder), reverse=True):
         stem, dot, suffix = file.rpartition(".")
@@ -213,3 +226,6 @@ def _objects(annotations: list[Annotation], classes: Classes, *, one_based: bool
         np.array(ignore, bool),
         np.full(len(boxes), np.nan),
     )
+
+
+FORMAT = LabelFormat("voc", "ImageSets/Main/*.txt", recognises, find_split, read_voc)

@@ -1,7 +1,7 @@
-"""Darknet's and YOLO's text labels: for each picture a file of lines ``class cx cy w h``, in shares of the picture.
+"""Darknet's and YOLO's text labels: for each image a file of lines ``class cx cy w h``, in shares of the image.
 
 The label file of ``.../images/x.jpg`` is ``.../labels/x.txt`` (the last folder called ``images`` or, for VOC in
-Darknet's way, ``JPEGImages`` is exchanged), else ``x.txt`` beside the picture. A missing or empty file means a picture
+Darknet's way, ``JPEGImages`` is exchanged), else ``x.txt`` beside the image. A missing or empty file means an image
 without objects. Lines are taken strictly: what cannot be meant is refused with its file and line.
 """
 
@@ -16,32 +16,34 @@ from yolov3.boxes import cxcywh_to_xyxy
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import (
     Classes,
+    Images,
     Objects,
-    Pictures,
+    as_list,
     assemble,
     given_names,
     list_files,
     path_ids,
-    require_pictures,
+    require_images,
 )
 from yolov3.datasets.dataset import Dataset, some
+from yolov3.datasets.label_format import LabelFormat, Split
 from yolov3.errors import UserError
 from yolov3.files.class_names import read_names
 from yolov3.images.files import IMAGE_SUFFIXES, read_image_size
 
-LARGEST_COORDINATE = 10.0  # shares of the picture; above this they are pixels, not shares
+LARGEST_COORDINATE = 10.0  # shares of the image; above this they are pixels, not shares
 IMAGE_FOLDERS = ("images", "JPEGImages")
 LABEL_FOLDER = "labels"
 
 
-def read_yolo(data: DataSection, root: Path, split: str) -> Dataset:
+def read_yolo(data: DataSection, root: Path, split: Split) -> Dataset:
     """The samples of the folders or lists that ``data`` names for ``split``. Raises UserError naming file and line."""
     given = getattr(data, split)
     if given is None:
         raise UserError(f"{root}: no data.{split} is given and no folder of {split} pictures was found")
     paths: list[Path] = []
-    for text in [given] if isinstance(given, str) else given:
-        paths += _list_pictures(root, text)
+    for text in as_list(given):
+        paths += _list_images(root, text)
     paths = list(dict.fromkeys(paths))
     classes = _classes(data, root)
     labels = [label_path(path) for path in paths]
@@ -68,12 +70,23 @@ def read_yolo(data: DataSection, root: Path, split: str) -> Dataset:
     problems = []
     if unlabelled:
         problems.append(f"{len(unlabelled)} pictures have no label file, taken as without objects: {some(unlabelled)}")
-    source = f"YOLO, {split}: {given if isinstance(given, str) else ', '.join(given)} in {root}"
-    return assemble(Pictures(paths, sizes, path_ids(paths, root)), objects, classes, source=source, problems=problems)
+    source = f"YOLO, {split}: {', '.join(as_list(given))} in {root}"
+    return assemble(Images(paths, sizes, path_ids(paths, root)), objects, classes, source=source, problems=problems)
+
+
+def recognises(root: Path, given: tuple[str, ...]) -> bool:
+    """Whether a folder looks like YOLO's, or anything is named: whatever else it is, the others have been asked."""
+    return bool(given) or any((root / name).is_dir() for name in ("images", "labels", "train"))
+
+
+def find_split(root: Path, words: tuple[str, ...]) -> str | None:
+    """The folder or the list with one of the names."""
+    places = [place for word in words for place in (f"images/{word}", f"{word}/images", f"{word}.txt", word)]
+    return next((place for place in places if (root / place).exists()), None)
 
 
 def label_path(image: Path) -> Path:
-    """Where the labels of a picture are looked for."""
+    """Where the labels of an image are looked for."""
     parts = list(image.parts)
     for place in range(len(parts) - 2, -1, -1):
         if parts[place] in IMAGE_FOLDERS:
@@ -116,12 +129,12 @@ def _read_row(where: str, words: list[str], num_classes: int) -> tuple[float, ..
 
 
 def _to_pixels(shares: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """(M, 4) centre and size in shares of pictures of ``sizes`` (M, 2) to (M, 4) xyxy pixels."""
+    """(M, 4) centre and size in shares of images of ``sizes`` (M, 2) to (M, 4) xyxy pixels."""
     lengths = sizes[:, ::-1].astype(np.float64)
     return cxcywh_to_xyxy(shares * np.tile(lengths, 2))
 
 
-def _list_pictures(root: Path, text: str) -> list[Path]:
+def _list_images(root: Path, text: str) -> list[Path]:
     place = root / text
     if place.is_dir():
         found = sorted(path for path in place.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
@@ -134,7 +147,7 @@ def _list_pictures(root: Path, text: str) -> list[Path]:
 
 
 def _read_list(file: Path, root: Path) -> list[Path]:
-    """The pictures of a list file. A relative path counts from the list's folder when it begins with ``./``, as YOLO's
+    """The images of a list file. A relative path counts from the list's folder when it begins with ``./``, as YOLO's
     do; else from where it is found: the data set's root, the list's folder or the current one, as Darknet's do."""
     try:
         lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
@@ -147,7 +160,7 @@ def _read_list(file: Path, root: Path) -> list[Path]:
     # Asked for the first one only: a file list is made by one program, with one rule.
     base = next((place for place in places if (place / names[0]).is_file()), places[0])
     paths = [base / name for name in names]
-    require_pictures(paths, named_by=str(file))
+    require_images(paths, named_by=str(file))
     return paths
 
 
@@ -164,3 +177,6 @@ def _names_beside(root: Path) -> tuple[str, ...]:
             f"{root}: the classes have no names; give data.names (in a data YAML), or one classes.txt or .names file here"
         )
     return read_names(root / files[0])
+
+
+FORMAT = LabelFormat("yolo", "images/ and labels/", recognises, find_split, read_yolo)

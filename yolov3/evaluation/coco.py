@@ -89,7 +89,7 @@ class CocoResult:
 
 
 def coco_metric(dataset: Dataset, detections: Sequence[Detections]) -> CocoResult:
-    """COCO's numbers of the detections of each sample, in the samples' order, boxes in pixels of the pictures.
+    """COCO's numbers of the detections of each sample, in the samples' order, boxes in pixels of the images.
 
     Raises ValueError when the numbers of samples and detections differ, a label is none of the data set's, or a truth
     is not finite.

@@ -65,7 +65,7 @@ class VocResult:
 def voc_metric(
     dataset: Dataset, detections: Sequence[Detections], *, iou_threshold: float = IOU_THRESHOLD
 ) -> VocResult:
-    """VOC's numbers of the detections of each sample, in the samples' order, boxes in pixels of the pictures.
+    """VOC's numbers of the detections of each sample, in the samples' order, boxes in pixels of the images.
 
     Raises ValueError when the numbers of samples and detections differ or a label is none of the data set's.
     """

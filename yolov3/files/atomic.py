@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -39,6 +40,18 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text_atomically(path: Path, text: str) -> None:
     """The same for a text, as UTF-8."""
     write_atomically(path, lambda stream: stream.write(text.encode()))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is one of many, without waiting for the disk; of one that could not be written whole nothing
+    stays (links and devices are the user's, and do). Raises UserError naming the file and the reason."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(path.lstat().st_mode):
+                path.unlink()
+        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def file_sha256(path: Path) -> str:

@@ -19,17 +19,17 @@ from yolov3.formats.model import LoadedModel
 from yolov3.formats.safetensors_file import save_safetensors
 from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
-from yolov3.shapes.scene import draw_picture
+from yolov3.shapes.scene import draw_image
 from yolov3.structures import Fit
 
 DARKNET_SUFFIXES = (".weights", ".backup")
 TARGET_SUFFIXES = (".pt", ".safetensors", ".weights")
-PICTURE_SIZE = (256, 320)
+IMAGE_SIZE = (256, 320)
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was written, and how far the outputs of the two models lie apart on the picture they were both run on:
+    """What was written, and how far the outputs of the two models lie apart on the image they were both run on:
     ``largest_difference``, beside the ``largest_output`` it is to be compared with."""
 
     files: tuple[Path, ...]
@@ -77,11 +77,11 @@ def convert(options: ConvertOptions) -> Conversion:
 
 
 def compare(first: LoadedModel, second: LoadedModel, image: Path | None = None) -> tuple[float, float]:
-    """(largest difference, largest value) of the raw outputs of two models on one picture."""
-    picture = read_image(image) if image else draw_picture(np.random.default_rng(0), PICTURE_SIZE).image
-    # Both get the very same input: how each kind of file fits pictures is a matter of its own.
-    geometry = Geometry.fit((picture.shape[0], picture.shape[1]), first.meaning.preprocessing)
-    outputs = [_outputs(model, geometry.apply_image(picture)) for model in (first, second)]
+    """(largest difference, largest value) of the raw outputs of two models on one image."""
+    shown = read_image(image) if image else draw_image(np.random.default_rng(0), IMAGE_SIZE).image
+    # Both get the very same input: how each kind of file fits images is a matter of its own.
+    geometry = Geometry.fit((shown.shape[0], shown.shape[1]), first.meaning.preprocessing)
+    outputs = [_outputs(model, geometry.apply_image(shown)) for model in (first, second)]
     if [output.shape for output in outputs[0]] != [output.shape for output in outputs[1]]:
         raise UserError(f"{second.source}: its outputs have other shapes than those of {first.source}")
     difference = max(float((a - b).abs().max()) for a, b in zip(*outputs))

@@ -1,4 +1,4 @@
-"""Boxes and their labels drawn onto a picture, a colour per class."""
+"""Boxes and their labels drawn onto an image, a colour per class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 GOLDEN_TURN = 0.618034  # of the colour circle between two classes: neighbours never look alike
-LINE_SHARE = 0.0025  # line width in shares of the mean side of the picture
+LINE_SHARE = 0.0025  # line width in shares of the mean side of the image
 TEXT_SHARE = 0.022  # height of the letters, likewise
 SMALLEST_TEXT, LARGEST_TEXT = 11, 48  # pixels
 PADDING_SHARE = 0.3  # around the text, in shares of its height
@@ -27,7 +27,7 @@ def colour_of(label: int) -> Colour:
 
 
 def draw_boxes(image_rgb: np.ndarray, boxes: np.ndarray, texts: Sequence[str], labels: Sequence[int]) -> np.ndarray:
-    """A copy of an (H, W, 3) uint8 RGB picture with boxes (N, 4) xyxy pixels, in the colours of their ``labels``, and a
+    """A copy of an (H, W, 3) uint8 RGB image with boxes (N, 4) xyxy pixels, in the colours of their ``labels``, and a
     text at each. The last are drawn first, so that the first, usually the best, are on top."""
     drawn = np.ascontiguousarray(image_rgb).copy()
     side = sum(drawn.shape[:2]) / 2

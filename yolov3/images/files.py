@@ -1,6 +1,6 @@
-"""Pictures from files and to files: HWC uint8 RGB, upright, three channels, and nothing half read or half written.
+"""Images from files and to files: HWC uint8 RGB, upright, three channels, and nothing half read or half written.
 
-What becomes of unusual pictures: grey is repeated, alpha is dropped, a palette is looked up, CMYK is converted, of 16
+What becomes of unusual images: grey is repeated, alpha is dropped, a palette is looked up, CMYK is converted, of 16
 bits the high byte is kept, of an animation the first frame. The format is told from the content, not from the name.
 Files are read and written by Python, so every name works that the system allows; OpenCV decodes and encodes.
 """
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from yolov3.errors import UserError
+from yolov3.files.atomic import write_whole
 from yolov3.images.header import HeaderError, ImageHeader, read_header
 from yolov3.images.truncation import complete, is_truncated
 from yolov3.structures import Size
@@ -30,13 +31,13 @@ _DECODE = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 class ImageError(UserError):
-    """A picture that cannot be used. The message is ``PATH: reason``."""
+    """An image that cannot be used. The message is ``PATH: reason``."""
 
 
 def read_image(path: Path, *, tolerate_truncation: bool = False) -> np.ndarray:
-    """The upright picture in a file as (H, W, 3) uint8 RGB.
+    """The upright image in a file as (H, W, 3) uint8 RGB.
 
-    The header is checked before anything is decoded: type of file, kind of picture, size. A JPEG or PNG whose end is
+    The header is checked before anything is decoded: type of file, kind of image, size. A JPEG or PNG whose end is
     missing is refused, or with ``tolerate_truncation`` shown as far as it goes. Raises ImageError.
     """
     header, data = _read_file(path, whole=True)
@@ -50,12 +51,12 @@ def read_image(path: Path, *, tolerate_truncation: bool = False) -> np.ndarray:
 
 
 def read_image_size(path: Path) -> Size:
-    """(height, width) of the upright picture, from the header alone. Raises ImageError."""
+    """(height, width) of the upright image, from the header alone. Raises ImageError."""
     return _read_file(path, whole=False)[0].size
 
 
 def write_image(path: Path, image_rgb: np.ndarray) -> None:
-    """Write an (H, W, 3) uint8 RGB picture in the format of the path's suffix.
+    """Write an (H, W, 3) uint8 RGB image in the format of the path's suffix.
 
     Raises UserError naming the path when the suffix is unknown or not every byte could be written.
     """
@@ -71,11 +72,7 @@ def write_image(path: Path, image_rgb: np.ndarray) -> None:
     if not done:
         height, width = image_rgb.shape[:2]
         raise UserError(f"{path}: a picture of {width}x{height} cannot be encoded in this format")
-    try:
-        path.write_bytes(encoded.tobytes())
-    except OSError as error:
-        _remove_partial(path)
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+    write_whole(path, encoded.tobytes())
 
 
 def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
@@ -149,12 +146,3 @@ def _kind_of(mode: int) -> str:
 
 def _first_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def _remove_partial(path: Path) -> None:
-    # Half a picture is worse than none; links and devices are the user's and stay.
-    try:
-        if stat.S_ISREG(path.lstat().st_mode):
-            path.unlink()
-    except OSError:
-        return

@@ -1,6 +1,6 @@
-"""Is the end of a picture's file missing, and how to end it so that what arrived can still be looked at.
+"""Is the end of an image's file missing, and how to end it so that what arrived can still be looked at.
 
-Decoders differ here: some return half a picture without a word, some nothing at all. So the bytes are asked. Inside
+Decoders differ here: some return half an image without a word, some nothing at all. So the bytes are asked. Inside
 a JPEG's scan 0xFF is always followed by 0x00 or a restart marker, so an end marker behind the first scan's beginning
 is a real one; a thumbnail's lies before it. A PNG ends with its IEND chunk. What follows the end does not matter.
 """

@@ -83,7 +83,7 @@ class DetectSummary:
 def detect(
     options: DetectOptions | None = None, *, watcher: Watcher | None = None, **changes: Unpack[DetectChanges]
 ) -> DetectSummary:
-    """Detect in a source: ``detect(weights="best.pt", source="pictures/")``. ``changes`` are fields of the options.
+    """Detect in a source: ``detect(weights="best.pt", source="images/")``. ``changes`` are fields of the options.
 
     Raises UserError when nothing could begin, or none of the files could be used.
     """

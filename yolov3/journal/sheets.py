@@ -1,4 +1,4 @@
-"""Sheets of pictures that show at a glance what a network is fed and what it finds."""
+"""Sheets of images that show at a glance what a network is fed and what it finds."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from yolov3.geometry import resize_image
 from yolov3.images.draw import draw_boxes
 from yolov3.structures import Batch, Detections
 
-MOST_PICTURES = 8
+MOST_IMAGES = 8
 COLUMNS = 4
-TILE_SIDE = 416  # pixels; smaller pictures keep their size
+TILE_SIDE = 416  # pixels; smaller images keep their size
 SURE = 0.25  # detections below are not drawn
 TRUTH = (255, 255, 255)
 
 
 def batch_sheet(batch: Batch, names: Sequence[str]) -> np.ndarray:
-    """The first pictures of a training batch as the network sees them, with their boxes: (H, W, 3) uint8 RGB."""
-    first = batch.images[:MOST_PICTURES]
+    """The first images of a training batch as the network sees them, with their boxes: (H, W, 3) uint8 RGB."""
+    first = batch.images[:MOST_IMAGES]
     images = (first if first.dtype == torch.uint8 else (first * 255).byte()).permute(0, 2, 3, 1).numpy()
     targets = batch.targets
     tiles = []
@@ -37,9 +37,9 @@ def batch_sheet(batch: Batch, names: Sequence[str]) -> np.ndarray:
 
 
 def prediction_sheet(dataset: Dataset, detections: Sequence[Detections]) -> np.ndarray:
-    """The first pictures of a data set: the true boxes in white, what was found in colours: (H, W, 3) uint8 RGB."""
+    """The first images of a data set: the true boxes in white, what was found in colours: (H, W, 3) uint8 RGB."""
     tiles = []
-    for sample, found in zip(dataset.samples[:MOST_PICTURES], detections):
+    for sample, found in zip(dataset.samples[:MOST_IMAGES], detections):
         sure = found[found.scores >= SURE]
         labels = sure.labels.tolist()
         texts = [f"{dataset.names[label]} {score:.2f}" for label, score in zip(labels, sure.scores.tolist())]
@@ -50,7 +50,7 @@ def prediction_sheet(dataset: Dataset, detections: Sequence[Detections]) -> np.n
 def _tile(
     image: np.ndarray, boxes: np.ndarray, texts: Sequence[str], labels: Sequence[int], truths: Iterable = ()
 ) -> np.ndarray:
-    """One picture at the size of a tile, drawn on after it was made small, so that the letters stay readable."""
+    """One image at the size of a tile, drawn on after it was made small, so that the letters stay readable."""
     scale = min(1.0, TILE_SIDE / max(image.shape[:2]))
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     small = resize_image(image, (height, width), "area").copy()

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, and operations for one picture."""
+"""What a network costs: parameters, and operations for one image."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def count_operations(network: nn.Module, size: Size) -> int:
-    """Floating point operations of the convolutions and linear layers for one picture of ``size`` (height, width), a
+    """Floating point operations of the convolutions and linear layers for one image of ``size`` (height, width), a
     multiplication and an addition counted as two, as Darknet does. The network may lie on the meta device, where
     nothing is computed."""
     device = next(network.parameters()).device

@@ -1,7 +1,7 @@
-"""A small data set of generated pictures in COCO's format, and a video of the same world, for when no data is at hand.
+"""A small data set of generated images in COCO's format, and a video of the same world, for when no data is at hand.
 
-Picture ``i`` of a split depends on nothing but the seed, the split and ``i``: the same seed gives the same bytes, and
-more pictures only add to those there were.
+Image ``i`` of a split depends on nothing but the seed, the split and ``i``: the same seed gives the same bytes, and
+more images only add to those there were.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from yolov3.errors import UserError
 from yolov3.shapes.forms import CLASSES, CLUTTER
 from yolov3.shapes.render import Thing, place
-from yolov3.shapes.scene import LabelledPicture, Setting, draw_picture, draw_setting, draw_thing, photograph
+from yolov3.shapes.scene import LabelledImage, Setting, draw_image, draw_setting, draw_thing, photograph
 from yolov3.structures import Size
 
 __all__ = ["CLASSES", "write_shapes_dataset", "write_shapes_video"]
@@ -36,8 +36,8 @@ JPEG_QUALITIES = (82, 96)
 
 
 def write_shapes_dataset(folder: Path, *, train: int, val: int, unseen: int, seed: int) -> Path:
-    """Write so many pictures per split into ``folder`` and return it: ``train/``, ``val/``, ``unseen/``,
-    ``annotations/instances_train.json`` and ``instances_val.json``; the unseen pictures have no annotations.
+    """Write so many images per split into ``folder`` and return it: ``train/``, ``val/``, ``unseen/``,
+    ``annotations/instances_train.json`` and ``instances_val.json``; the unseen images have no annotations.
 
     A folder made here before is made anew. Raises UserError for a folder that holds anything else, or that cannot be
     written.
@@ -49,9 +49,9 @@ def write_shapes_dataset(folder: Path, *, train: int, val: int, unseen: int, see
     try:
         _prepare(folder, {"made_by": "yolov3 shapes", "seed": seed, **counts})
         for split, count in counts.items():
-            pictures = [_write_picture(folder / split, seed, split, index) for index in range(count)]
+            written = [_write_image(folder / split, seed, split, index) for index in range(count)]
             if split != "unseen":
-                content = json.dumps(_as_coco(pictures, seed), indent=1)
+                content = json.dumps(_as_coco(written, seed), indent=1)
                 (folder / "annotations" / f"instances_{split}.json").write_text(content, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{error.filename or folder}: cannot be written: {error.strerror or error}") from error
@@ -59,7 +59,7 @@ def write_shapes_dataset(folder: Path, *, train: int, val: int, unseen: int, see
 
 
 def write_shapes_video(path: Path, *, frames: int, fps: float, seed: int) -> Path:
-    """Write ``frames`` pictures of moving things over one ground as an MPEG-4 video and return its path.
+    """Write ``frames`` images of moving things over one ground as an MPEG-4 video and return its path.
 
     Raises UserError when the video cannot be written.
     """
@@ -119,31 +119,31 @@ def _is_own(folder: Path) -> bool:
     return made_by == "yolov3 shapes" and all(map(_OWN_FILE.fullmatch, files))
 
 
-def _write_picture(folder: Path, seed: int, split: str, index: int) -> tuple[str, LabelledPicture]:
-    """Draw and write one picture; its file's name and what is on it."""
+def _write_image(folder: Path, seed: int, split: str, index: int) -> tuple[str, LabelledImage]:
+    """Draw and write one image; its file's name and what is on it."""
     generator = np.random.default_rng((seed, SPLITS.index(split), index))
     short, long = (8 * int(generator.integers(low // 8, high // 8 + 1)) for low, high in (SHORT_SIDES, LONG_SIDES))
     size = (long, short) if generator.random() < PORTRAIT_SHARE else (short, long)
-    picture = draw_picture(generator, size)
+    drawn = draw_image(generator, size)
     quality = int(generator.integers(*JPEG_QUALITIES))
     done, encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture.image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality)
+        ".jpg", cv2.cvtColor(drawn.image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality)
     )
     assert done, f"a picture of {size} must be possible as JPEG"
     name = f"{index + 1:06d}.jpg"
     (folder / name).write_bytes(encoded.tobytes())
-    return name, picture
+    return name, drawn
 
 
-def _as_coco(pictures: list[tuple[str, LabelledPicture]], seed: int) -> dict[str, object]:
+def _as_coco(drawn: list[tuple[str, LabelledImage]], seed: int) -> dict[str, object]:
     """The annotation file of a split; all ids count from 1."""
     images: list[dict[str, object]] = []
     annotations: list[dict[str, object]] = []
-    for image_id, (name, picture) in enumerate(pictures, start=1):
-        height, width = picture.image.shape[:2]
+    for image_id, (name, labelled) in enumerate(drawn, start=1):
+        height, width = labelled.image.shape[:2]
         images.append({"id": image_id, "file_name": name, "height": height, "width": width})
         for (left, top, right, bottom), label, area in zip(
-            picture.boxes.tolist(), picture.labels.tolist(), picture.areas.tolist()
+            labelled.boxes.tolist(), labelled.labels.tolist(), labelled.areas.tolist()
         ):
             annotations.append(
                 {
@@ -161,13 +161,13 @@ def _as_coco(pictures: list[tuple[str, LabelledPicture]], seed: int) -> dict[str
 
 
 def _cell_centre(number: int) -> tuple[float, float]:
-    """The middle (x, y) of a cell of the video's picture, which has three in a row and two rows."""
+    """The middle (x, y) of a cell of the video's image, which has three in a row and two rows."""
     height, width = VIDEO_SIZE
     return (number % 3 + 0.5) * width / 3, (number // 3 % 2 + 0.5) * height / 2
 
 
 def _moved(thing: Thing, speed: np.ndarray, spin: float, *, seconds: float, setting: Setting) -> Thing:
-    """Where a thing is after some seconds: it runs straight on, turns, and comes back at the picture's edges."""
+    """Where a thing is after some seconds: it runs straight on, turns, and comes back at the image's edges."""
     height, width = setting.size
     x, y = (
         _to_and_fro(start + rate * seconds, 0.5 * thing.pose.radius, length - 0.5 * thing.pose.radius)

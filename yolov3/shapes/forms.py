@@ -1,4 +1,4 @@
-"""The bodies in the generated pictures: where each covers the picture, and how high it stands at every pixel.
+"""The bodies in the generated images: where each covers the image, and how high it stands at every pixel.
 
 A body lies in a square window around its centre. In its own coordinates (u along its axis, v across, turned by its
 angle) it spans about [-1, 1]. A scene is seen from above, leaning by ``tilt``: boxes show a side, flat things shorten.
@@ -124,7 +124,7 @@ def _box(plane: Plane, pose: Pose) -> tuple[np.ndarray, np.ndarray, float]:
     sides = np.array((1.0, 0.5 + 0.4 * pose.shape[0], 0.4 + 0.5 * pose.shape[1]))
     sides *= 0.99 / np.linalg.norm(sides)
     turn, lean = _turn_z(pose.angle), _turn_x(pose.tilt)
-    axes = lean @ turn  # columns: the cuboid's axes in the picture's frame (x right, y down, z to the eye)
+    axes = lean @ turn  # columns: the cuboid's axes in the image's frame (x right, y down, z to the eye)
     corners = np.array([(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)]) * sides @ axes.T
     hull = cv2.convexHull(corners[:, :2].astype(np.float32))[:, 0].astype(np.float64)
     u, v = plane

@@ -1,4 +1,4 @@
-"""What the generated pictures' tables and things are made of: procedural colour and relief.
+"""What the generated images' tables and things are made of: procedural colour and relief.
 
 Colours are linear light, float32 RGB in [0, 1]; reliefs are heights in pixels, which the light makes visible. Every
 function draws from the generator it is given and from nothing else.
@@ -14,7 +14,7 @@ import numpy as np
 
 from yolov3.structures import Size
 
-TILE_SIDE = 64  # pixels of the small picture that is wrapped around a thing
+TILE_SIDE = 64  # pixels of the small image that is wrapped around a thing
 
 
 @dataclass(frozen=True)

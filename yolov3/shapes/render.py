@@ -1,4 +1,4 @@
-"""Light and camera of the generated pictures: ground and bodies in the light, soft shadows, and what a lens and a sensor
+"""Light and camera of the generated images: ground and bodies in the light, soft shadows, and what a lens and a sensor
 do to them.
 
 All until :func:`develop` is linear light, float32 RGB. The sun comes from one direction and is shaded by bodies, the
@@ -48,7 +48,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Thing:
-    """One body in a picture: its kind, where its ``centre`` (x, y) lies, its pose, skin and how much it shines."""
+    """One body in an image: its kind, where its ``centre`` (x, y) lies, its pose, skin and how much it shines."""
 
     kind: str
     centre: tuple[float, float]
@@ -59,7 +59,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Placed:
-    """A thing with its body, whose window has its corner at (``top``, ``left``), maybe outside of the picture."""
+    """A thing with its body, whose window has its corner at (``top``, ``left``), maybe outside of the image."""
 
     thing: Thing
     body: Body
@@ -67,7 +67,7 @@ class Placed:
     left: int
 
     def mask(self, size: Size) -> tuple[np.ndarray, tuple[slice, slice]]:
-        """The pixels it covers inside a picture of ``size``: a bool window and where that lies in the picture."""
+        """The pixels it covers inside an image of ``size``: a bool window and where that lies in the image."""
         inside, region = overlap((self.top, self.left), self.body.cover.shape, size)
         return self.body.cover[inside] >= 0.5, region
 
@@ -100,7 +100,7 @@ def paint(canvas: np.ndarray, placed: Placed, light: Light, bounce: np.ndarray) 
 
 
 def develop(canvas: np.ndarray, camera: Camera, generator: np.random.Generator) -> np.ndarray:
-    """The picture (H, W, 3) uint8 RGB that a small camera makes of the light ``canvas`` (H, W, 3)."""
+    """The image (H, W, 3) uint8 RGB that a small camera makes of the light ``canvas`` (H, W, 3)."""
     image = cv2.GaussianBlur(canvas, (0, 0), camera.blur) if camera.blur > 0.2 else canvas
     image = image * (camera.falloff[..., None] * camera.balance)
     # A gamma of 2 makes the noise of counted light the same in dark and bright places.
@@ -114,14 +114,14 @@ def develop(canvas: np.ndarray, camera: Camera, generator: np.random.Generator) 
 def overlap(
     corner: tuple[int, int], window: tuple[int, ...], size: Size
 ) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """What of a ``window`` (height, width) whose corner lies at (top, left) falls into a picture of ``size``: the part in
-    the window's own pixels and in the picture's; both empty when nothing does."""
-    own, picture = [], []
+    """What of a ``window`` (height, width) whose corner lies at (top, left) falls into an image of ``size``: the part in
+    the window's own pixels and in the image's; both empty when nothing does."""
+    own, theirs = [], []
     for start, length, limit in zip(corner, window, size):
         low, high = min(max(start, 0), limit), min(max(start + length, 0), limit)
         own.append(slice(low - start, max(high, low) - start))
-        picture.append(slice(low, max(high, low)))
-    return (own[0], own[1]), (picture[0], picture[1])
+        theirs.append(slice(low, max(high, low)))
+    return (own[0], own[1]), (theirs[0], theirs[1])
 
 
 def _lit(placed: Placed, light: Light, bounce: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""What stands where in a generated picture, and what of it is labelled.
+"""What stands where in a generated image, and what of it is labelled.
 
 The rule of the labels: things are accepted from the front to the back, and one of which less than MINIMUM_VISIBLE would
-be seen (hidden by others or outside of the picture) is taken out of the scene, so that every thing that can be seen is
-labelled. A box spans the pixels the thing covers inside the picture, those hidden behind others included.
+be seen (hidden by others or outside of the image) is taken out of the scene, so that every thing that can be seen is
+labelled. A box spans the pixels the thing covers inside the image, those hidden behind others included.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from yolov3.structures import Size
 
 MINIMUM_VISIBLE = 0.8  # share of a thing's own pixels
 MINIMUM_CONTRAST = 0.12  # distance of a thing's colour to the ground's, in roots of linear light
-SMALLEST, LARGEST = 0.13, 0.27  # radius of a labelled thing, in shares of the picture's shorter side
+SMALLEST, LARGEST = 0.13, 0.27  # radius of a labelled thing, in shares of the image's shorter side
 TRIES = 8  # draws of a colour until it differs from the ground
 UNUSUAL = 0.05  # share of labelled things in a colour that is not their kind's
 
@@ -47,9 +47,9 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class LabelledPicture:
+class LabelledImage:
     """``image`` (H, W, 3) uint8 RGB, ``boxes`` (N, 4) int64 xyxy pixels, ``labels`` (N,) into CLASSES, ``areas`` (N,)
-    covered pixels inside the picture, hidden ones included."""
+    covered pixels inside the image, hidden ones included."""
 
     image: np.ndarray
     boxes: np.ndarray
@@ -57,8 +57,8 @@ class LabelledPicture:
     areas: np.ndarray
 
 
-def draw_picture(generator: np.random.Generator, size: Size) -> LabelledPicture:
-    """One picture of ``size`` (height, width) with its labels."""
+def draw_image(generator: np.random.Generator, size: Size) -> LabelledImage:
+    """One image of ``size`` (height, width) with its labels."""
     setting = draw_setting(generator, size)
     kinds = [str(generator.choice(CLASSES)) for _ in range(int(generator.integers(1, 7)))]
     kinds += [str(generator.choice(CLUTTER)) for _ in range(int(generator.integers(1, 6)))]
@@ -67,7 +67,7 @@ def draw_picture(generator: np.random.Generator, size: Size) -> LabelledPicture:
     image = photograph(setting, accepted, generator)
     labelled = [placed for placed in accepted if placed.thing.kind in CLASSES]
     boxes, areas = zip(*(_extent(placed, size) for placed in labelled)) if labelled else ((), ())
-    return LabelledPicture(
+    return LabelledImage(
         image,
         np.array(boxes, np.int64).reshape(-1, 4),
         np.array([CLASSES.index(placed.thing.kind) for placed in labelled], np.int64),
@@ -95,7 +95,7 @@ def draw_setting(generator: np.random.Generator, size: Size) -> Setting:
 
 
 def draw_thing(generator: np.random.Generator, setting: Setting, kind: str) -> Thing:
-    """A thing of a kind, anywhere in the picture, in a colour that can be told from the ground."""
+    """A thing of a kind, anywhere in the image, in a colour that can be told from the ground."""
     shorter = min(setting.size)
     labelled = kind in CLASSES
     share = np.exp(generator.uniform(np.log(SMALLEST), np.log(LARGEST)))
@@ -133,7 +133,7 @@ def keep_visible(things: list[Thing], size: Size) -> list[Placed]:
 
 
 def photograph(setting: Setting, front_first: list[Placed], generator: np.random.Generator) -> np.ndarray:
-    """The picture (H, W, 3) uint8 RGB of things in a setting; the generator gives the sensor's noise."""
+    """The image (H, W, 3) uint8 RGB of things in a setting; the generator gives the sensor's noise."""
     canvas = setting.ground.copy()
     for placed in reversed(front_first):
         paint(canvas, placed, setting.light, setting.mean)
@@ -141,7 +141,7 @@ def photograph(setting: Setting, front_first: list[Placed], generator: np.random
 
 
 def _extent(placed: Placed, size: Size) -> tuple[tuple[int, int, int, int], int]:
-    """The box (left, top, right, bottom) around the pixels covered inside the picture, and their number."""
+    """The box (left, top, right, bottom) around the pixels covered inside the image, and their number."""
     mask, (rows, columns) = placed.mask(size)
     down, right = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = (
@@ -160,7 +160,7 @@ def _draw_camera(generator: np.random.Generator, size: Size, azimuth: float) -> 
     slope = generator.uniform(0.05, 0.4)
     falloff = 1 + slope * (np.float32(np.cos(azimuth)) * columns + np.float32(np.sin(azimuth)) * rows) / 1.4
     falloff = falloff * (1 - generator.uniform(0.08, 0.26) * (rows**2 + columns**2) / 2)
-    if generator.random() < 0.35:  # shade of something outside of the picture
+    if generator.random() < 0.35:  # shade of something outside of the image
         edge = fractal(generator, size, (height * 0.6, width * 0.6), octaves=2)
         falloff = falloff * (1 - generator.uniform(0.25, 0.5) / (1 + np.exp(-generator.uniform(6, 25) * edge)))
     exposure, warmth = generator.uniform(0.7, 1.35), generator.uniform(-0.08, 0.08)

@@ -58,7 +58,7 @@ class Found:
 
 
 def find_items(text: str) -> Found:
-    """The items that ``text`` means: a picture, a video, a folder (with all below it), a pattern (``dir/*.jpg``), a
+    """The items that ``text`` means: an image, a video, a folder (with all below it), a pattern (``dir/*.jpg``), a
     list file (a path per line), a camera's number, or the address of a stream. Raises UserError when there are none.
     """
     if re.fullmatch(r"\d{1,3}", text) and not Path(text).exists():
@@ -131,7 +131,7 @@ def _from_list(file: Path) -> Found:
 
 
 def _item_of(path: Path) -> Item:
-    """A file that was named by itself: if its suffix says nothing, it is taken for a picture, whose content decides."""
+    """A file that was named by itself: if its suffix says nothing, it is taken for an image, whose content decides."""
     return VideoItem(path) if path.suffix.lower() in VIDEO_SUFFIXES else ImageItem(path)
 
 
