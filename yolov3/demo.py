@@ -18,7 +18,7 @@ from yolov3.inference.report import summary_lines
 from yolov3.outputs.catalogue import DRAWN
 from yolov3.shapes.dataset import write_shapes_dataset, write_shapes_video
 from yolov3.training.train import train
-from yolov3.watcher import Bar
+from yolov3.watching.watcher import Bar
 
 TRAIN_IMAGES, VAL_IMAGES, UNSEEN_IMAGES = 1440, 120, 12
 VIDEO_FRAMES, VIDEO_RATE = 120, 20.0

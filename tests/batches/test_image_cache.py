@@ -13,7 +13,7 @@ import torch
 
 from yolov3.batches import image_cache
 from yolov3.batches.image_cache import ImageCache
-from yolov3.batches.loader import TrainingLoader
+from yolov3.batches.detection import training_loader
 from yolov3.config.experiment import AugmentSection
 from yolov3.datasets.dataset import Dataset, DatasetReport, read_sample_image
 from yolov3.errors import UserError

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from yolov3.batches.augment import Augmenter
-from yolov3.batches.loader import EvaluationLoader, TrainingLoader
+from yolov3.batches.detection import evaluation_loader, training_loader
 from yolov3.batches.placement import clip_placed, draw_placement, place_boxes, place_image
 from yolov3.batches.plan import plan_epoch
 from yolov3.config.experiment import AugmentSection
@@ -112,7 +112,7 @@ def test_plain_images_are_the_evaluations_images(dataset):
         for batch in loader_of(dataset, augment=centred).epoch(0)
         for sample, image in zip(batch.samples, batch.images)
     }
-    for batch in EvaluationLoader(dataset, preprocessing=PREPROCESSING, batch_size=3, workers=0):
+    for batch in evaluation_loader(dataset, preprocessing=PREPROCESSING, batch_size=3, workers=0):
         for sample, image in zip(batch.samples, batch.images):
             difference = (trained[sample.image_id].float() - image.float()).abs().mean()
             assert float(difference) < 6  # one is averaged, the other interpolated, and offsets differ by half a pixel

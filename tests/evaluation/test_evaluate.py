@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from yolov3.batches.loader import EvaluationLoader
+from yolov3.batches.detection import evaluation_loader
 from yolov3.boxes import shape_iou_matrix
 from yolov3.codec import encode
 from yolov3.config.experiment import DataSection
@@ -233,7 +233,7 @@ def test_halves_predicted_apart_measure_as_the_whole(dataset: Dataset) -> None:
     stages = Stages()
     for share in shares:
         part = replace(dataset, samples=tuple(dataset.samples[i] for i in share))
-        loader = EvaluationLoader(part, preprocessing=PREPROCESSING, batch_size=2, workers=0)
+        loader = evaluation_loader(part, preprocessing=PREPROCESSING, batch_size=2, workers=0)
         for number, found in predict(network, loader, selection=SELECTION, device=CPU, stages=stages):
             gathered[share[number]] = found
     together = measure(dataset, [gathered[i] for i in range(len(dataset.samples))], settings={}, stages=stages)

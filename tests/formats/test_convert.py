@@ -12,7 +12,7 @@ import torch
 
 from yolov3 import Detector, UserError, load_model
 from yolov3.cli import main
-from yolov3.darknet.classes import detector_from_cfg
+from yolov3.darknet.detector import detector_from_cfg
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.formats.convert import convert
 from yolov3.models.classifier import Darknet53Classifier

@@ -22,8 +22,9 @@ import pytest
 from yolov3.cli import main
 from yolov3.images.files import read_image, write_image
 from yolov3.outputs.names import OutputNames, safe_name
-from yolov3.sources.find import Image, Stream, Video, open_source
-from yolov3.sources.videos import VideoReader, VideoWriter
+from yolov3.sources.find import ImageItem, StreamItem, VideoItem, find_items
+from yolov3.outputs.video_writer import VideoWriter
+from yolov3.sources.videos import VideoFile
 
 
 def detect(weights, source, output, *more) -> int:

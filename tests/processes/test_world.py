@@ -22,7 +22,7 @@ from yolov3.shapes.dataset import write_shapes_dataset
 STEPS = """
 import sys, torch
 from yolov3.config.loading import build_experiment
-from yolov3.batches.loader import TrainingLoader
+from yolov3.batches.detection import training_loader
 from yolov3.datasets.catalogue import open_dataset
 from yolov3.training.averaging import WeightAverage
 from yolov3.processes.world import join_world

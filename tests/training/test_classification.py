@@ -12,7 +12,7 @@ import torch
 from yolov3 import load_model
 from yolov3.cli import main
 from yolov3.config.experiment import ModelSection
-from yolov3.training.run import build_detector, start_from
+from yolov3.formats.build import Start, begin, build_detector, open_start, settle
 
 
 @pytest.fixture(scope="module")

@@ -122,7 +122,7 @@ def test_weights_of_another_architecture_are_refused(data, tmp_path):
 
 def test_a_gradient_accumulated_in_parts_is_that_of_the_whole(data, tmp_path):
     """Batch norm sees the parts, so it is held still; the loss and its gradient then are the same."""
-    from yolov3.batches.loader import TrainingLoader
+    from yolov3.batches.detection import training_loader
     from yolov3.datasets.catalogue import open_dataset
     from yolov3.training.optimiser import make_optimiser
     from yolov3.training.run import build_detector

@@ -103,7 +103,7 @@ def _dispatch(words: list[str]) -> int:
 
 def _prepare_process() -> None:
     """What a program may decide and a library may not."""
-    from yolov3.allocator import keep_freed_memory
+    from yolov3.machine.allocator import keep_freed_memory
 
     keep_freed_memory()
     # Pillow tells of metadata that nobody asked for; what is wrong with an image is told in words of our own.

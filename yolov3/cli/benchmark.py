@@ -38,7 +38,7 @@ def run(words: BenchmarkWords) -> int:
     """Measure, print a table as Markdown. Raises UserError."""
     from yolov3.config.loading import load_experiment
     from yolov3.training.benchmark import benchmark
-    from yolov3.watcher import Bar
+    from yolov3.watching.watcher import Bar
 
     experiment = load_experiment(words.experiment.file, words.experiment.overrides)
     with Bar("measuring") as bar:

@@ -79,7 +79,7 @@ def run(options: DetectOptions) -> int:
     when nothing could begin."""
     from yolov3.inference.detect import detect
     from yolov3.inference.report import summary_lines
-    from yolov3.watcher import Bar
+    from yolov3.watching.watcher import Bar
 
     with Bar("detecting") as bar:
         summary = detect(options, watcher=bar)

@@ -36,7 +36,7 @@ def run(words: DownloadWords) -> int:
     """Download each, or list all. Raises UserError."""
     from yolov3.downloads.fetch import fetch
     from yolov3.downloads.manifest import find_known, known_files
-    from yolov3.watcher import Bar
+    from yolov3.watching.watcher import Bar
 
     if not words.names:
         for name, entry in known_files().items():

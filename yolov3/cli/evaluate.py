@@ -63,7 +63,7 @@ def run(options: EvaluateOptions) -> int:
     """Evaluate, print the report, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import print_report
-    from yolov3.watcher import Bar
+    from yolov3.watching.watcher import Bar
 
     with Bar("evaluating") as bar:
         evaluation = evaluate(options, watcher=bar)

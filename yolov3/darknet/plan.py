@@ -64,7 +64,7 @@ class ConvolutionPlan(LayerPlan):
         if self.dilation > 1 and 2 * self.padding != self.size - 1:
             raise ValueError(f"dilation={self.dilation} needs an odd size and pad=1, found size={self.size}")
         reach = (self.size - 1) * self.dilation + 1 - 2 * self.padding * self.dilation
-        return (self.filters, *((side - reach) // step + 1 for side, step in zip((height, width), self.stride)))  # type: ignore[return-value]
+        return (self.filters, *_cells((height, width), self.stride, reach))
 
     def stored_floats(self, inputs: Sequence[Shape]) -> int:
         per_filter = inputs[0][0] // self.groups * self.size**2 + (4 if self.batch_normalise else 1)
@@ -134,7 +134,7 @@ class MaxPoolPlan(LayerPlan):
         _between("padding", self.padding, 0, 2 * (self.size - 1))
         channels, height, width = inputs[0]
         reach = self.size - self.padding
-        return (channels, *((side - reach) // step + 1 for side, step in zip((height, width), self.stride)))  # type: ignore[return-value]
+        return (channels, *_cells((height, width), self.stride, reach))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +258,11 @@ class NetworkPlan:
     def yolo_layers(self) -> tuple[tuple[int, YoloPlan], ...]:
         """(number, layer) of each detection scale, in the order of the file."""
         return tuple((index, layer) for index, layer in enumerate(self.layers) if isinstance(layer, YoloPlan))
+
+
+def _cells(size: tuple[int, int], stride: tuple[int, int], reach: int) -> tuple[int, int]:
+    """How many places a window that reaches so far has along each side."""
+    return (size[0] - reach) // stride[0] + 1, (size[1] - reach) // stride[1] + 1
 
 
 def _windows(**values: int) -> None:

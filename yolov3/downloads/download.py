@@ -22,7 +22,7 @@ from typing import Any
 from yolov3.downloads.manifest import RemoteFile
 from yolov3.errors import UserError
 from yolov3.files.kinds import ENOUGH, WEB_PAGE, kind_of_file
-from yolov3.watcher import Watcher
+from yolov3.watching.watcher import Watcher
 
 TRIES = 3  # connections per address
 CHUNK = 1 << 20

@@ -9,7 +9,7 @@ from yolov3.downloads.manifest import DATA_FOLDER, WEIGHTS_FOLDER, Known, KnownD
 from yolov3.downloads.unpack import unpack
 from yolov3.files.atomic import file_sha256
 from yolov3.files.class_names import write_names
-from yolov3.watcher import Watcher
+from yolov3.watching.watcher import Watcher
 
 
 def fetch(

@@ -12,7 +12,6 @@ from yolov3.config.experiment import DataSection
 from yolov3.config.loading import build_experiment
 from yolov3.datasets.catalogue import Split, open_dataset, resolve_data
 from yolov3.datasets.dataset import Dataset
-from yolov3.device import select_device, select_precision
 from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
@@ -21,12 +20,13 @@ from yolov3.evaluation.report import write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
+from yolov3.machine.device import select_device, select_precision
 from yolov3.postprocess import Selection
 from yolov3.runtimes.runtime import Runtime
 from yolov3.runtimes.torch_runtime import TorchRuntime
-from yolov3.stage_times import StageTimes
 from yolov3.structures import Fit, Preprocessing
-from yolov3.watcher import Pace, Watcher
+from yolov3.watching.stage_times import StageTimes
+from yolov3.watching.watcher import Pace, Watcher
 
 
 class EvaluateChanges(TypedDict, total=False):

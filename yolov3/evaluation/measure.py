@@ -13,8 +13,8 @@ from yolov3.datasets.dataset import Dataset
 from yolov3.evaluation.coco import MAX_DETECTIONS, CocoClass, CocoNumbers, coco_metric
 from yolov3.evaluation.voc import IOU_THRESHOLD, VocResult, voc_metric
 from yolov3.postprocess import Selection
-from yolov3.stage_times import StageTimes
 from yolov3.structures import Detections, Preprocessing
+from yolov3.watching.stage_times import StageTimes
 
 
 @dataclass(frozen=True)

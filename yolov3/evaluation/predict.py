@@ -9,8 +9,8 @@ import torch
 
 from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.runtime import Runtime
-from yolov3.stage_times import StageTimes
 from yolov3.structures import Batch, Detections
+from yolov3.watching.stage_times import StageTimes
 
 
 @dataclass(frozen=True)

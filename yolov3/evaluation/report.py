@@ -15,8 +15,8 @@ from yolov3.evaluation.coco import MAX_DETECTIONS, CocoNumbers, coco_results
 from yolov3.evaluation.measure import Evaluation, EvaluationCounts, EvaluationSettings
 from yolov3.evaluation.voc import IOU_THRESHOLD
 from yolov3.files.atomic import write_text_atomically
-from yolov3.stage_times import StageTimes
 from yolov3.structures import Detections
+from yolov3.watching.stage_times import StageTimes
 
 _COCO_LINES: tuple[tuple[str, str, str, int], ...] = (
     ("Precision", "0.50:0.95", "all", 100),

@@ -61,8 +61,9 @@ def settle(model: ModelSection, start: Start) -> tuple[ModelSection, list[str]]:
         if model.cfg is not None:
             del own["image_size"]
         taken |= own
-    open_ones = {name for name in taken if name not in model.model_fields_set or getattr(model, name) is None}
-    changed = {name: taken[name] for name in taken if name in open_ones and taken[name] != getattr(model, name)}
+    given = dict(model)
+    left_open = {name for name in taken if name not in model.model_fields_set or given[name] is None}
+    changed = {name: value for name, value in taken.items() if name in left_open and value != given[name]}
     source = start.model.source if start.model is not None else str(model.cfg)
     lines = [f"model.{name}: {_text(value)}, as {source} has it" for name, value in changed.items()]
     return model.model_copy(update=changed), lines

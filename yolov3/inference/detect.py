@@ -16,8 +16,8 @@ from yolov3.inference.loop import DetectionLoop, Tally
 from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs, open_output
 from yolov3.outputs.output import Output
 from yolov3.sources.find import find_items
-from yolov3.stage_times import StageTimes
-from yolov3.watcher import Watcher
+from yolov3.watching.stage_times import StageTimes
+from yolov3.watching.watcher import Watcher
 
 
 class DetectChanges(TypedDict, total=False):

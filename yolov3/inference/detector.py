@@ -10,16 +10,16 @@ from typing import TypedDict, TypeVar, Unpack, overload
 import numpy as np
 import torch
 
-from yolov3.device import select_device, select_precision
 from yolov3.errors import UserError
 from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
 from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
+from yolov3.machine.device import select_device, select_precision
 from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.torch_runtime import TorchRuntime
-from yolov3.stage_times import StageTimes
 from yolov3.structures import Detections, Fit, ModelMeaning
+from yolov3.watching.stage_times import StageTimes
 
 Image = np.ndarray | str | Path
 Each = TypeVar("Each", bound=np.ndarray | str | Path)

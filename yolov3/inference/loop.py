@@ -13,7 +13,7 @@ from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.find import ImageItem, Item, sources_of
 from yolov3.sources.frames import Frame, FrameSource, SourceError, Unusable
 from yolov3.structures import Detections
-from yolov3.watcher import Watcher
+from yolov3.watching.watcher import Watcher
 
 
 @dataclass

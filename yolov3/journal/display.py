@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from yolov3.watcher import Bar
+from yolov3.watching.watcher import Bar
 
 
 class Stopwatch:

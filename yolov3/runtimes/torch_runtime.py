@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from yolov3.codec import Predictions, decode
-from yolov3.device import mixed_precision, normalised
 from yolov3.errors import UserError
+from yolov3.machine.device import mixed_precision, normalised
 from yolov3.models.contract import DetectionNetwork
 
 

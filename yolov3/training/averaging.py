@@ -34,14 +34,10 @@ class WeightAverage:
         averaged, current = _float_tensors(self.network), _float_tensors(network)
         torch._foreach_lerp_(averaged, current, 1 - decay)
 
-    def state_dict(self) -> dict[str, object]:
-        """Plain values and tensors from which the average goes on exactly."""
-        return {"weights": self.network.state_dict(), "updates": self.updates}
-
-    def load_state_dict(self, state: dict[str, object]) -> None:
-        """Go on from a stored state."""
-        self.network.load_state_dict(state["weights"])  # type: ignore[arg-type]
-        self.updates = int(state["updates"])  # type: ignore[call-overload]
+    def restore(self, weights: dict[str, Tensor], updates: int) -> None:
+        """Go on from stored weights of ``network`` that followed so many updates."""
+        self.network.load_state_dict(weights)
+        self.updates = updates
 
 
 def _float_tensors(network: nn.Module) -> list[Tensor]:

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from yolov3.config.experiment import Experiment
-from yolov3.device import mixed_precision
 from yolov3.errors import UserError
 from yolov3.formats.build import Start, build_detector, settle
 from yolov3.formats.description import describe_in_words, describe_network
+from yolov3.machine.device import mixed_precision
 from yolov3.models.cost import count_operations
 from yolov3.processes.world import World
 from yolov3.runtimes.torch_runtime import evaluation_mode
@@ -30,7 +30,7 @@ from yolov3.training.optimiser import set_learning_rate
 from yolov3.training.place import Place
 from yolov3.training.run import make_state
 from yolov3.training.step import Computing, training_step
-from yolov3.watcher import Watcher
+from yolov3.watching.watcher import Watcher
 
 BOXES = 14  # per image
 PASSES, STEP = "network forward and backward", "training step"

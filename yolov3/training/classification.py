@@ -19,10 +19,10 @@ from yolov3.batches.plan import EpochSettings
 from yolov3.config.experiment import OptimiserSection, TrainSection
 from yolov3.config.loading import validate_section
 from yolov3.datasets.class_folders import ClassFolders, read_class_folders
-from yolov3.device import mixed_precision
 from yolov3.errors import UserError
 from yolov3.formats.description import build_network
 from yolov3.journal.rows import ClassificationRow, EpochRow
+from yolov3.machine.device import mixed_precision
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.processes.world import World, join_world
 from yolov3.runtimes.torch_runtime import evaluation_mode

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,27 +15,28 @@ from yolov3.batches.balance import repeat_factors
 from yolov3.batches.detection import training_loader
 from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.plan import EpochSettings
-from yolov3.config.experiment import Experiment
+from yolov3.config.experiment import EvaluateSection, Experiment
 from yolov3.datasets.catalogue import open_dataset
 from yolov3.datasets.checks import describe_anchors, describe_data, describe_overlap
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
 from yolov3.evaluation.measure import Evaluation
 from yolov3.evaluation.report import class_table
+from yolov3.evaluation.shared import SharedRules, evaluate_shared
 from yolov3.formats.build import Start, begin, build_detector, open_start, settle
 from yolov3.formats.description import build_network
 from yolov3.formats.transfer import TransferReport
 from yolov3.journal.rows import DetectionRow, EpochRow
 from yolov3.journal.sheets import batch_sheet, prediction_sheet
 from yolov3.models.contract import DetectionNetwork, require_detector
+from yolov3.postprocess import Selection
 from yolov3.processes.world import World
 from yolov3.runtimes.torch_runtime import TorchRuntime
-from yolov3.structures import Batch, ModelMeaning, Size, Targets
+from yolov3.structures import Batch, ModelMeaning, Size, Suppression, Targets
 from yolov3.training.objective import DetectionObjective
 from yolov3.training.place import Place
 from yolov3.training.run import Stopped, prepare_network
 from yolov3.training.task import EpochEnd, Scores, Task
-from yolov3.training.validation import ValidationRules, selection_of, training_part, validate
 
 MOSAIC_IMAGES = 4
 
@@ -107,17 +108,17 @@ class DetectionTask(Task[Batch]):
 
     def judge(self, network: nn.Module, place: Place, check: Callable[[], None]) -> DetectionScores:
         runtime = TorchRuntime(_detector(network), place.device, place.precision)
-        rules = ValidationRules(
+        rules = SharedRules(
             self.meaning.preprocessing,
             selection_of(self.settings.evaluate, self.meaning.suppression),
             self.settings.evaluate.batch_size,
             self.settings.train.workers,
         )
-        evaluation = validate(runtime, self.validation_data, rules, place.world, check)
+        evaluation = evaluate_shared(runtime, self.validation_data, rules, place.world, check)
         part = training_part(self.training_data, self.settings.train.evaluate_training)
         training_ap = None
         if part.samples and not self.settings.data.overfit:  # there both are the same images
-            on_part = validate(runtime, part, rules, place.world, check)
+            on_part = evaluate_shared(runtime, part, rules, place.world, check)
             training_ap = on_part.coco.ap if on_part else None
         own = (evaluation.coco.ap50, evaluation.coco.ap, training_ap) if evaluation else None
         ap50, ap, training_ap = place.world.from_first(own)
@@ -189,6 +190,25 @@ def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) 
         network = _detector(build_network(stopped.content["model"]))
     network = _detector(prepare_network(network, settings.train, place))
     return DetectionTask(settings, network, training_data, validation_data, place, Beginning(tuple(notes), taken))
+
+
+def training_part(dataset: Dataset, count: int) -> Dataset:
+    """``count`` images spread evenly over the data set, always the same ones."""
+    count = min(count, len(dataset))
+    chosen = np.linspace(0, len(dataset), count, endpoint=False).astype(int).tolist()
+    return replace(dataset, samples=tuple(dataset.samples[index] for index in chosen))
+
+
+def selection_of(settings: EvaluateSection, suppression: Suppression) -> Selection:
+    """Which predictions count in an evaluation."""
+    return Selection(
+        confidence=settings.confidence,
+        nms_threshold=settings.nms_threshold,
+        suppression=suppression,
+        class_agnostic=settings.class_agnostic,
+        multi_label=settings.multi_label,
+        max_detections=settings.max_detections,
+    )
 
 
 def grey_batch(dataset: Dataset, count: int, size: Size, *, boxes_each: int) -> Batch:

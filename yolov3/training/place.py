@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from yolov3.config.experiment import TrainSection
-from yolov3.device import normalised, select_device, select_precision
+from yolov3.machine.device import normalised, select_device, select_precision
 from yolov3.processes.world import World
 
 

@@ -98,7 +98,7 @@ class TrainingState:
             raise UserError(f"{path}: holds a finished model, not a run that can be resumed (use weights/last.pt)")
         load_weights(self.network, training["network"] or content["weights"], str(path))
         if self.average:
-            self.average.load_state_dict({"weights": content["weights"], "updates": training["average_updates"]})
+            self.average.restore(content["weights"], int(training["average_updates"]))
         self.optimiser.load_state_dict(training["optimiser"])
         self.scaler.load_state_dict(training["scaler"])
         self.progress.restore(training["progress"], row_kind)

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from yolov3.device import mixed_precision
 from yolov3.errors import UserError
+from yolov3.machine.device import mixed_precision
 from yolov3.training.objective import Objective, Part, Terms
 from yolov3.training.place import Place
 from yolov3.training.state import TrainingState

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from yolov3.allocator import OWN_SETTINGS
+from yolov3.machine.allocator import OWN_SETTINGS
 
 FAULTS = """
 import ctypes
 import resource
-from yolov3.allocator import keep_freed_memory
+from yolov3.machine.allocator import keep_freed_memory
 
 PR_SET_THP_DISABLE = 41
 ctypes.CDLL(None).prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)  # pages of 4 KB, whatever the system prefers
