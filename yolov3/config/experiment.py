@@ -42,12 +42,13 @@ class Section(BaseModel):
 
 
 class ModelSection(Section):
+    # What is not said of anchors, fitting and suppression is taken from train.weights and from cfg, and told.
     variant: Literal["yolov3", "yolov3-spp", "yolov3-tiny"] = "yolov3"
-    cfg: str | None = None  # a Darknet .cfg whose layers and anchors replace variant, width, anchors and xy_scale
+    cfg: str | None = None  # a Darknet .cfg whose layers replace variant, width and xy_scale
     width: Positive = 1.0  # factor on every layer's channels; 1 is the published network
     image_size: Count | tuple[Count, Count] = 416  # side, or [height, width], multiples of 32
     anchors: tuple[tuple[Anchor, ...], ...] | None = (
-        None  # [width, height] pixels, a list per level, coarse level first
+        None  # [width, height] pixels, a list per level, coarse first; none: those of weights, cfg or variant
     )
     xy_scale: Annotated[float, Field(ge=1, le=2)] = 1.0  # grid sensitivity; YOLOv3 has 1 (PP-YOLO: 1.05, +0.3 AP)
     fit: Literal["letterbox", "stretch"] = "letterbox"  # keep the image's aspect, or not
