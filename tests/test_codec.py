@@ -1,14 +1,51 @@
-"""Decoding: one cell by hand, there and back, several sizes."""
+"""Decoding: one cell by hand, a slow way beside the fast one, there and back, Darknet's own numbers."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from yolov3.codec import combine, decode, encode, level_anchors
+from yolov3.boxes import xyxy_to_cxcywh
+from yolov3.codec import Predictions, cell_grid, combine, decode, decode_boxes, encode, level_anchors
 from yolov3.structures import Level
+
+LEVELS = (
+    Level(32, ((116.0, 90.0), (156.0, 198.0), (373.0, 326.0))),
+    Level(16, ((30.0, 61.0), (62.0, 45.0)), xy_scale=1.05),
+    Level(8, ((10.0, 13.0),), xy_scale=2.0, new_coordinates=True),
+)
+
+
+def random_maps(batch: int, size: tuple[int, int], num_classes: int = 3) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    grids = [(size[0] // level.stride, size[1] // level.stride) for level in LEVELS]
+    return [
+        torch.rand(batch, len(level.anchors), *grid, 5 + num_classes, generator=generator) * 2 - 0.5
+        for level, grid in zip(LEVELS, grids)
+    ]
+
+
+def logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value))
+
+
+def slow_place(raw: list[float], level: Level, anchor: int, row: int, column: int) -> tuple[list[float], list[float]]:
+    """The box of one place, and its probabilities."""
+    x, y, w, h, *rest = raw
+    width, height = level.anchors[anchor]
+    if level.new_coordinates:
+        inside, sides = (x, y), (4 * w * w * width, 4 * h * h * height)
+    else:
+        inside, sides = (logistic(x), logistic(y)), (math.exp(w) * width, math.exp(h) * height)
+        rest = [logistic(value) for value in rest]
+    cx, cy = (
+        (cell + level.xy_scale * part - 0.5 * (level.xy_scale - 1)) * level.stride
+        for cell, part in zip((column, row), inside)
+    )
+    return [cx - sides[0] / 2, cy - sides[1] / 2, cx + sides[0] / 2, cy + sides[1] / 2], rest
 
 
 def test_one_cell_by_hand():
@@ -23,6 +60,48 @@ def test_one_cell_by_hand():
     assert found.boxes[0, place].tolist() == pytest.approx([cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2], rel=1e-5)
     assert found.objectness[0, place].item() == pytest.approx(1 / (1 + math.exp(-1.5)))
     assert found.classes[0, place, 0].item() == pytest.approx(1 / (1 + math.exp(2.0)))
+
+
+def test_every_place_equals_the_obvious_one_and_lies_where_it_is_counted():
+    maps = random_maps(2, (64, 96))
+    found = decode(maps, LEVELS)
+    place = 0
+    for level_maps, level in zip(maps, LEVELS):
+        _, anchors, rows, columns, _ = level_maps.shape
+        for anchor, row, column in np.ndindex(anchors, rows, columns):
+            for image in range(2):
+                raw = level_maps[image, anchor, row, column].tolist()
+                box, probabilities = slow_place(raw, level, anchor, row, column)
+                assert found.boxes[image, place].tolist() == pytest.approx(box, rel=1e-4, abs=1e-3)
+                told = [found.objectness[image, place].item(), *found.classes[image, place].tolist()]
+                assert told == pytest.approx(probabilities, rel=1e-5)
+            place += 1
+    assert found.boxes.shape[1] == place
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["80_classes", "3_classes", "1_class"])
+def test_probabilities_and_centres_are_darknets(shared, name):
+    data = np.load(shared / "reference" / f"yolo_layer_{name}.npz")
+    height, width = np.broadcast_to(data["image_size"], 2).tolist()
+    for index, mask in enumerate(data["masks"]):
+        logits, activated = (
+            torch.tensor(data[f"{kind}_{index}"]).unflatten(1, (len(mask), -1)).permute(0, 1, 3, 4, 2)
+            for kind in ("logits", "activated")
+        )
+        _, _, rows, columns, _ = logits.shape
+        anchors = data["anchors"][mask]
+        level = Level(width // columns, tuple(map(tuple, anchors.tolist())))
+        found = decode((logits,), (level,))
+        torch.testing.assert_close(found.objectness, activated[..., 4].flatten(1), atol=1e-4, rtol=0)
+        torch.testing.assert_close(found.classes, activated[..., 5:].flatten(1, 3), atol=1e-4, rtol=0)
+        grid = torch.from_numpy(np.stack(np.meshgrid(range(columns), range(rows)), axis=-1))
+        relative = xyxy_to_cxcywh(found.boxes).view(*logits.shape[:4], 4) / torch.tensor([width, height] * 2)
+        torch.testing.assert_close(
+            relative[..., :2], (grid + activated[..., :2]) / torch.tensor([columns, rows]), atol=1e-4, rtol=0
+        )
+        sides = activated[..., 2:4].exp() * torch.tensor(anchors)[:, None, None] / torch.tensor([width, height])
+        torch.testing.assert_close(relative[..., 2:], sides, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("xy_scale", [1.0, 1.05, 2.0])
@@ -40,10 +119,19 @@ def test_encode_is_the_inverse(xy_scale, new_coordinates):
     assert torch.allclose(back[:, 2:], raw[:, 2:], atol=1e-4)
 
 
+@pytest.mark.parametrize("new_coordinates", [False, True])
+def test_a_flat_box_is_encoded_in_finite_numbers(new_coordinates):
+    level = Level(32, ((116.0, 90.0),), new_coordinates=new_coordinates)
+    anchors = level_anchors(level, torch.device("cpu"))
+    found = encode(torch.tensor([[10.0, 20.0, 10.0, 20.0]]), torch.zeros(1, 2), anchors, level)
+    assert found.isfinite().all()
+
+
 def test_absurd_logits_give_finite_boxes():
     level = Level(32, ((116.0, 90.0),))
-    found = decode((torch.full((1, 1, 2, 2, 6), 1e4),), (level,))
-    assert found.boxes.isfinite().all()
+    for value in (1e4, -1e4):
+        found = decode((torch.full((1, 1, 2, 2, 6), value),), (level,))
+        assert found.boxes.isfinite().all() and found.num_nonfinite == 0
 
 
 def test_anchors_are_constant_in_pixels_whatever_the_input_size():
@@ -51,3 +139,55 @@ def test_anchors_are_constant_in_pixels_whatever_the_input_size():
     for side in (4, 13, 19):
         boxes = decode((torch.zeros(1, 1, side, side, 6),), (level,)).boxes[0]
         assert torch.allclose(boxes[:, 2] - boxes[:, 0], torch.tensor(116.0), atol=1e-3)
+
+
+def test_the_grid_counts_columns_and_rows():
+    grid = cell_grid(2, 3, torch.device("cpu"))
+    assert grid.tolist() == [[[0, 0], [1, 0], [2, 0]], [[0, 1], [1, 1], [2, 1]]]
+
+
+def test_a_batch_of_two_is_two_batches_of_one_and_joins_again():
+    maps = random_maps(2, (32, 64))
+    together = decode(maps, LEVELS)
+    joined = Predictions.join([decode([level[image : image + 1] for level in maps], LEVELS) for image in range(2)])
+    for name in ("boxes", "objectness", "classes"):
+        assert torch.equal(getattr(joined, name), getattr(together, name))
+
+
+def test_half_precision_maps_are_decoded_in_float32():
+    maps = [level.bfloat16() for level in random_maps(1, (32, 32))]
+    found = decode(maps, LEVELS)
+    assert found.boxes.dtype == found.objectness.dtype == found.classes.dtype == torch.float32
+    assert torch.equal(found.boxes, decode([level.float() for level in maps], LEVELS).boxes)
+
+
+def test_decoded_boxes_can_be_learnt_from():
+    maps = random_maps(1, (32, 32))[0][..., :4].double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda raw: decode_boxes(raw, LEVELS[0]), (maps,))
+
+
+def test_levels_and_maps_must_be_as_many():
+    with pytest.raises(ValueError, match="zip"):
+        decode(random_maps(1, (32, 32))[:2], LEVELS)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_places_that_are_not_finite_are_counted_once_each(value):
+    found = Predictions(torch.zeros(2, 5, 4), torch.zeros(2, 5), torch.zeros(2, 5, 3))
+    assert found.num_nonfinite == 0
+    broken = Predictions(found.boxes.clone(), found.objectness.clone(), found.classes.clone())
+    broken.boxes[0, 1, 2] = broken.boxes[0, 1, 3] = broken.classes[0, 1, 0] = value
+    broken.objectness[1, 4] = value
+    broken.classes[1, 0, 2] = value
+    assert broken.num_nonfinite == 3
+
+
+def test_finite_numbers_whose_sum_overflows_are_finite():
+    huge = torch.full((1, 3, 4), 3e38)
+    assert not huge.sum().isfinite()
+    assert Predictions(huge, torch.zeros(1, 3), torch.zeros(1, 3, 2)).num_nonfinite == 0
+
+
+def test_no_places_at_all():
+    nothing = Predictions(torch.zeros(1, 0, 4), torch.zeros(1, 0), torch.zeros(1, 0, 3))
+    assert nothing.num_nonfinite == 0 and Predictions.join([nothing, nothing]).boxes.shape == (2, 0, 4)

@@ -85,7 +85,98 @@ def test_darknet_resize_is_bilinear_with_aligned_corners(size):
         assert np.allclose(ours, theirs, atol=1e-5)
 
 
-def test_impossible_preprocessing_is_refused():
-    for wrong in ({"size": (100, 416)}, {"fit": "crop"}, {"resize": "nearest"}, {"fill": 2.0}):
-        with pytest.raises(ValueError, match="must"):
-            Preprocessing(**wrong)
+def slow_darknet_resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """image.c's resize_image, pixel by pixel: first along the rows, then along the columns."""
+    old_height, old_width, _ = image.shape
+    height, width = size
+    floats = image.astype(np.float64) / 255
+    part = np.zeros((old_height, width, 3))
+    for row in range(old_height):
+        for column in range(width):
+            if column == width - 1 or old_width == 1:
+                part[row, column] = floats[row, old_width - 1]
+            else:
+                place = column * (old_width - 1) / (width - 1)
+                rest = place - int(place)
+                part[row, column] = (1 - rest) * floats[row, int(place)] + rest * floats[row, int(place) + 1]
+    resized = np.zeros((height, width, 3))
+    for row in range(height):
+        place = row * (old_height - 1) / (height - 1)
+        below = min(int(place) + 1, old_height - 1)
+        rest = place - int(place)
+        resized[row] = (1 - rest) * part[int(place)] + rest * part[below]
+    return resized
+
+
+@pytest.mark.parametrize("image_size", [(20, 31), (50, 33), (90, 40), (1, 7), (7, 1)])
+def test_darknets_letterbox_pixel_by_pixel(image_size):
+    image = np.random.default_rng(2).integers(0, 256, (*image_size, 3), dtype=np.uint8)
+    geometry = Geometry.fit(image_size, Preprocessing(size=(64, 96), resize="darknet"))
+    expected = np.full((64, 96, 3), 0.5)
+    (top, left), (height, width) = geometry.offset, geometry.inner_size
+    expected[top : top + height, left : left + width] = slow_darknet_resize(image, (height, width))
+    assert np.allclose(geometry.apply_image(image), expected, atol=1e-5)
+
+
+@settings(deadline=None)
+@given(sizes, st.sampled_from([(416, 416), (320, 608), (608, 320)]))
+def test_a_letterbox_touches_two_sides_and_keeps_the_aspect(image_size, size):
+    geometry = Geometry.fit(image_size, Preprocessing(size=size))
+    (height, width), (inner_height, inner_width) = image_size, geometry.inner_size
+    assert inner_height == size[0] or inner_width == size[1]
+    assert 1 <= inner_height <= size[0] and 1 <= inner_width <= size[1]
+    scale = min(size[0] / height, size[1] / width)
+    assert abs(inner_height - scale * height) <= 1 and abs(inner_width - scale * width) <= 1
+    spare = [side - inner for side, inner in zip(size, geometry.inner_size)]
+    assert geometry.offset == (spare[0] // 2, spare[1] // 2) and geometry.network_size == size
+
+
+@pytest.mark.parametrize("resize", ["area", "bilinear", "darknet"])
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+@pytest.mark.parametrize("image_size", [(1, 1), (1, 900), (900, 1), (64, 96), (200, 10)])
+def test_every_image_fills_its_place_and_is_not_written_to(image_size, fit, resize):
+    image = np.full((*image_size, 3), 200, np.uint8)
+    image.setflags(write=False)
+    geometry = Geometry.fit(image_size, Preprocessing(size=(64, 96), fit=fit, resize=resize))
+    fitted = geometry.apply_image(image)
+    assert fitted.shape == (64, 96, 3)
+    bright, grey = (200, 128) if fitted.dtype == np.uint8 else (200 / 255, 0.5)
+    (top, left), (height, width) = geometry.offset, geometry.inner_size
+    inside = np.zeros((64, 96), bool)
+    inside[top : top + height, left : left + width] = True
+    assert np.allclose(fitted[inside], bright, atol=1e-6) and np.allclose(fitted[~inside], grey)
+
+
+def test_an_image_of_the_right_size_is_left_alone():
+    image = np.random.default_rng(3).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    for resize in ("area", "bilinear"):
+        geometry = Geometry.fit((64, 96), Preprocessing(size=(64, 96), resize=resize))
+        assert np.array_equal(geometry.apply_image(image), image)
+    exact = Geometry.fit((64, 96), Preprocessing(size=(64, 96), resize="darknet"))
+    assert np.array_equal(exact.apply_image(image), image.astype(np.float32) / np.float32(255))
+
+
+def test_area_averages_where_it_shrinks():
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[::2] = 200
+    assert (resize_image(image, (32, 32), "area") == 100).all()
+    assert np.array_equal(resize_image(image, (128, 128), "area"), resize_image(image, (128, 128), "bilinear"))
+
+
+def test_a_geometry_is_of_one_size_of_image():
+    with pytest.raises(AssertionError, match=r"10, 20.*20, 10"):
+        Geometry.fit((20, 10), Preprocessing()).apply_image(np.zeros((10, 20, 3), np.uint8))
+
+
+def test_boxes_that_reach_outside_are_clipped_to_the_image():
+    geometry = Geometry.fit((100, 200), Preprocessing(size=(416, 416)))
+    boxes = torch.tensor([[-500.0, -500, 900, 900], [0, 0, 416, 50]], dtype=torch.float64)
+    found = geometry.boxes_to_image(boxes)
+    assert found.tolist() == [[0, 0, 200, 100], [0, 0, 200, 0]] and found.dtype == torch.float64
+    assert boxes[0, 0] == -500, "nothing is overwritten"
+
+
+def test_no_boxes():
+    geometry = Geometry.fit((100, 200), Preprocessing())
+    assert geometry.boxes_to_network(np.zeros((0, 4), np.float32)).shape == (0, 4)
+    assert geometry.boxes_to_image(torch.zeros(0, 4)).shape == (0, 4)

@@ -135,6 +135,8 @@ class Level:
             raise ValueError(f"a level needs a positive stride and anchors, found {self.stride} and {self.anchors}")
         if any(len(anchor) != 2 or min(anchor) <= 0 for anchor in self.anchors):
             raise ValueError(f"anchors must be positive (width, height) pairs, found {self.anchors}")
+        if not 0 < self.xy_scale <= 10:
+            raise ValueError(f"xy_scale must be above 0 and at most 10, found {self.xy_scale}")
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class Preprocessing:
     fill: float = 0.5
 
     def __post_init__(self) -> None:
-        if min(self.size) < 32 or any(side % 32 for side in self.size):
+        if any(not isinstance(side, int) or side < 32 or side % 32 for side in self.size):
             raise ValueError(f"the input size must be multiples of 32 (height, width), found {self.size}")
         if self.fit not in ("letterbox", "stretch"):
             raise ValueError(f"fit must be letterbox or stretch, found {self.fit!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 from dataclasses import replace
 
@@ -12,12 +13,10 @@ import pytest
 import torch
 
 from yolov3.batches import image_cache
-from yolov3.batches.image_cache import ImageCache
-from yolov3.batches.detection import training_loader
-from yolov3.config.experiment import AugmentSection
+from yolov3.batches.image_cache import ImageCache, free_memory
 from yolov3.datasets.dataset import Dataset, DatasetReport, read_sample_image
 from yolov3.errors import UserError
-from yolov3.structures import Preprocessing, Sample
+from yolov3.structures import Sample
 
 
 @pytest.fixture
@@ -112,12 +111,43 @@ def test_too_little_room_is_said_before_anything_is_read(dataset, tmp_path, monk
         ImageCache(huge, folder=tmp_path / "cache")
 
 
+def test_every_process_of_this_machine_has_a_cache_in_memory_of_its_own(dataset, monkeypatch):
+    size = sum(3 * height * width for height, width in (sample.size for sample in dataset.samples)) + 4 * 8
+    monkeypatch.setattr(image_cache, "free_memory", lambda: 3 * size)
+    ImageCache(dataset, processes=2)
+    monkeypatch.setattr(image_cache, "free_memory", lambda: int(1.5 * size))
+    ImageCache(dataset)
+    with pytest.raises(UserError, match="the decoded pictures need"):
+        ImageCache(dataset, processes=2)
+
+
+def test_free_memory_is_what_the_machine_has_at_most():
+    free = free_memory()
+    assert free is None or 0 < free <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_what_cannot_be_written_or_read_is_named(dataset, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"file/\w+\.pixels: train.cache=disk: .* cannot be reserved: File exists"):
+        ImageCache(dataset, folder=tmp_path / "file")
+    dataset.samples[5].path.unlink()
+    with pytest.raises(UserError, match=r"5\.png: cannot be read: No such file"):
+        ImageCache(dataset, folder=tmp_path / "cache")
+
+
+def test_an_image_of_another_size_than_its_annotation_does_not_get_in(dataset, folder):
+    wrong = replace(dataset.samples[1], size=(7, 9))
+    cache = ImageCache(replace(dataset, samples=(dataset.samples[0], wrong, dataset.samples[2])), folder=folder)
+    with pytest.raises(UserError, match=r"1\.png: the upright picture is .*, its annotation says 9x7"):
+        cache.read(1)
+    for index in (0, 2):
+        assert np.array_equal(cache.read(index), read_sample_image(dataset.samples[index]))
+
+
 @pytest.mark.parametrize("workers", [0, 2])
-def test_batches_are_the_same_with_and_without(dataset, folder, workers):
-    augment = AugmentSection(mosaic=0.5, mixup=0.5)
-    settings = dict(augment=augment, preprocessing=Preprocessing(size=(64, 64)), batch_size=4, workers=workers, seed=1)
-    plain = TrainingLoader(dataset, **settings)
-    cached = TrainingLoader(dataset, cache=ImageCache(dataset, folder=folder), **settings)
+def test_batches_are_the_same_with_and_without(dataset, folder, make_loader, everything, workers):
+    plain = make_loader(dataset, augment=everything, workers=workers)
+    cached = make_loader(dataset, augment=everything, workers=workers, cache=ImageCache(dataset, folder=folder))
     for epoch in range(3):
         for first, second in zip(plain.epoch(epoch), cached.epoch(epoch), strict=True):
             assert torch.equal(first.images, second.images) and torch.equal(first.targets.boxes, second.targets.boxes)

@@ -1,42 +1,67 @@
-"""The demo runs from end to end (a short one; the full one takes minutes), and the table of networks is right."""
+"""``yolov3 demo`` tells what it does and what there is to look at (a short one; the full one takes minutes)."""
 
 from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
 
 import cv2
 import pytest
 
+from yolov3 import demo as module
+from yolov3.cli import demo as command
 from yolov3.cli import main
+from yolov3.processes.interruption import Interrupted
 
 
-def test_a_short_demo(tmp_path, capsys):
-    assert main(["demo", "--output", str(tmp_path), "--images", "16", "--epochs", "1"]) == 0
+def test_a_short_demo(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module, "VAL_IMAGES", 8)
+    monkeypatch.setattr(module, "VIDEO_FRAMES", 15)
+    assert main(["demo", "--output", str(tmp_path), "--images", "16", "--epochs", "1", "--seed", "1"]) == 0
     output = capsys.readouterr().out
-    assert "Average Precision" in output and "Look at" in output
+    assert "1  Making 24 pictures" in output and "for 1 epochs" in output
+    assert "Average Precision" in output
     folder = tmp_path / "demo"
     assert len(list((folder / "pictures").glob("*.jpg"))) == 12
     capture = cv2.VideoCapture(str(folder / "video" / "shapes.mp4"))
     frames = 0
     while capture.read()[0]:
         frames += 1
-    assert frames == 120
+    assert frames == 15
     for name in ("train/results.csv", "train/weights/best.pt", "evaluate/metrics.json", "evaluate/predictions.json"):
         assert (folder / name).is_file()
+    named = re.findall(r"^  (/\S+)", output.partition("Look at")[2], re.MULTILINE)
+    assert len(named) == 5 and all(Path(name).exists() for name in named)
 
 
-def test_the_table_of_networks(capsys):
-    assert main(["models"]) == 0
-    output = capsys.readouterr().out
-    for row in (
-        "| yolov3 | 80 | 416 | 32, 16, 8 | 61,949,149 | 65.86 |",
-        "| yolov3-tiny | 80 | 416 | 32, 16 | 8,852,366 | 5.56 |",
-    ):
-        assert row in output
-    assert main(["models", "--imgsz", "100"]) == 2
+@pytest.mark.parametrize("words", [["--images", "0"], ["--epochs", "0"]])
+def test_numbers_that_cannot_be_are_refused(words, tmp_path, capsys):
+    assert main(["demo", "--output", str(tmp_path / "runs"), *words]) == 2
+    assert capsys.readouterr().err == "yolov3: error: --images and --epochs must be at least 1\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_words_become_options(monkeypatch):
+    given = []
+    monkeypatch.setattr(command, "run", lambda options: given.append(options) or 0)
+    assert main(["demo"]) == 0
+    assert main("demo --output there --images 5 --epochs 2 --seed 7".split()) == 0
+    assert given == [module.DemoOptions(), module.DemoOptions(Path("there"), 2, 5, 7)]
+
+
+def test_a_stopped_demo_says_how_its_training_goes_on(monkeypatch, capsys):
+    def stopped(options: module.DemoOptions) -> None:
+        raise Interrupted(15, Path("runs/demo/train"))
+
+    monkeypatch.setattr(module, "demo", stopped)
+    assert main(["demo"]) == 143
+    assert capsys.readouterr().out == (
+        "stopped by SIGTERM; everything is saved, go on with: yolov3 train --resume runs/demo/train\n"
+    )
 
 
 @pytest.mark.slow
 def test_the_demo_reaches_its_mark(tmp_path):
-    import json
-
     assert main(["demo", "--output", str(tmp_path)]) == 0
     assert json.loads((tmp_path / "demo" / "evaluate" / "metrics.json").read_text())["coco"]["AP50"] >= 0.9

@@ -1,3 +1,5 @@
+"""``yolov3 evaluate`` from end to end: a report, two files, Darknet's own numbers, and whatever is wrong on the way."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +18,7 @@ from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.images.files import write_image
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.structures import Preprocessing
+from yolov3.structures import ModelMeaning, Preprocessing
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("cat", "dog")
@@ -45,7 +47,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_weights(path: Path, names: tuple[str, ...] = NAMES, experiment: dict | None = None) -> Path:
     torch.manual_seed(0)
     network = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=len(names))
-    save_checkpoint(path, network, names=names, preprocessing=Preprocessing((64, 96)), experiment=experiment)
+    save_checkpoint(path, network, meaning=ModelMeaning(names, Preprocessing((64, 96))), experiment=experiment)
     return path
 
 
@@ -146,7 +148,7 @@ def test_wrong_files(weights: Path, data: Path, tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize("workers", ["0", "1"])
-def test_a_image_that_cannot_be_read_is_named(
+def test_an_image_that_cannot_be_read_is_named(
     weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], workers: str
 ) -> None:
     copy = shutil.copytree(data, tmp_path / "data")
@@ -160,7 +162,7 @@ def test_a_image_that_cannot_be_read_is_named(
 
 def test_a_classifier_is_no_detector(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = Darknet53Classifier(width=0.0625, num_classes=2)
-    save_checkpoint(tmp_path / "c.pt", network, names=NAMES, preprocessing=Preprocessing((64, 64)))
+    save_checkpoint(tmp_path / "c.pt", network, meaning=ModelMeaning(NAMES, Preprocessing((64, 64))))
     assert "is no detector" in error_of(command(tmp_path / "c.pt", data, tmp_path), capsys)
 
 
@@ -171,3 +173,13 @@ def test_the_script_of_a_checkout(weights: Path, data: Path, tmp_path: Path) -> 
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "small" / "metrics.json").exists()
+
+
+@pytest.mark.shared
+def test_darknets_model_gets_the_twelve_numbers_that_darknet_gets(shared: Path, tmp_path: Path) -> None:
+    weights, data = shared / "darknet" / "yolo-fastest-1.1.weights", shared / "datasets" / "coco-tiny"
+    # Darknet's results are not capped per image.
+    assert main(command(weights, data, tmp_path, "--fit", "stretch", "--max-det", "100000")) == 0
+    found = json.loads((tmp_path / weights.stem / "metrics.json").read_text())["coco"]
+    expected = json.loads((shared / "reference" / "darknet_coco_ap.json").read_text())[weights.stem]["stretch"]
+    assert len(expected) == 12 and found == pytest.approx(expected, abs=0.005)

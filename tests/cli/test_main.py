@@ -1,7 +1,11 @@
+"""The command line as a whole: its commands, its help, its exit codes, and what it does when nobody listens."""
+
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import os
 import subprocess
 import sys
 import time
@@ -27,7 +31,7 @@ def test_every_command_is_complete(name: str) -> None:
     module = importlib.import_module(COMMANDS[name])
     assert module.HELP and "\n" not in module.HELP
     module.add_arguments(argparse.ArgumentParser())
-    assert callable(module.run)
+    assert callable(module.parse) and callable(module.run) and (module.__doc__ or "").startswith(f"``yolov3 {name}")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -93,48 +97,65 @@ def test_wrong_arguments_are_an_error(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def replaced_run(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
-    def run(arguments: argparse.Namespace) -> int:
+    def run(words: object) -> int:
         raise failure
 
-    monkeypatch.setattr("yolov3.cli.evaluate.run", run)
+    monkeypatch.setattr("yolov3.cli.models.run", run)
 
 
 def test_what_a_user_can_mend_is_a_line_and_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     replaced_run(monkeypatch, UserError("x.yaml: line 3: no"))
-    assert main(["evaluate", "--weights", "x"]) == 2
+    assert main(["models"]) == 2
     assert capsys.readouterr() == ("", "yolov3: error: x.yaml: line 3: no\n")
 
 
 def test_ctrl_c_is_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     replaced_run(monkeypatch, KeyboardInterrupt())
-    assert main(["evaluate", "--weights", "x"]) == 130
+    assert main(["models"]) == 130
     assert capsys.readouterr() == ("", "yolov3: stopped\n")
 
 
 def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     replaced_run(monkeypatch, ValueError("ours"))
     with pytest.raises(ValueError, match="ours"):
-        main(["evaluate", "--weights", "x"])
+        main(["models"])
+
+
+def test_a_file_for_which_there_is_no_space_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own output, which cannot be written either, is silenced for that; here pytest's stands in."""
+    monkeypatch.setattr("yolov3.cli._silence_output", lambda: None)
+    replaced_run(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "/full/results.csv"))
+    assert main(["models"]) == 2
+    message = "yolov3: error: /full/results.csv: cannot be written: No space left on device\n"
+    assert capsys.readouterr() == ("", message)
+
+
+def test_other_faults_of_the_system_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced_run(monkeypatch, OSError(errno.EIO, "Input/output error"))
+    with pytest.raises(OSError, match="Input/output"):
+        main(["models"])
 
 
 PRINTING = """
 import sys
-import yolov3.cli.evaluate
+import yolov3.cli.models
 from yolov3.cli import main
-def run(arguments):
+def run(words):
     for number in range(COUNT):
         print(number)
     return 0
-yolov3.cli.evaluate.run = run
+yolov3.cli.models.run = run
 sys.exit(main())
 """
 
 
 @pytest.mark.parametrize("count", [10, 100_000])
 def test_a_reader_that_leaves_is_no_traceback(count: int) -> None:
-    words = [sys.executable, "-c", PRINTING.replace("COUNT", str(count)), "evaluate", "--weights", "x"]
+    words = [sys.executable, "-c", PRINTING.replace("COUNT", str(count)), "models"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as writer:
         assert writer.stdout and writer.stderr
         writer.stdout.close()
@@ -143,7 +164,7 @@ def test_a_reader_that_leaves_is_no_traceback(count: int) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_an_error() -> None:
-    words = [sys.executable, "-c", PRINTING.replace("COUNT", "10"), "evaluate", "--weights", "x"]
+    words = [sys.executable, "-c", PRINTING.replace("COUNT", "10"), "models"]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     message = "yolov3: error: the output: cannot be written: No space left on device\n"
@@ -161,3 +182,14 @@ def test_options_may_stand_between_a_file_and_its_settings(tmp_path, capsys):
     assert main(["anchors", str(tmp_path / "missing.yaml"), "--seed", "1", "train.epochs=2"]) == 2
     error = capsys.readouterr().err
     assert "missing.yaml" in error and "unrecognized" not in error
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "detect"])
+def test_the_scripts_of_a_checkout_need_no_installation(name: str, tmp_path: Path) -> None:
+    """Without site-packages nothing is installed, and help needs nothing."""
+    script = ROOT / "scripts" / f"{name}.py"
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-S", str(script), "--help"], capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith(f"usage: yolov3 {name} ")

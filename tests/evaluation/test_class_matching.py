@@ -1,3 +1,5 @@
+"""Classes of a model and of a data set are matched by their names, and what cannot be matched is listed."""
+
 from __future__ import annotations
 
 import pytest

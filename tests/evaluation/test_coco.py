@@ -1,3 +1,5 @@
+"""COCO's numbers are pycocotools' own, whatever the data set's format and however bad the detections."""
+
 from __future__ import annotations
 
 import contextlib
@@ -93,7 +95,7 @@ def test_the_numbers_are_those_of_pycocotools_on_the_original_file(shared: Path,
             category = dataset.category_ids[label]
             unrounded.append({"image_id": one.image_id, "category_id": category, "bbox": box, "score": score})
     result = coco_metric(dataset, found)
-    ours = np.array([result.numbers[name] for name in COCO_NUMBERS])
+    ours = np.array(list(result.numbers.as_plain().values()))
     assert 0.05 < ours[0] < 0.9
     np.testing.assert_allclose(ours, by_hand(annotations, unrounded), atol=1e-9)
     np.testing.assert_allclose(ours, by_hand(annotations, coco_results(dataset, found)), atol=1e-12)
@@ -104,44 +106,57 @@ def test_perfect_detections_of_real_data_give_one(shared: Path) -> None:
     root = shared / "datasets" / "coco-tiny"
     dataset = open_dataset(DataSection(root=str(root), val="annotations/instances_val2017.json"), "val")
     result = coco_metric(dataset, perfect(dataset))
+    numbers = result.numbers.as_plain()
     for name in ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR_100"):
-        assert result.numbers[name] == pytest.approx(1), name
-    assert sum(row["truths"] for row in result.per_class) == sum(int((~s.ignore).sum()) for s in dataset.samples)
-    assert sum(row["ignored"] for row in result.per_class) > 0
+        assert numbers[name] == pytest.approx(1), name
+    assert sum(row.truths for row in result.per_class) == sum(int((~s.ignore).sum()) for s in dataset.samples)
+    assert sum(row.ignored for row in result.per_class) > 0
     for row in result.per_class:
-        assert row["AP"] == (pytest.approx(1) if row["truths"] else None), row
+        assert row.ap == (pytest.approx(1) if row.truths else None), row
 
 
 def test_images_named_by_words() -> None:
     dataset = data_set(sample("street", [[0, 0, 50, 50]], [0]), sample("field", [[9, 9, 300, 300]], [1]))
     result = coco_metric(dataset, perfect(dataset))
-    assert result.numbers["AP"] == pytest.approx(1)
-    assert [row["name"] for row in result.per_class] == ["cat", "dog"]
+    assert result.numbers.ap == pytest.approx(1)
+    assert [row.name for row in result.per_class] == ["cat", "dog"]
     assert coco_results(dataset, perfect(dataset))[1] == {
         "image_id": "field", "category_id": 2, "bbox": [9, 9, 291, 291], "score": 1,
     }  # fmt: skip
 
 
+def test_numbers_have_the_names_that_readers_of_coco_know() -> None:
+    dataset = data_set(sample(1, [[0, 0, 50, 50]], [0]), sample(2, [[0, 0, 200, 200]], [1], [True]))
+    result = coco_metric(dataset, perfect(dataset))
+    assert tuple(result.numbers.as_plain()) == COCO_NUMBERS
+    assert result.numbers.as_plain()["AP_medium"] == result.numbers.ap_medium == pytest.approx(1)
+    assert [row.as_plain() for row in result.per_class] == [
+        {"name": "cat", "category_id": 1, "truths": 1, "ignored": 0, "detections": 1, "AP": pytest.approx(1),
+         "AP50": pytest.approx(1)},
+        {"name": "dog", "category_id": 2, "truths": 0, "ignored": 1, "detections": 0, "AP": None, "AP50": None},
+    ]  # fmt: skip
+
+
 def test_no_detections_are_zero_and_not_a_crash() -> None:
     dataset = data_set(sample(1, [[0, 0, 50, 50]], [0]), sample(2, [], []))
     result = coco_metric(dataset, [Detections.empty(), Detections.empty()])
-    assert result.numbers["AP"] == 0 and result.numbers["AR_100"] == 0
-    assert result.per_class[0]["AP"] == 0 and result.per_class[1]["AP"] is None
+    assert result.numbers.ap == 0 and result.numbers.ar_100 == 0
+    assert result.per_class[0].ap == 0 and result.per_class[1].ap is None
 
 
 def test_no_truths_are_not_defined_and_not_minus_one() -> None:
     dataset = data_set(sample(1, [], []))
     found = [detections([[0, 0, 50, 50]], [0.9], [0])]
     for result in (coco_metric(dataset, found), coco_metric(data_set(), [])):
-        assert set(result.numbers.values()) == {None}
-        assert [(row["AP"], row["AP50"], row["truths"]) for row in result.per_class] == [(None, None, 0)] * 2
+        assert set(result.numbers.as_plain().values()) == {None}
+        assert [(row.ap, row.ap50, row.truths) for row in result.per_class] == [(None, None, 0)] * 2
 
 
 def test_not_defined_for_a_size_without_truths() -> None:
     dataset = data_set(sample(1, [[0, 0, 200, 200]], [0]))
     numbers = coco_metric(dataset, perfect(dataset)).numbers
-    assert numbers["AP_large"] == pytest.approx(1)
-    assert numbers["AP_small"] is None and numbers["AR_medium"] is None
+    assert numbers.ap_large == pytest.approx(1)
+    assert numbers.ap_small is None and numbers.ar_medium is None
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -150,7 +165,7 @@ def test_numbers_that_are_none_are_dropped_and_counted(bad: float) -> None:
     box, score = [0.0, 0.0, 50.0, 50.0], 0.9
     found = detections([[bad] * 4, box, [50.0, 0.0, 0.0, 50.0]], [score, bad, score], [0, 0, 0])
     result = coco_metric(dataset, [found])
-    assert result.dropped == 3 and result.numbers["AP"] == 0
+    assert result.dropped == 3 and result.numbers.ap == 0
     assert coco_results(dataset, [found]) == []
 
 
@@ -158,28 +173,28 @@ def test_a_detection_on_an_ignored_object_is_no_mistake() -> None:
     truth = sample(1, [[0, 0, 100, 100], [200, 200, 400, 400]], [0, 0], [False, True])
     boxes = [[0.0, 0.0, 100.0, 100.0], [210.0, 210.0, 250.0, 250.0], [300.0, 300.0, 350.0, 350.0]]
     found = [detections(boxes, [0.5, 0.9, 0.8], [0, 0, 0])]
-    assert coco_metric(data_set(truth), found).numbers["AP"] == pytest.approx(1)
+    assert coco_metric(data_set(truth), found).numbers.ap == pytest.approx(1)
     plain = replace(truth, ignore=np.zeros(2, bool))
-    assert coco_metric(data_set(plain), found).numbers["AP"] < 0.5
+    assert coco_metric(data_set(plain), found).numbers.ap < 0.5
 
 
 def test_the_first_annotation_counts() -> None:
     # An annotation with id 0 would be taken for unmatched.
     dataset = data_set(sample(0, [[0, 0, 50, 50]], [0]))
-    assert coco_metric(dataset, perfect(dataset)).numbers["AP"] == pytest.approx(1)
+    assert coco_metric(dataset, perfect(dataset)).numbers.ap == pytest.approx(1)
 
 
 def test_images_with_one_name_are_still_two() -> None:
     dataset = data_set(sample(7, [[0, 0, 50, 50]], [0]), sample(7, [[100, 100, 200, 200]], [0]))
-    assert coco_metric(dataset, perfect(dataset)).numbers["AP"] == pytest.approx(1)
-    assert coco_metric(dataset, perfect(dataset)[::-1]).numbers["AP"] == 0
+    assert coco_metric(dataset, perfect(dataset)).numbers.ap == pytest.approx(1)
+    assert coco_metric(dataset, perfect(dataset)[::-1]).numbers.ap == 0
 
 
 def test_a_hundred_per_class_and_image_count() -> None:
     truth = [[float(x), float(y), x + 8.0, y + 8.0] for x in range(0, 120, 10) for y in range(0, 100, 10)]
     dataset = data_set(sample(1, truth, [0] * 60 + [1] * 60), sample(2, truth, [0] * 120))
     numbers = coco_metric(dataset, perfect(dataset)).numbers
-    assert numbers["AR_100"] == pytest.approx((160 / 180 + 1) / 2, abs=1e-6)
+    assert numbers.ar_100 == pytest.approx((160 / 180 + 1) / 2, abs=1e-6)
 
 
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

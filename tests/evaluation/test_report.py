@@ -1,8 +1,11 @@
+"""What a person and a program get of an evaluation: lines that readers of COCO know, and files with all numbers."""
+
 from __future__ import annotations
 
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +17,25 @@ from rich.console import Console
 
 from yolov3.datasets.dataset import Dataset, DatasetReport
 from yolov3.errors import UserError
-from yolov3.evaluation.coco import COCO_NUMBERS
-from yolov3.evaluation.evaluate import Evaluation, measure
-from yolov3.evaluation.report import EvaluationProgress, coco_lines, print_report, write_metrics, write_predictions
-from yolov3.structures import Detections, Sample
+from yolov3.evaluation.coco import COCO_NUMBERS, CocoNumbers
+from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
+from yolov3.evaluation.report import coco_lines, print_report, settings_line, write_metrics, write_predictions
+from yolov3.postprocess import Selection
+from yolov3.structures import Detections, Preprocessing, Sample, Suppression
+from yolov3.watching.stage_times import StageTimes
 
-SETTINGS = {
-    "model": "yolov3-tiny, 2 classes", "data": "COCO, val: instances.json", "images": 2, "num_classes": 2,
-    "input_size": (416, 416), "input_fit": "letterbox", "input_resize": "area", "input_fill": 0.5, "confidence": 0.001,
-    "nms_threshold": 0.6, "nms_kind": "iou", "class_agnostic": False, "multi_label": True, "max_candidates": 30_000,
-    "max_detections": 300, "batch_size": 16, "device": "cpu", "precision": "float32",
-}  # fmt: skip
-TIMING = {"data_wait_ms": 1.0, "network_ms": 20.0, "postprocess_ms": 4.0, "images_per_second": 40.0}
+SETTINGS = EvaluationSettings(
+    model="yolov3-tiny, 2 classes",
+    data="COCO, val: instances.json",
+    images=2,
+    num_classes=2,
+    preprocessing=Preprocessing(size=(416, 416)),
+    selection=Selection(confidence=0.001, nms_threshold=0.6, multi_label=True),
+    batch_size=16,
+    device="cpu",
+    precision="float32",
+)
+TIMES = StageTimes(reading=0.1, network=2.0, selecting=0.4, images=100)
 
 
 @pytest.fixture
@@ -46,8 +56,7 @@ def found() -> list[Detections]:
 
 @pytest.fixture
 def evaluation(dataset: Dataset, found: list[Detections]) -> Evaluation:
-    result = measure(dataset, found, settings=SETTINGS)
-    return Evaluation(result.coco, result.per_class, result.voc, result.settings, result.counts, TIMING, tuple(found))
+    return replace(measure(dataset, found), settings=SETTINGS, times=TIMES)
 
 
 def test_the_twelve_lines_are_those_that_pycocotools_prints() -> None:
@@ -68,11 +77,11 @@ def test_the_twelve_lines_are_those_that_pycocotools_prints() -> None:
         printed.truncate(0)
         printed.seek(0)
         evaluation.summarize()
-    assert coco_lines(dict(zip(COCO_NUMBERS, evaluation.stats))) == printed.getvalue().splitlines()
+    assert coco_lines(CocoNumbers(*evaluation.stats)) == printed.getvalue().splitlines()
 
 
 def test_what_is_not_defined_is_so_printed() -> None:
-    lines = coco_lines(dict.fromkeys(COCO_NUMBERS))
+    lines = coco_lines(CocoNumbers(*[None] * 12))
     assert len(lines) == 12 and all(line.endswith("] = n/a") for line in lines)
 
 
@@ -90,6 +99,21 @@ def test_the_report_names_its_settings_in_one_line(evaluation: Evaluation) -> No
     )
 
 
+def test_what_is_unusual_is_in_the_settings_too() -> None:
+    selection = Selection(class_agnostic=True, suppression=Suppression("diou", 0.7), max_detections=7)
+    line = settings_line(replace(SETTINGS, selection=selection, precision="bfloat16", device="cuda:1"))
+    assert (
+        "score > 0.25, NMS diou ^0.7 > 0.45 boxes of all classes against each other, one class per box, at most 7"
+        in line
+    )
+    assert line.endswith("bfloat16 on cuda:1")
+
+
+def test_what_nobody_kept_is_not_in_the_report(dataset: Dataset, found: list[Detections]) -> None:
+    lines = printed(measure(dataset, found)).splitlines()
+    assert lines[0].split()[0] == "class" and lines[-1].startswith(" 2 detections")
+
+
 def test_the_report_has_a_row_per_class(evaluation: Evaluation) -> None:
     rows = [line.split() for line in printed(evaluation).splitlines()[1:5]]
     assert rows[0] == ["class", "truths", "ignored", "AP", "AP50", "VOC", "07", "VOC", "10+"]
@@ -102,12 +126,12 @@ def test_the_report_ends_with_counts_and_times(evaluation: Evaluation) -> None:
     *_, voc, counts, times = printed(evaluation).splitlines()
     assert voc.endswith("0.545 by the 11 points of 2007, 0.500 by area (2010+)")
     assert counts == " 2 detections, 2 truths, 0 ignored truths"
-    assert times.endswith("20.0 ms network, 4.0 ms post-processing; 40.0 images/s")
+    assert times == (" per image: 1.0 ms waiting for data, 20.0 ms network, 4.0 ms post-processing; 40.0 images/s")
 
 
 def test_numbers_that_were_none_are_named(evaluation: Evaluation) -> None:
-    evaluation.counts.update(nonfinite_predictions=4, dropped_detections=1)
-    text = printed(evaluation)
+    counts = replace(evaluation.counts, nonfinite_predictions=4, dropped_detections=1)
+    text = printed(replace(evaluation, counts=counts))
     assert "1 detections dropped as no boxes; WARNING: 4 predictions of the network were not finite" in text
 
 
@@ -120,8 +144,8 @@ def test_metrics_json_holds_all(tmp_path: Path, evaluation: Evaluation) -> None:
     assert content["per_class"][1] == {
         "name": "dog", "category_id": 90, "truths": 0, "ignored": 0, "detections": 1, "AP": None, "AP50": None,
     }  # fmt: skip
-    assert content["settings"]["input_size"] == [416, 416]
-    assert set(SETTINGS) <= set(content["settings"])
+    assert content["settings"] == SETTINGS.as_plain() | {"input_size": [416, 416]}
+    assert content["timing"]["network_ms"] == pytest.approx(20) and content["counts"]["detections"] == 2
 
 
 def test_predictions_json_has_the_ids_of_the_files(tmp_path: Path, dataset: Dataset, found: list[Detections]) -> None:
@@ -138,11 +162,3 @@ def test_predictions_json_has_the_ids_of_the_files(tmp_path: Path, dataset: Data
 def test_a_place_that_cannot_be_written_is_an_error(evaluation: Evaluation) -> None:
     with pytest.raises(UserError, match=r"metrics\.json: cannot be written"):
         write_metrics(Path("/nowhere/metrics.json"), evaluation)
-
-
-def test_progress_is_seen_on_a_terminal_only() -> None:
-    for terminal in (True, False):
-        console = Console(file=io.StringIO(), force_terminal=terminal, width=100)
-        with EvaluationProgress(10, console) as progress:
-            progress(5, 10)
-        assert ("images/s" in console.file.getvalue()) == terminal

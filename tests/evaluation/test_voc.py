@@ -1,3 +1,5 @@
+"""Pascal VOC's average precision, against a slow reading of the development kit's rules."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -114,14 +116,14 @@ def test_as_a_slow_reading_of_the_rules(pairs: list[tuple[list[Truth], list[Foun
     expected_07, expected_10 = [], []
     for label, row in enumerate(result.per_class):
         curve, count = slow_curve(images, found, label)
-        assert row["truths"] == count
+        assert row.truths == count
         if count == 0:
-            assert row["AP07"] is None and row["AP10+"] is None
+            assert row.ap07 is None and row.ap10 is None
             continue
-        assert row["AP07"] == pytest.approx(slow_eleven_points(curve, count), abs=1e-12)
-        assert row["AP10+"] == pytest.approx(slow_area(curve, count), abs=1e-12)
-        expected_07.append(row["AP07"])
-        expected_10.append(row["AP10+"])
+        assert row.ap07 == pytest.approx(slow_eleven_points(curve, count), abs=1e-12)
+        assert row.ap10 == pytest.approx(slow_area(curve, count), abs=1e-12)
+        expected_07.append(row.ap07)
+        expected_10.append(row.ap10)
     for mean, values in ((result.mean_07, expected_07), (result.mean_10, expected_10)):
         assert mean == (pytest.approx(np.mean(values)) if values else None)
 
@@ -176,17 +178,27 @@ def test_no_detections_and_no_truths() -> None:
     assert measure([(A, 0, False)], []) == (0, 0)
     assert measure([], [(A, 0.9, 0)]) == (None, None)
     empty = voc_metric(data_set([], ("a", "b")), [])
-    assert empty.mean_07 is None and [row["truths"] for row in empty.per_class] == [0, 0]
+    assert empty.mean_07 is None and [row.truths for row in empty.per_class] == [0, 0]
 
 
 def test_classes_without_truths_do_not_lower_the_mean() -> None:
     found = [[(A, 0.9, 0), (B, 0.9, 1), (FAR, 0.9, 2)]]
     result = voc_metric(data_set([[(A, 0, False), (B, 1, True)]], ("a", "b", "c")), as_detections(found))
     assert result.mean_10 == 1
-    assert [row["AP10+"] for row in result.per_class] == [1, None, None]
-    assert [row["difficult"] for row in result.per_class] == [0, 1, 0]
+    assert [row.ap10 for row in result.per_class] == [1, None, None]
+    assert [row.difficult for row in result.per_class] == [0, 1, 0]
 
 
 def test_numbers_that_are_none_are_dropped() -> None:
     found = [Detections(torch.tensor([[float("nan")] * 4]), torch.tensor([0.9]), torch.tensor([0]))]
     assert voc_metric(data_set([[(A, 0, False)]], ("a",)), found).mean_10 == 0
+
+
+def test_plain_values_have_the_names_of_metrics_json() -> None:
+    result = voc_metric(data_set([[(A, 0, False), (B, 1, True)]], ("a", "b")), as_detections([[(A, 0.9, 0)]]))
+    assert result.as_plain() == {
+        "AP07": 1.0, "AP10+": 1.0, "per_class": [
+            {"name": "a", "truths": 1, "difficult": 0, "AP07": 1.0, "AP10+": 1.0},
+            {"name": "b", "truths": 0, "difficult": 1, "AP07": None, "AP10+": None},
+        ],
+    }  # fmt: skip

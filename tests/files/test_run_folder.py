@@ -1,3 +1,5 @@
+"""A new folder for every run, whoever asks for one at the same moment; what is in the way is an error."""
+
 from __future__ import annotations
 
 import subprocess

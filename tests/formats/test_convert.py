@@ -3,73 +3,95 @@
 from __future__ import annotations
 
 import itertools
-import json
+import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from yolov3 import Detector, UserError, load_model
-from yolov3.cli import main
-from yolov3.darknet.detector import detector_from_cfg
+from yolov3 import Detector
+from yolov3.darknet.header import DarknetHeader
+from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.formats.convert import convert
+from yolov3.formats.convert import Conversion, ConvertOptions, compare, convert
+from yolov3.formats.darknet_files import load_darknet, save_darknet
+from yolov3.formats.darknet_weights import inspect_weights
+from yolov3.formats.load import load_model
+from yolov3.formats.model import LoadedModel
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.structures import Preprocessing
+from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 
 NAMES = ("red", "green", "blue")
+MEANING = ModelMeaning(NAMES, Preprocessing((64, 96), "stretch", "darknet"), Suppression("diou", 0.7))
+
+
+def carry(source: Path, target: Path, **more) -> Conversion:
+    return convert(ConvertOptions(source, target, **more))
 
 
 @pytest.fixture(params=["yolov3", "yolov3-spp", "yolov3-tiny"])
-def checkpoint(request, tmp_path) -> Path:
-    torch.manual_seed(0)
-    network = YOLOv3(num_classes=3, variant=request.param, width=1 / 16)
-    for part in network.modules():
-        if isinstance(part, torch.nn.BatchNorm2d):
-            torch.nn.init.uniform_(part.running_mean, -0.1, 0.1)
-            torch.nn.init.uniform_(part.running_var, 0.5, 2)
+def every_checkpoint(request, tmp_path, fill) -> Path:
     path = tmp_path / "model.pt"
-    preprocessing = Preprocessing(size=(64, 96), fit="stretch", resize="darknet")
-    save_checkpoint(path, network, names=NAMES, preprocessing=preprocessing, nms_kind="diou", diou_exponent=0.7)
+    network = fill(YOLOv3(num_classes=3, variant=request.param, width=1 / 16))
+    save_checkpoint(path, network, meaning=MEANING, experiment={"recipe": "darknet"})
     return path
 
 
-ROOT = Path(__file__).resolve().parents[2]
+@pytest.fixture
+def checkpoint(tmp_path, fill) -> Path:
+    path = tmp_path / "model.pt"
+    save_checkpoint(path, fill(YOLOv3(num_classes=3, variant="yolov3-tiny", width=1 / 16)), meaning=MEANING)
+    return path
 
 
-def test_all_the_way_round(checkpoint, tmp_path):
+def test_all_the_way_round(every_checkpoint, tmp_path):
     stations = [
-        checkpoint,
+        every_checkpoint,
         *(tmp_path / name for name in ("a.safetensors", "b.weights", "c.pt", "d.safetensors", "e.pt")),
     ]
     for source, target in itertools.pairwise(stations):
-        done = convert(source, target)
+        done = carry(source, target)
         assert done.largest_difference == 0 < done.largest_output
     first, last = load_model(stations[0]), load_model(stations[-1])
-    assert (first.names, first.preprocessing, first.nms_kind, first.diou_exponent) == (
-        last.names, last.preprocessing, last.nms_kind, last.diou_exponent,
-    )  # fmt: skip
+    assert first.meaning == last.meaning == MEANING
     for name, tensor in first.network.state_dict().items():
         if not name.endswith("num_batches_tracked"):  # Darknet has no such count
             assert torch.equal(tensor, last.network.state_dict()[name]), name
 
 
-def test_a_classifier(tmp_path):
-    network = Darknet53Classifier(num_classes=4, width=1 / 16)
-    save_checkpoint(tmp_path / "c.pt", network, names=("a", "b", "c", "d"), preprocessing=Preprocessing(size=(64, 64)))
-    assert convert(tmp_path / "c.pt", tmp_path / "c.weights").largest_difference < 1e-6
-    assert convert(tmp_path / "c.weights", tmp_path / "d.safetensors").largest_difference == 0
+def test_what_was_written_is_told(checkpoint, tmp_path):
+    done = carry(checkpoint, tmp_path / "x.weights")
+    assert done.files == tuple(tmp_path / f"x.{kind}" for kind in ("weights", "cfg", "names"))
+    assert done.description == "yolov3-tiny x0.0625, 3 classes, 64x96 stretch"
+    assert carry(tmp_path / "x.weights", tmp_path / "y.pt").files == (tmp_path / "y.pt",)
+
+
+def test_the_experiment_travels_where_the_file_can_hold_it(every_checkpoint, tmp_path):
+    carry(every_checkpoint, tmp_path / "a.safetensors")
+    carry(tmp_path / "a.safetensors", tmp_path / "b.pt")
+    assert load_model(tmp_path / "b.pt").experiment == {"recipe": "darknet"}
+
+
+def test_a_classifier(tmp_path, fill):
+    network = fill(Darknet53Classifier(num_classes=4, width=1 / 16))
+    meaning = ModelMeaning(("a", "b", "c", "d"), Preprocessing((64, 96), "stretch", "darknet"))
+    save_checkpoint(tmp_path / "c.pt", network, meaning=meaning)
+    done = carry(tmp_path / "c.pt", tmp_path / "c.weights")
+    assert done.largest_difference <= 1e-6 * done.largest_output
+    assert carry(tmp_path / "c.weights", tmp_path / "d.safetensors").largest_difference == 0
+    assert load_model(tmp_path / "d.safetensors").meaning == meaning
 
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["yolo-fastest-1.1", "yolo-fastest-1.1-xl"])
 def test_a_real_graph_keeps_its_detections(shared, tmp_path, name):
     source = shared / "darknet" / f"{name}.weights"
-    assert convert(source, tmp_path / "a.pt").largest_difference == 0
-    assert convert(tmp_path / "a.pt", tmp_path / "b.weights").largest_difference == 0
-    assert convert(source, tmp_path / "same.weights").files[0].read_bytes() == source.read_bytes()
+    assert carry(source, tmp_path / "a.pt").largest_difference == 0
+    assert carry(tmp_path / "a.pt", tmp_path / "b.weights").largest_difference == 0
+    assert carry(source, tmp_path / "same.weights").files[0].read_bytes() == source.read_bytes()
     image = shared / "images" / "dog.jpg"
     found = [Detector(path)(image) for path in (source, tmp_path / "a.pt", tmp_path / "b.weights")]
     assert len(found[0]) >= 2 and "dog" in {found[0].name_of(label) for label in found[0].labels.tolist()}
@@ -77,59 +99,114 @@ def test_a_real_graph_keeps_its_detections(shared, tmp_path, name):
         assert torch.equal(found[0].boxes, other.boxes) and torch.equal(found[0].scores, other.scores)
 
 
-def test_the_command_and_what_it_refuses(checkpoint, tmp_path, capsys):
-    assert main(["convert", str(checkpoint), str(tmp_path / "x.weights")]) == 0
-    assert "largest difference 0" in capsys.readouterr().out
-    assert {path.suffix for path in tmp_path.glob("x.*")} == {".weights", ".cfg", ".names"}
-    for arguments, message in (
-        ([checkpoint, tmp_path / "x.onnx"], "models are written as"),
-        ([checkpoint, tmp_path / "no" / "x.pt"], "does not exist"),
-        ([checkpoint, checkpoint], "the same file"),
-        ([tmp_path / "none.pt", tmp_path / "y.pt"], "no such weights file"),
-        ([checkpoint, tmp_path / "y.pt", "--fit", "stretch"], "belong to Darknet's weights only"),
-    ):
-        assert main(["convert", *map(str, arguments)]) == 2
-        assert message in capsys.readouterr().err
-
-
-def test_damaged_safetensors_are_refused(checkpoint, tmp_path):
-    path = tmp_path / "a.safetensors"
-    convert(checkpoint, path)
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(UserError, match="not readable as safetensors"):
-        load_model(path)
-    from safetensors.torch import save_file
-
-    save_file({"x": torch.zeros(1)}, path)
-    with pytest.raises(UserError, match="not a model of this project"):
-        load_model(path)
-    save_file({"x": torch.zeros(1)}, path, metadata={"yolov3-checkpoint": json.dumps({"version": 99})})
-    with pytest.raises(UserError, match="another version"):
-        load_model(path)
-
-
 @pytest.mark.shared
-def test_a_cfg_for_other_classes(shared):
-    network = detector_from_cfg(shared / "darknet" / "yolo-fastest-1.1.cfg", num_classes=3)
-    shapes = [tuple(raw.shape) for raw in network.eval()(torch.zeros(1, 3, 320, 320))]
-    assert network.num_classes == 3 and shapes == [(1, 3, 10, 10, 8), (1, 3, 20, 20, 8)]
-    assert isinstance(detector_from_cfg("configs/darknet/yolov3-tiny.cfg", num_classes=5), YOLOv3)
+def test_the_official_tiny_weights_keep_their_anchors_in_every_form(shared, tmp_path):
+    source = shared / "darknet" / "official" / "yolov3-tiny.weights"
+    assert carry(source, tmp_path / "a.pt").largest_difference == 0
+    assert carry(tmp_path / "a.pt", tmp_path / "b.weights").largest_difference == 0
+    levels = [load_model(path).detector().levels for path in (source, tmp_path / "a.pt", tmp_path / "b.weights")]
+    assert levels[0] == levels[1] == levels[2]
+    assert levels[0][1].anchors == ((23, 27), (37, 58), (81, 82))
 
 
-@pytest.mark.shared
-def test_a_graph_without_classes_is_no_detector(shared, tmp_path):
-    with pytest.raises(UserError, match="not a detector"):
-        detector_from_cfg("configs/darknet/darknet53.cfg", num_classes=3)
-    assert np.isfinite(load_model(shared / "darknet" / "yolo-fastest-1.1.weights").diou_exponent)
+def test_the_header_of_darknets_weights_is_kept(checkpoint, tmp_path):
+    model = load_model(checkpoint)
+    header = DarknetHeader(0, 1, 0, 640)
+    save_darknet(model.network, tmp_path / "old.weights", meaning=model.meaning, header=header)
+    carry(tmp_path / "old.weights", tmp_path / "new.weights")
+    assert inspect_weights(tmp_path / "new.weights").header == header
+    assert (tmp_path / "new.weights").read_bytes() == (tmp_path / "old.weights").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["yolov3", "yolov3-spp", "yolov3-tiny"])
-def test_a_shipped_cfg_becomes_a_network_that_computes(name):
-    network = detector_from_cfg(ROOT / "configs" / "darknet" / f"{name}.cfg", num_classes=2).eval()
+def test_what_belongs_to_darknets_weights_is_given_beside_them(checkpoint, tmp_path):
+    carry(checkpoint, tmp_path / "a.weights")
+    (tmp_path / "a.cfg").rename(tmp_path / "other.cfg")
+    (tmp_path / "a.names").unlink()
+    (tmp_path / "list.txt").write_text("x\ny\nz\n")
+    carry(
+        tmp_path / "a.weights",
+        tmp_path / "b.pt",
+        cfg=tmp_path / "other.cfg",
+        names=tmp_path / "list.txt",
+        fit="letterbox",
+    )
+    model = load_model(tmp_path / "b.pt")
+    assert model.names == ("x", "y", "z")
+    assert model.meaning.preprocessing == Preprocessing((64, 96), "letterbox", "darknet")
+
+
+def test_models_are_compared_on_the_image_that_was_given(checkpoint, tmp_path):
+    image = tmp_path / "x.png"
+    cv2.imwrite(str(image), np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8))
+    given = carry(checkpoint, tmp_path / "a.safetensors", image=image)
+    drawn = carry(checkpoint, tmp_path / "b.safetensors")
+    assert given.largest_output != drawn.largest_output
+    with pytest.raises(UserError, match=r"none\.png"):
+        carry(checkpoint, tmp_path / "c.pt", image=tmp_path / "none.png")
+
+
+def test_the_largest_difference_is_found_wherever_it_is(tmp_path):
+    torch.manual_seed(0)
+    first, second = (YOLOv3(variant="yolov3-tiny", num_classes=3, width=1 / 16).eval() for _ in range(2))
+    second.load_state_dict(first.state_dict())
+    models = [LoadedModel(network, MEANING, source=f"{i}.pt") for i, network in enumerate((first, second))]
+    assert compare(*models)[0] == 0
     with torch.no_grad():
-        maps = network(torch.zeros(1, 3, 32, 64))
-    assert [tuple(m.shape) for m in maps] == [
-        (1, 3, 32 // level.stride, 64 // level.stride, 7) for level in network.levels
+        second.heads[1].predict.bias[7] -= 3
+    difference, largest = compare(*models)
+    assert difference == pytest.approx(3)
+    assert largest > 1
+
+
+def test_models_of_other_outputs_cannot_be_compared():
+    models = [
+        LoadedModel(
+            YOLOv3(variant="yolov3-tiny", num_classes=classes, width=1 / 16).eval(), MEANING, source=f"{classes}.pt"
+        )
+        for classes in (2, 3)
     ]
-    assert all(bool(m.isfinite().all()) for m in maps)
+    with pytest.raises(UserError, match=r"3\.pt: its outputs have other shapes than those of 2\.pt"):
+        compare(*models)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "more", "message"),
+    [
+        ("model.pt", "x.onnx", {}, "x.onnx: models are written as .pt, .safetensors, .weights, found .onnx"),
+        ("model.pt", "x", {}, "found no ending"),
+        ("model.pt", "no/x.pt", {}, "the folder .*no does not exist"),
+        ("model.pt", "model.pt", {}, "the source and the target are the same file"),
+        ("model.pt", "link.pt", {}, "the source and the target are the same file"),
+        ("none.pt", "y.pt", {}, "none.pt: no such weights file"),
+        ("none.weights", "y.pt", {}, "none.weights: cannot be read"),
+        ("model.pt", "y.pt", {"fit": "stretch"}, "--cfg, --names and --fit belong to Darknet's weights only"),
+        ("model.pt", "y.pt", {"cfg": Path("x.cfg")}, "belong to Darknet's weights only"),
+        ("model.pt", "y.pt", {"names": Path("x.names")}, "belong to Darknet's weights only"),
+    ],
+)
+def test_what_cannot_be_carried_is_refused_and_nothing_is_written(checkpoint, tmp_path, source, target, more, message):
+    (tmp_path / "link.pt").symlink_to(checkpoint)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(UserError, match=message):
+        carry(tmp_path / source, tmp_path / target, **more)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_older_file_of_that_name_is_replaced(checkpoint, tmp_path):
+    target = tmp_path / "x.safetensors"
+    target.write_bytes(b"old")
+    os.utime(target, (0, 0))
+    carry(checkpoint, target)
+    assert load_model(target).names == NAMES
+
+
+def test_endings_may_be_in_capitals(checkpoint, tmp_path):
+    carry(checkpoint, tmp_path / "X.SAFETENSORS")
+    assert load_model(tmp_path / "X.SAFETENSORS").meaning == MEANING
+
+
+def test_darknets_own_backups_are_a_source(checkpoint, tmp_path):
+    carry(checkpoint, tmp_path / "a.weights")
+    (tmp_path / "a.weights").rename(tmp_path / "a.backup")
+    assert carry(tmp_path / "a.backup", tmp_path / "b.pt").largest_difference == 0
+    assert load_darknet(tmp_path / "a.backup").meaning == load_model(tmp_path / "b.pt").meaning

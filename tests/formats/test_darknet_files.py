@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,36 +11,40 @@ import pytest
 import torch
 from torchvision.ops import box_iou
 
+from yolov3.anchors import TINY_ANCHORS
 from yolov3.boxes import clip_boxes, cxcywh_to_xyxy
+from yolov3.codec import decode
 from yolov3.darknet.cfg import parse_cfg, read_cfg
 from yolov3.darknet.cfg_to_plan import plan_from_cfg
-from yolov3.darknet.graph import DarknetGraph
+from yolov3.darknet.graph import DarknetGraph, build_graph
 from yolov3.darknet.header import DarknetHeader
 from yolov3.darknet.meaning import meaning_of
 from yolov3.darknet.native import native_plan
-from yolov3.datasets.darknet_data import read_data
 from yolov3.errors import UserError
-from yolov3.files.class_names import read_names, write_names
+from yolov3.files.class_names import published_names, write_names
 from yolov3.formats.darknet_files import (
+    PUBLISHED,
     RELEASED_TINY_ANCHORS,
+    TINY_BYTES,
+    cfg_beside,
     darknet_cfg_text,
     load_darknet,
-    load_start,
-    read_darknet,
     save_darknet,
+    trained_anchors,
 )
-from yolov3.formats.darknet_weights import write_weights
+from yolov3.formats.darknet_weights import WeightsFile, inspect_weights, write_weights
 from yolov3.formats.model import LoadedModel
 from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.postprocess import Selection, postprocess
-from yolov3.structures import Preprocessing
+from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "darknet"
 WIDTH = 1 / 8
 PREPROCESSING = Preprocessing((64, 96), "letterbox", "darknet", 0.5)
+MEANING = ModelMeaning(("red", "white", "platelet"), PREPROCESSING)
 ORIGINAL = DarknetHeader(0, 2, 0, 64)
 
 
@@ -51,7 +56,7 @@ def tiny(classes: int = 3) -> YOLOv3:
 def saved(tmp_path) -> Path:
     """A tiny network of three classes, with its names, in Darknet's files."""
     weights = tmp_path / "cells.weights"
-    save_darknet(tiny(), weights, preprocessing=PREPROCESSING, names=("red", "white", "platelet"))
+    save_darknet(tiny(), weights, meaning=MEANING)
     return weights
 
 
@@ -68,19 +73,17 @@ def test_real_models_detect_what_the_c_program_detects(shared, name, fit):
     model = load_darknet(shared / "darknet" / f"{name}.weights", fit=fit)
     assert isinstance(model.network, DarknetGraph)
     assert model.names[16] == "dog"
-    assert model.preprocessing == Preprocessing((320, 320), fit, "darknet", 0.5)
-    assert (model.nms_kind, model.diou_exponent) == ("diou", 0.6)
-    selection = Selection(
-        confidence=0.1, nms_threshold=0.45, nms_kind=model.nms_kind, diou_exponent=model.diou_exponent, multi_label=True
-    )
+    assert model.meaning.preprocessing == Preprocessing((320, 320), fit, "darknet", 0.5)
+    assert model.meaning.suppression == Suppression("diou", 0.6)
+    selection = Selection(confidence=0.1, nms_threshold=0.45, suppression=model.meaning.suppression, multi_label=True)
     assert len(reference) == 5
     for image, entries in reference.items():
         image = read_image(shared / "images" / image)
-        geometry = Geometry.fit(image.shape[:2], model.preprocessing)
+        geometry = Geometry.fit(image.shape[:2], model.meaning.preprocessing)
         batch = torch.from_numpy(np.ascontiguousarray(geometry.apply_image(image).transpose(2, 0, 1)))[None]
         with torch.no_grad():
             raw = model.network(batch)
-        found = postprocess(raw, model.network.levels, [geometry], selection, model.names)[0]
+        found = postprocess(decode(raw, model.network.levels), [geometry], selection, model.names)[0]
         height, width = image.shape[:2]
         explained = torch.zeros(len(found), dtype=torch.bool)
         for entry in entries:
@@ -97,10 +100,10 @@ def test_real_models_detect_what_the_c_program_detects(shared, name, fit):
 @pytest.mark.shared
 def test_real_models_say_by_their_files_how_images_are_fitted(shared):
     model = load_darknet(shared / "darknet" / "yolo-fastest-1.1.weights")
-    assert model.preprocessing.fit == "stretch"
+    assert model.meaning.preprocessing.fit == "stretch"
     assert model.description == "DarknetGraph from Darknet, 80 classes, 320x320 stretch"
     micro = shared / "reference" / "darknet_micro"
-    assert load_darknet(micro / "yolov3-micro.weights").preprocessing.fit == "letterbox"
+    assert load_darknet(micro / "yolov3-micro.weights").meaning.preprocessing.fit == "letterbox"
     assert isinstance(load_darknet(micro / "yolov3-spp-micro.weights").network, YOLOv3)
     assert isinstance(load_darknet(micro / "darknet53-micro.weights").network, Darknet53Classifier)
 
@@ -110,13 +113,15 @@ def test_real_models_say_by_their_files_how_images_are_fitted(shared):
 
 def test_a_saved_model_is_the_same_when_loaded(tmp_path, saved):
     original = tiny()
-    files = save_darknet(original, saved, preprocessing=PREPROCESSING, names=("a", "b", "c"))
+    files = save_darknet(original, saved, meaning=ModelMeaning(("a", "b", "c"), PREPROCESSING))
     assert [file.name for file in files] == ["cells.weights", "cells.cfg", "cells.names"]
     model = load_darknet(saved)
     assert isinstance(model, LoadedModel)
     assert isinstance(model.network, YOLOv3)
     assert not model.network.training
-    assert (model.names, model.preprocessing, model.nms_kind) == (("a", "b", "c"), PREPROCESSING, "iou")
+    assert model.meaning == ModelMeaning(("a", "b", "c"), PREPROCESSING, Suppression("iou", 0.6))
+    assert (model.source, model.experiment) == (str(saved), None)
+    assert model.description == "yolov3-tiny from Darknet, 3 classes, 64x96 letterbox"
     assert model.network.levels == original.levels
     state = model.network.state_dict()
     assert all(torch.equal(tensor, state[key]) for key, tensor in original.state_dict().items())
@@ -126,12 +131,40 @@ def test_a_saved_model_is_the_same_when_loaded(tmp_path, saved):
 
 
 def test_the_header_travels(tmp_path, saved):
-    save_darknet(tiny(), saved, preprocessing=PREPROCESSING, header=DarknetHeader(0, 1, 0, 9))
-    model = read_darknet(saved)
-    assert model.header == DarknetHeader(0, 1, 0, 9)
+    save_darknet(tiny(), saved, meaning=MEANING, header=DarknetHeader(0, 1, 0, 9))
+    header = inspect_weights(saved).header
+    assert header == DarknetHeader(0, 1, 0, 9)
+    model = load_darknet(saved)
     again = tmp_path / "again.weights"
-    save_darknet(model.network, again, preprocessing=model.meaning.preprocessing, header=model.header)
+    save_darknet(model.network, again, meaning=model.meaning, header=header)
     assert again.read_bytes() == saved.read_bytes()
+
+
+def test_a_graph_is_the_same_when_loaded(tmp_path, fill):
+    plan = plan_from_cfg(
+        parse_cfg(darknet_cfg_text(tiny(), MEANING).replace("activation=leaky", "activation=swish", 1))
+    )
+    original = fill(build_graph(plan))
+    save_darknet(original, tmp_path / "graph.weights", meaning=MEANING)
+    model = load_darknet(tmp_path / "graph.weights")
+    assert isinstance(model.network, DarknetGraph)
+    assert model.description == "DarknetGraph from Darknet, 3 classes, 64x96 letterbox"
+    image = torch.rand(1, 3, 64, 96)
+    for found, expected in zip(model.network(image), original(image), strict=True):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["cells.cfg", "cells.pt", "cells"])
+def test_darknets_weights_are_written_under_their_own_ending(tmp_path, name):
+    with pytest.raises(UserError, match=rf"{name}: Darknet's weights are written to a file that ends in \.weights"):
+        save_darknet(tiny(), tmp_path / name, meaning=MEANING)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_names_no_file_of_names_is_written(tmp_path):
+    files = save_darknet(tiny(), tmp_path / "a.weights", meaning=ModelMeaning((), PREPROCESSING))
+    assert [file.name for file in files] == ["a.weights", "a.cfg"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.cfg", "a.weights"]
 
 
 @pytest.mark.parametrize("name", ["cells_final", "cells_best", "cells_last", "cells_4000"])
@@ -160,7 +193,7 @@ def test_weights_without_a_cfg_are_refused_unless_published(tmp_path, saved):
 
 
 def test_files_that_do_not_belong_together_are_refused_before_anything_is_built(tmp_path, saved):
-    text = darknet_cfg_text(YOLOv3(num_classes=3, width=WIDTH), preprocessing=PREPROCESSING)
+    text = darknet_cfg_text(YOLOv3(num_classes=3, width=WIDTH), MEANING)
     (tmp_path / "other.cfg").write_text(text)
     with pytest.raises(UserError, match="weights of another network"):
         load_darknet(saved, tmp_path / "other.cfg")
@@ -179,21 +212,55 @@ def test_an_input_that_cannot_be_used_is_refused_with_its_line(saved):
         load_darknet(saved)
 
 
-def test_a_backbone_starts_a_network_and_is_no_model(tmp_path):
-    source, target = YOLOv3(num_classes=3, width=WIDTH), YOLOv3(num_classes=5, width=WIDTH)
+def test_a_backbone_is_no_model(tmp_path):
+    source = YOLOv3(num_classes=3, width=WIDTH)
     backbone = tmp_path / "darknet53.conv.74"
     write_weights(backbone, source, layers=74)
-    head = target.heads[0].predict.weight.clone()
-    report = load_start(target, backbone)
-    assert report.ended_before == 75
-    for key, tensor in source.backbone.state_dict().items():
-        assert torch.equal(tensor, target.backbone.state_dict()[key])
-    assert torch.equal(head, target.heads[0].predict.weight)
-    (tmp_path / "x.cfg").write_text(darknet_cfg_text(source, preprocessing=PREPROCESSING))
+    (tmp_path / "x.cfg").write_text(darknet_cfg_text(source, MEANING))
     with pytest.raises(UserError, match=r"holds the layers before layer 75 of 107 only: a backbone"):
         load_darknet(backbone, tmp_path / "x.cfg")
-    with pytest.raises(UserError, match="another network"):
-        load_start(YOLOv3(variant="yolov3-tiny", width=WIDTH), backbone)
+
+
+def test_the_keys_that_were_passed_over_are_told(saved, caplog):
+    caplog.set_level("INFO")
+    cfg = saved.with_suffix(".cfg")
+    cfg.write_text(cfg.read_text().replace("width=96", "width=96\nwidth=64"))
+    assert load_darknet(saved).meaning.preprocessing.size == (64, 96)
+    assert f"{cfg}:3: width is given twice; the first counts (96)" in caplog.text
+
+
+def test_statistics_begin_at_no_batch(saved):
+    counts = [t for name, t in load_darknet(saved).network.state_dict().items() if name.endswith("num_batches_tracked")]
+    assert len(counts) == 11
+    assert all(count == 0 for count in counts)
+
+
+@pytest.mark.parametrize(
+    ("stem", "cfg"),
+    [
+        ("cells", "cells"),
+        ("cells_final", "cells"),
+        ("cells_1000", "cells"),
+        ("cells_512x512", "cells"),
+        ("cells_final_ema", "cells"),
+        ("cells_final", "cells_final"),
+        ("cells_v2", None),
+        ("final", None),
+        ("cellsfinal", None),
+    ],
+)
+def test_which_cfg_lies_beside(tmp_path, stem, cfg):
+    for name in ("cells", *([cfg] if cfg else [])):
+        (tmp_path / f"{name}.cfg").write_text("")
+    found = cfg_beside(tmp_path / f"{stem}.weights")
+    assert found == (tmp_path / f"{cfg}.cfg" if cfg else None)
+
+
+def test_several_files_of_names_that_fit_are_none(saved):
+    saved.with_suffix(".names").unlink()
+    for name in ("a", "b"):
+        write_names(saved.with_name(f"{name}.names"), ("x", "y", "z"))
+    assert load_darknet(saved).names == ()
 
 
 # ---- the released tiny weights ----
@@ -215,11 +282,11 @@ def test_released_tiny_weights_get_the_masks_they_were_trained_with(tmp_path, ca
     path = full_tiny(tmp_path, ORIGINAL)
     model = load_darknet(path)  # known by its size
     assert anchors_of(model) == RELEASED_TINY_ANCHORS
-    assert model.preprocessing == Preprocessing((416, 416), "letterbox", "darknet", 0.5)
+    assert model.meaning.preprocessing == Preprocessing((416, 416), "letterbox", "darknet", 0.5)
     assert "trained with mask 1,2,3" in caplog.text
     model = load_darknet(path, CONFIGS / "yolov3-tiny.cfg")
     assert anchors_of(model) == RELEASED_TINY_ANCHORS
-    save_darknet(model.network, tmp_path / "kept.weights", preprocessing=model.preprocessing)
+    save_darknet(model.network, tmp_path / "kept.weights", meaning=model.meaning)
     assert anchors_of(load_darknet(tmp_path / "kept.weights")) == RELEASED_TINY_ANCHORS
 
 
@@ -234,124 +301,109 @@ def test_tiny_weights_of_users_follow_their_cfg(tmp_path, caplog):
     assert "mask 1,2,3" not in caplog.text
 
 
-# ---- what a model means ----
-
-NET = "[net]\nwidth=64\nheight=64\nchannels=3\nmomentum=0.9\n"
-YOLO = "[convolutional]\nfilters=7\n[yolo]\nanchors=1,2\nclasses=2\nnum=1\n"
-
-
 @pytest.mark.parametrize(
-    ("text", "header", "fit"),
+    ("size", "header", "anchors", "found"),
     [
-        (NET + YOLO, None, "letterbox"),
-        (NET + YOLO, ORIGINAL, "letterbox"),
-        (NET + YOLO, DarknetHeader(0, 2, 5), "stretch"),
-        (NET + "letter_box=1\n" + YOLO, DarknetHeader(0, 2, 5), "letterbox"),
-        (NET + "letter_box=0\n" + YOLO, ORIGINAL, "stretch"),
-        (NET + "mosaic=1\n" + YOLO, ORIGINAL, "stretch"),
-        (NET + YOLO + "iou_loss=ciou\n", None, "stretch"),
-        (NET + YOLO + "scale_x_y=1.0\n", None, "stretch"),
-        (NET + YOLO.replace("filters=7", "filters=7\nactivation=mish"), None, "stretch"),
-        (NET + YOLO.replace("filters=7", "filters=7\nactivation=leaky\nstopbackward=1"), None, "letterbox"),
-        (NET + YOLO + "[scale_channels]\nfrom=-2\n", None, "stretch"),
+        (TINY_BYTES, ORIGINAL, TINY_ANCHORS, RELEASED_TINY_ANCHORS),
+        (TINY_BYTES, DarknetHeader(0, 2, 5), TINY_ANCHORS, TINY_ANCHORS),
+        (TINY_BYTES + 4, ORIGINAL, TINY_ANCHORS, TINY_ANCHORS),
+        (TINY_BYTES, ORIGINAL, (TINY_ANCHORS[1], TINY_ANCHORS[0]), (TINY_ANCHORS[1], TINY_ANCHORS[0])),
     ],
+    ids=["released", "of a user", "another size", "other anchors"],
 )
-def test_how_images_are_fitted_is_told_by_the_files(text, header, fit):
-    cfg = parse_cfg(text)
-    assert meaning_of(cfg, header).preprocessing == Preprocessing((64, 64), fit, "darknet", 0.5)
-    assert meaning_of(cfg, header, fit="stretch").preprocessing.fit == "stretch"
-
-
-@pytest.mark.parametrize(
-    ("options", "kind", "exponent"),
-    [
-        ("", "iou", 0.6),
-        ("nms_kind=default\nbeta_nms=0.3\n", "iou", 0.6),
-        ("nms_kind=greedynms\nbeta_nms=0.3\n", "diou", 0.6),
-        ("nms_kind=diounms\nbeta_nms=0.3\n", "diou", 0.3),
-        ("nms_kind=diounms\n", "diou", 0.6),
-    ],
-)
-def test_the_rule_of_suppression_is_the_last_yolo_layers(options, kind, exponent):
-    meaning = meaning_of(parse_cfg(NET + YOLO + "nms_kind=diounms\nbeta_nms=0.9\n" + YOLO + options))
-    assert (meaning.nms_kind, meaning.diou_exponent) == (kind, exponent)
-
-
-def test_unknown_rules_are_refused():
-    with pytest.raises(UserError, match="nms_kind=cornersnms cannot be done"):
-        meaning_of(parse_cfg(NET + YOLO + "nms_kind=cornersnms\n", "x.cfg"))
-    with pytest.raises(UserError, match="beta_nms must be above 0"):
-        meaning_of(parse_cfg(NET + YOLO + "nms_kind=diounms\nbeta_nms=0\n", "x.cfg"))
-
-
-@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
-def test_the_meaning_survives_being_written(tmp_path, fit):
-    weights = tmp_path / "a.weights"
-    preprocessing = Preprocessing((96, 64), fit, "darknet", 0.5)
-    save_darknet(tiny(), weights, preprocessing=preprocessing, nms_kind="diou", diou_exponent=0.4)
-    model = load_darknet(weights)
-    assert (model.preprocessing, model.nms_kind, model.diou_exponent) == (preprocessing, "diou", 0.4)
-
-
-# ---- the .cfg files of this project ----
-
-
-@pytest.mark.parametrize("name", ["yolov3", "yolov3-spp", "yolov3-tiny", "darknet53"])
-def test_the_shipped_cfgs_are_our_networks(name):
-    with torch.device("meta"):
-        network = Darknet53Classifier() if name == "darknet53" else YOLOv3(variant=name)
-    path = CONFIGS / f"{name}.cfg"
-    plan = plan_from_cfg(read_cfg(path))
-    assert plan == native_plan(network, plan.input_shape[1:])
-    preprocessing = Preprocessing(plan.input_shape[1:], "letterbox", "darknet", 0.5)
-    assert path.read_text() == darknet_cfg_text(network, preprocessing=preprocessing)
-
-
-# ---- names and data files ----
-
-
-def test_names_are_read_and_written(tmp_path):
-    path = tmp_path / "a.names"
-    path.write_bytes("\ufeffperson\r\ntraffic light\r\n naïve \r\n\r\n\n".encode())
-    assert read_names(path) == ("person", "traffic light", "naïve")
-    write_names(path, ("person", "traffic light"))
-    assert path.read_bytes() == b"person\ntraffic light\n"
-    for content, message in ((b"", "no class names"), (b"a\n\nb\n", "a.names:2: a blank line"), (b"\xff", "UTF-8")):
-        path.write_bytes(content)
-        with pytest.raises(UserError, match=message):
-            read_names(path)
-    path.write_bytes(b"a\nb\x00c\n")
-    with pytest.raises(UserError, match=r"a\.names:2: .* unprintable"):
-        read_names(path)
-    with pytest.raises(UserError, match="cannot be written to a"):
-        write_names(path, ("a\nb",))
-    with pytest.raises(UserError, match="cannot be read"):
-        read_names(tmp_path / "none.names")
+def test_only_the_released_file_was_trained_with_other_anchors(size, header, anchors, found):
+    file = WeightsFile(Path("x.weights"), header, (size - header.size) // 4)
+    assert trained_anchors(file, anchors) == found
 
 
 @pytest.mark.shared
-def test_the_names_at_hand(shared):
-    names = read_names(shared / "darknet" / "coco.names")
-    assert (len(names), names[0], names[-1]) == (80, "person", "toothbrush")
+def test_the_official_file_is_known_with_and_without_its_cfg(shared, tmp_path):
+    official = shared / "darknet" / "official" / "yolov3-tiny.weights"
+    alone = Path(shutil.copyfile(official, tmp_path / "tiny.weights"))
+    for path in (official, alone):
+        model = load_darknet(path)
+        assert isinstance(model.network, YOLOv3)
+        assert anchors_of(model) == RELEASED_TINY_ANCHORS
+        assert model.meaning == ModelMeaning(
+            published_names("coco"), Preprocessing((416, 416), "letterbox", "darknet", 0.5), Suppression()
+        )
 
 
-def test_data_files(tmp_path):
-    (tmp_path / "cfg").mkdir()
-    (tmp_path / "train.txt").write_text("")
-    path = tmp_path / "cfg" / "a.data"
-    path.write_text(
-        "# mine\nclasses= 3\ntrain  = train.txt\nvalid = gone.txt\nnames=a.names\nbackup = backup/\neval=coco\n"
-    )
-    data = read_data(path)
-    assert (data.classes, data.train, data.valid, data.names) == (3, "train.txt", "gone.txt", "a.names")
-    assert data.find(data.train) == (tmp_path / "train.txt").resolve()
-    with pytest.raises(UserError, match=r"gone\.txt was found neither in"):
-        data.find(data.valid)
-    for text, message in (
-        ("classes=x\n", "a.data:1: classes must be"),
-        ("train\n", "a.data:1: expected"),
-        ("", "no key"),
-    ):
-        path.write_text(text)
-        with pytest.raises(UserError, match=message):
-            read_data(path)
+# ---- files that were published ----
+
+
+def test_published_files_have_the_bytes_of_their_networks():
+    for size, published in PUBLISHED.items():
+        with torch.device("meta"):
+            if published.variant is None:
+                network = Darknet53Classifier(num_classes=published.num_classes)
+            else:
+                network = YOLOv3(variant=published.variant, num_classes=published.num_classes)
+        numbers = sum(t.numel() for t in network.state_dict().values() if t.is_floating_point())
+        assert size == 20 + 4 * numbers
+        assert published.data_set is None or len(published_names(published.data_set)) == published.num_classes
+
+
+@pytest.mark.parametrize(
+    ("header", "beside", "expected"),
+    [
+        (ORIGINAL, None, "coco"),
+        (DarknetHeader(0, 2, 5), None, ()),
+        (ORIGINAL, "yolov3-tiny.names", "own"),
+        (ORIGINAL, "other.names", "own"),
+    ],
+    ids=["published", "of a user", "names of its own", "names beside"],
+)
+def test_a_published_file_has_the_names_of_its_data_set(tmp_path, header, beside, expected):
+    path = full_tiny(tmp_path, header)
+    own = tuple(f"class {number}" for number in range(80))
+    if beside:
+        write_names(tmp_path / beside, own)
+    names = {"coco": published_names("coco"), "own": own, (): ()}[expected]
+    assert load_darknet(path).names == names
+
+
+# ---- what is written ----
+
+
+@pytest.mark.parametrize("rule", [Suppression("diou", 0.4), Suppression("diou", 0.6), Suppression()])
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+def test_the_meaning_survives_being_written(tmp_path, fit, rule):
+    weights = tmp_path / "a.weights"
+    meaning = ModelMeaning(("a", "b", "c"), Preprocessing((96, 64), fit, "darknet", 0.5), rule)
+    save_darknet(tiny(), weights, meaning=meaning)
+    assert load_darknet(weights).meaning == meaning
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+def test_the_cfg_alone_tells_how_images_are_fitted(fit):
+    text = darknet_cfg_text(tiny(), ModelMeaning((), Preprocessing((64, 96), fit)))
+    for header in (None, ORIGINAL, DarknetHeader(0, 2, 5)):
+        assert meaning_of(parse_cfg(text), header).preprocessing.fit == fit
+    with torch.device("meta"):
+        classifier = Darknet53Classifier()
+    assert "letter_box" not in darknet_cfg_text(classifier, ModelMeaning())
+
+
+def test_the_size_of_the_cfg_is_the_meanings():
+    network = tiny()
+    for size in ((32, 64), (608, 416)):
+        plan = plan_from_cfg(parse_cfg(darknet_cfg_text(network, ModelMeaning((), Preprocessing(size)))))
+        assert plan == native_plan(network, size)
+
+
+@pytest.mark.parametrize("name", ["yolov3", "yolov3-spp", "yolov3-tiny", "darknet53"])
+def test_the_shipped_cfgs_are_as_this_project_writes_them(name):
+    with torch.device("meta"):
+        network = Darknet53Classifier() if name == "darknet53" else YOLOv3(variant=name)
+    path = CONFIGS / f"{name}.cfg"
+    meaning = meaning_of(read_cfg(path))
+    assert path.read_text() == darknet_cfg_text(network, meaning)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"a\.weights: cannot be written"):
+        save_darknet(tiny(), tmp_path / "none" / "a.weights", meaning=MEANING)
+    (tmp_path / "b.cfg").mkdir()
+    with pytest.raises(UserError, match=r"b\.cfg: cannot be written"):
+        save_darknet(tiny(), tmp_path / "b.weights", meaning=MEANING)

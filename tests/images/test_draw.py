@@ -1,4 +1,4 @@
-"""Boxes and labels on an image."""
+"""Boxes and labels on an image: where they are drawn, in which colours, and that they can be read."""
 
 from __future__ import annotations
 
@@ -38,3 +38,57 @@ def test_every_box_needs_its_text():
 
 def test_colours_of_many_classes_differ():
     assert len({colour_of(label) for label in range(80)}) == 80
+
+
+def test_colours_of_neighbours_are_far_apart():
+    colours = np.array([colour_of(label) for label in range(80)], float)
+    assert np.linalg.norm(np.diff(colours, axis=0), axis=1).min() > 100
+    assert ((colours >= 0) & (colours <= 255)).all()
+
+
+def test_the_first_box_and_its_text_are_on_top():
+    box = np.array([[20.0, 40, 90, 100]])
+    both = draw_boxes(GREY, np.repeat(box, 2, axis=0), ["", ""], [3, 7])
+    assert (both == draw_boxes(GREY, box, [""], [3])).all()
+    texts = draw_boxes(GREY, np.repeat(box, 2, axis=0), ["first", "second"], [3, 7])
+    alone = draw_boxes(GREY, box, ["first"], [3])
+    assert (texts[45:] == alone[45:]).all() and tuple(texts[38, 21]) == colour_of(3)
+
+
+def test_a_text_stands_above_its_box_or_inside_where_there_is_no_room():
+    background = colour_of(5)
+    high, low = (draw_boxes(GREY, np.array([[20.0, top, 120, 115]]), ["x"], [5]) for top in (0, 60))
+    for drawn, rows in ((low, slice(42, 58)), (high, slice(2, 15))):
+        bar = (drawn[rows, 20:30] == background).all(axis=2)
+        assert bar.mean() > 0.5
+    assert (low[62:100, 24:116] == 128).all(), "above only"
+
+
+def test_every_text_can_be_read_on_its_colour():
+    for label in range(24):
+        drawn = draw_boxes(GREY, np.array([[20.0, 60, 120, 115]]), ["Wxyz"], [label])
+        bar = drawn[44:58, 22:40].reshape(-1, 3).astype(float)
+        luminance = bar @ (0.299, 0.587, 0.114)
+        assert luminance.max() - luminance.min() > 80, label
+
+
+def test_lines_and_letters_grow_with_the_image():
+    def drawn_share(side: int) -> float:
+        image = np.zeros((side, side, 3), np.uint8)
+        box = np.array([[0.2, 0.2, 0.8, 0.8]]) * side
+        return float((draw_boxes(image, box, ["a name"], [1]) > 0).any(axis=2).mean())
+
+    assert drawn_share(2000) == pytest.approx(drawn_share(1000), rel=0.2)
+
+
+def test_boxes_far_outside_and_inside_out_do_no_harm():
+    boxes = np.array([[-1e6, -1e6, -1e5, -1e5], [1e6, 1e6, 2e6, 2e6], [50, 50, 40, 40], [60, 60, 60, 60]])
+    drawn = draw_boxes(GREY, boxes, ["a", "b", "c", "d"], [0, 1, 2, 3])
+    assert drawn.shape == GREY.shape and drawn.dtype == np.uint8
+
+
+def test_an_image_that_may_not_be_written_to_is_drawn_on_a_copy():
+    image = np.ascontiguousarray(GREY[:, ::-1])[:, ::-1]  # not contiguous
+    image.setflags(write=False)
+    drawn = draw_boxes(image, np.array([[20.0, 40, 90, 100]]), ["x"], [0])
+    assert drawn.flags.writeable and drawn.flags.c_contiguous and (image == 128).all()

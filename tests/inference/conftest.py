@@ -10,7 +10,7 @@ import torch
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.shapes.dataset import CLASSES, write_shapes_dataset, write_shapes_video
-from yolov3.structures import Preprocessing
+from yolov3.structures import ModelMeaning, Preprocessing
 
 FRAMES, RATE = 13, 12.5
 
@@ -24,7 +24,7 @@ def weights(tmp_path_factory) -> Path:
         torch.nn.init.normal_(head.predict.weight, std=0.6)
         torch.nn.init.normal_(head.predict.bias, std=0.6)
     path = tmp_path_factory.mktemp("model") / "tiny.pt"
-    save_checkpoint(path, network, names=CLASSES, preprocessing=Preprocessing(size=(96, 128)))
+    save_checkpoint(path, network, meaning=ModelMeaning(CLASSES, Preprocessing(size=(96, 128))))
     return path
 
 

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from yolov3 import Detector, UserError
+from yolov3 import Detector, UserError, load_model
+from yolov3.formats.checkpoint import save_checkpoint
+from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
+from yolov3.inference.detector import DetectorOptions
+from yolov3.postprocess import postprocess
+from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 
 
 def same(first, second, tolerance=1e-3) -> bool:
@@ -74,3 +79,50 @@ def test_missing_weights_and_wrong_files(tmp_path, images):
         Detector(text)
     with pytest.raises(UserError, match=r"found \.jpg"):
         Detector(sorted(images.iterdir())[0])
+
+
+def test_options_are_a_record_and_keywords_are_laid_over_it(weights):
+    options = DetectorOptions(confidence=0.4, nms_threshold=0.6, image_size=(64, 96), fit="stretch", device="cpu")
+    detector = Detector(weights, options, confidence=0.5, class_agnostic=True)
+    selection = detector.selection
+    assert (selection.confidence, selection.nms_threshold, selection.class_agnostic) == (0.5, 0.6, True)
+    assert detector.preprocessing == Preprocessing(size=(64, 96), fit="stretch")
+    assert detector.runtime.device == "cpu" and detector.runtime.precision == "float32"
+
+
+def test_a_loaded_model_does_as_well_as_its_file(weights, images):
+    path = sorted(images.iterdir())[0]
+    assert same(Detector(load_model(weights), confidence=0.3)(path), Detector(weights, confidence=0.3)(path))
+
+
+def test_what_is_found_is_what_the_network_says_fitted_and_selected_by_hand(weights, images):
+    detector = Detector(weights, confidence=0.3, device="cpu")
+    array = read_image(sorted(images.iterdir())[1])
+    geometry = Geometry.fit(array.shape[:2], Preprocessing(size=(96, 128)))
+    fitted = torch.from_numpy(geometry.apply_image(array)).permute(2, 0, 1)[None]
+    (expected,) = postprocess(detector.runtime(fitted), [geometry], detector.selection, detector.names)
+    assert len(expected) and same(detector(array), expected)
+
+
+def test_the_models_own_suppression_is_used(weights, tmp_path):
+    model = load_model(weights)
+    meaning = ModelMeaning(model.names, Preprocessing(size=(64, 64)), Suppression("diou", 0.8))
+    save_checkpoint(tmp_path / "diou.pt", model.network, meaning=meaning)
+    assert Detector(tmp_path / "diou.pt").selection.suppression == Suppression("diou", 0.8)
+
+
+def test_a_model_without_names_knows_its_classes_by_number(weights, tmp_path, images):
+    model = load_model(weights)
+    save_checkpoint(tmp_path / "bare.pt", model.network, meaning=ModelMeaning((), Preprocessing(size=(96, 128))))
+    found = Detector(tmp_path / "bare.pt", confidence=0.2, classes=["3"])(sorted(images.iterdir())[0])
+    assert len(found) and {found.name_of(int(label)) for label in found.labels} == {"3"}
+    with pytest.raises(UserError, match="no class '6'; the model has 6 classes: 0 to 5"):
+        Detector(tmp_path / "bare.pt", classes=[6])
+
+
+def test_times_and_images_are_counted(weights, images):
+    detector = Detector(weights)
+    detector(sorted(images.iterdir())[:3])
+    detector(sorted(images.iterdir())[0])
+    times = detector.times
+    assert times.images == 4 and min(times.fitting, times.network, times.selecting) > 0

@@ -1,249 +1,193 @@
-"""``yolov3 detect`` from end to end: real files in, real files out, and whatever is wrong on the way."""
+"""Frames of every source go through the detector in batches and into every output, in order, until there are no more."""
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import http.server
 import json
-import os
-import shutil
-import subprocess
-import sys
-import threading
-import time
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 
-from yolov3.cli import main
-from yolov3.images.files import read_image, write_image
-from yolov3.outputs.names import OutputNames, safe_name
+from yolov3.inference.detector import Detector
+from yolov3.inference.loop import DetectionLoop, Tally
+from yolov3.outputs.json_file import JsonFile
+from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.find import ImageItem, StreamItem, VideoItem, find_items
-from yolov3.outputs.video_writer import VideoWriter
-from yolov3.sources.videos import VideoFile
+from yolov3.sources.frames import SourceError
+from yolov3.watching.watcher import Watcher
 
 
-def detect(weights, source, output, *more) -> int:
-    return main(["detect", "--weights", str(weights), "--source", str(source), "--output", str(output), *more])
+class Collected(Output):
+    """Keeps what it is given, and wants no more after so many."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self.results: list[Result] = []
+        self.ended: list[str] = []
+        self.most = most
+
+    def write(self, result: Result) -> None:
+        self.results.append(result)
+        if len(self.results) == self.most:
+            raise StopDetecting
+
+    def end(self, name: str) -> None:
+        self.ended.append(name)
 
 
-def read_frames(path: Path) -> tuple[list[np.ndarray], float]:
-    capture, frames = cv2.VideoCapture(str(path)), []
-    while (answer := capture.read())[0]:
-        frames.append(answer[1])
-    return frames, capture.get(cv2.CAP_PROP_FPS)
+class Told(Watcher):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.advances: list[tuple[int, int | None]] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def advance(self, done: int, total: int | None = None, *, text: str | None = None) -> None:
+        self.advances.append((done, total))
 
 
-def test_a_video_gives_as_many_frames_at_the_same_rate(weights, video, tmp_path, capsys):
-    assert detect(weights, video, tmp_path, "--save-json", "--save-txt", "--save-csv", "--batch-size", "4") == 0
-    originals, rate = read_frames(video)
-    frames, new_rate = read_frames(tmp_path / "detect" / "shapes.mp4")
-    assert len(frames) == len(originals) == 13 and new_rate == pytest.approx(rate)
-    assert frames[0].shape == originals[0].shape
-    records = json.loads((tmp_path / "detect" / "detections.json").read_text())
-    assert [record["frame"] for record in records] == list(range(13))
-    assert [record["seconds"] for record in records] == pytest.approx([i / 12.5 for i in range(13)], abs=0.002)
-    assert len(list((tmp_path / "detect" / "labels").iterdir())) == 13
-    assert "13 images" in capsys.readouterr().out
+@pytest.fixture
+def make_loop(weights):
+    """A loop with its parts: the detector, an output that collects, one who is told, a tally."""
+
+    def make(*outputs: Output, batch_size: int = 2, **more: Any) -> DetectionLoop:
+        detector = Detector(weights, confidence=0.3, device="cpu")
+        return DetectionLoop(detector, outputs or (Collected(),), Told(), Tally(), batch_size, **more)
+
+    return make
 
 
-def test_all_outputs_of_a_folder_agree(weights, images, tmp_path):
-    args = ("--save-json", "--save-txt", "--save-conf", "--save-csv", "--save-crop", "--conf", "0.3")
-    assert detect(weights, images, tmp_path, *args) == 0
-    folder = tmp_path / "detect"
-    records = json.loads((folder / "detections.json").read_text())
-    with (folder / "detections.csv").open() as stream:
-        rows = list(csv.DictReader(stream))
-    assert len(records) == 5 and len(rows) == sum(len(record["detections"]) for record in records) > 0
-    assert [float(row["score"]) for row in rows] == [d["score"] for record in records for d in record["detections"]]
-    for record in records:
-        name = Path(record["source"]).stem
-        lines = (folder / "labels" / f"{name}.txt").read_text().splitlines()
-        assert len(lines) == len(record["detections"])
-        for line, found in zip(lines, record["detections"]):
-            label, x, y, w, h, score = map(float, line.split())
-            box = [(x - w / 2) * record["width"], (y - h / 2) * record["height"]]
-            box += [(x + w / 2) * record["width"], (y + h / 2) * record["height"]]
-            assert label == found["class"] and score == pytest.approx(found["score"], abs=1e-5)
-            assert box == pytest.approx(found["box"], abs=0.01)
-        drawn, original = read_image(folder / f"{name}.jpg"), read_image(Path(record["source"]))
-        assert drawn.shape == original.shape and (drawn != original).any()
-    crops = list((folder / "crops").rglob("*.jpg"))
-    assert len(crops) == len(rows)
-
-
-def test_sources_of_one_name_do_not_overwrite_each_other(weights, images, tmp_path):
-    source = tmp_path / "in"
-    first, second = sorted(images.iterdir())[:2]
-    for folder in ("a", "b"):
-        (source / folder).mkdir(parents=True)
-    shutil.copy(first, source / "a" / "1.jpg")
-    shutil.copy(second, source / "b" / "1.jpg")
-    write_image(source / "b" / "1.png", read_image(first))
-    assert detect(weights, source, tmp_path, "--save-txt", "--save-json") == 0
-    written = {path.name for path in (tmp_path / "detect").iterdir() if path.is_file()}
-    assert written == {"1.jpg", "1-2.jpg", "1-3.png", "detections.json"}
-    assert {path.name for path in (tmp_path / "detect" / "labels").iterdir()} == {"1.txt", "1-2.txt", "1-3.txt"}
-
-
-def test_broken_images_are_told_counted_and_passed_over(weights, images, tmp_path, capsys):
-    source = tmp_path / "in"
-    shutil.copytree(images, source)
-    whole = sorted(images.iterdir())[0].read_bytes()
-    (source / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (source / "zero.jpg").write_bytes(b"")
-    (source / "text.jpg").write_text("no picture")
-    (source / "folder.jpg").mkdir()
-    os.mkfifo(source / "pipe.jpg")
-    (source / "link.jpg").symlink_to(source / "nowhere.jpg")
-    (source / "loop").symlink_to(source)
-    (source / "notes.md").write_text("text")
-    before = {path: path.read_bytes() for path in source.iterdir() if path.is_file()}
-    assert detect(weights, source, tmp_path, "--save-json") == 1
-    output = capsys.readouterr()
-    assert "6 images" in output.out and "2 files could not be used, 1 were damaged" in output.out
-    for line in ("zero.jpg: the file is empty (0 bytes)", "text.jpg: not a picture", "cut.jpg: the file is cut off"):
-        assert line in output.err
-    assert len(json.loads((tmp_path / "detect" / "detections.json").read_text())) == 6
-    assert before == {path: path.read_bytes() for path in source.iterdir() if path.is_file()}
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [("nowhere.jpg", "does not exist"), ("*.nothing", "matches this pattern"), ("EMPTY", "no pictures or videos"),
-     ("98", "camera 98: cannot be opened"), ("a\0b", "not a path")],
-)  # fmt: skip
-def test_a_source_that_is_not_there_is_one_clear_line(weights, tmp_path, capsys, source, message):
-    if source == "EMPTY":
-        source = tmp_path / "empty"
-        source.mkdir()
-    assert detect(weights, source, tmp_path / "out") == 2
-    error = capsys.readouterr().err
-    assert message in error and "Traceback" not in error and error.count("yolov3: error") == 1
-
-
-def test_only_broken_files_is_an_error(weights, tmp_path, capsys):
-    (tmp_path / "bad.mp4").write_bytes(b"no video at all")
-    assert detect(weights, tmp_path / "bad.mp4", tmp_path / "out") == 2
-    assert "bad.mp4: not readable as a video" in capsys.readouterr().err
-
-
-def test_an_unwritable_output_is_one_clear_line(weights, images, tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert detect(weights, images, tmp_path / "file") == 2
-    assert "cannot be made" in capsys.readouterr().err
-
-
-def test_a_full_disk_is_one_clear_line(weights, images, tmp_path):
-    """Files of this process may not grow beyond two blocks."""
-    code = (
-        "import resource, sys; from yolov3.cli import main; import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "import torch, cv2, yolov3.inference.loop, yolov3.outputs.sinks\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); sys.exit(main(sys.argv[1:]))"
-    )
-    arguments = ["detect", "--weights", weights, "--source", images, "--output", tmp_path]
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
-
-
-def test_a_damaged_video_is_used_as_far_as_it_goes(weights, video, tmp_path, capsys):
-    data = bytearray(video.read_bytes())
-    middle = data.find(b"mdat") + (data.rfind(b"moov") - data.find(b"mdat")) // 2
-    data[middle : middle + 3000] = bytes(3000)
-    (tmp_path / "hurt.mp4").write_bytes(data)
-    assert detect(weights, tmp_path / "hurt.mp4", tmp_path, "--save-json") in (0, 1)
-    records = json.loads((tmp_path / "detect" / "detections.json").read_text())
-    frames, _ = read_frames(tmp_path / "detect" / "hurt.mp4")
-    assert 6 <= len(records) == len(frames) <= 13
-
-
-def test_a_limit_of_frames(weights, video, tmp_path):
-    assert detect(weights, video, tmp_path, "--max-frames", "5", "--no-save", "--save-json") == 0
-    assert len(json.loads((tmp_path / "detect" / "detections.json").read_text())) == 5
-
-
-def test_what_sources_mean(images, video, tmp_path):
+@pytest.fixture
+def items(images, video) -> list:
     paths = sorted(images.iterdir())
-    listing = tmp_path / "list.txt"
-    listing.write_text("\n".join([str(paths[0]), "# a comment", "", str(video)]))
-    assert open_source(str(listing)).items == (Image(paths[0]), Video(video))
-    assert open_source(f"{images}/*.jpg").items == tuple(map(Image, paths))
-    assert open_source("0").items == (Stream(0),)
-    assert open_source("rtsp://camera/1").items == (Stream("rtsp://camera/1"),)
-    mixed = tmp_path / "mixed"
-    mixed.mkdir()
-    shutil.copy(video, mixed / "b.mp4")
-    shutil.copy(paths[0], mixed / "a.jpg")
-    assert open_source(str(mixed)).items == (Image(mixed / "a.jpg"), Video(mixed / "b.mp4"))
+    return [ImageItem(paths[0]), ImageItem(paths[1]), VideoItem(video), ImageItem(paths[2])]
 
 
-class MotionJpeg(http.server.BaseHTTPRequestHandler):
-    """A network camera: images without end in one answer. The first connection breaks after twelve."""
-
-    frames: ClassVar[list[bytes]] = []
-    connections = 0
-
-    def do_GET(self):
-        type(self).connections += 1
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-        self.end_headers()
-        with contextlib.suppress(OSError):
-            for number in range(1000):
-                if number == 12 and type(self).connections == 1:
-                    return
-                data = self.frames[number % len(self.frames)]
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
-                self.wfile.write(head.encode() + data + b"\r\n")
-                time.sleep(0.02)
-
-    def log_message(self, *args):
-        pass
+def test_every_frame_comes_once_in_order_with_the_name_of_its_source(make_loop, items, video):
+    output = Collected()
+    loop = make_loop(output)
+    loop.run(items)
+    names = [result.file_stem for result in output.results]
+    assert names == ["000001", "000002", *(f"shapes_{number:06d}" for number in range(13)), "000003"]
+    assert [result.rate for result in output.results] == [None] * 2 + [pytest.approx(12.5)] * 13 + [None]
+    assert output.ended == ["shapes"]
+    assert loop.tally.frames == loop.detector.times.images == 16 and not loop.tally.stopped
+    assert loop.tally.problems == loop.tally.damaged == []
 
 
-def test_a_camera_on_the_network_that_breaks_off(weights, images, tmp_path):
-    handler = type("Camera", (MotionJpeg,), {"frames": [path.read_bytes() for path in sorted(images.iterdir())[:1]]})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/video"
-        code = detect(weights, address, tmp_path, "--max-frames", "20", "--save-json")
-        server.shutdown()
-    records = json.loads((tmp_path / "detect" / "detections.json").read_text())
-    assert [record["frame"] for record in records] == list(range(20))
-    assert code == 1 and handler.connections >= 2
+def test_what_is_found_is_what_the_detector_finds_alone(make_loop, items):
+    output = Collected()
+    loop = make_loop(output, batch_size=3)
+    loop.run(items)
+    total = 0
+    for result in output.results:
+        alone = loop.detector(result.frame.image)
+        assert result.detections.labels.tolist() == alone.labels.tolist()
+        assert result.detections.boxes.numpy() == pytest.approx(alone.boxes.numpy(), abs=1e-2)
+        total += len(alone)
+    assert sum(loop.tally.boxes.values()) == total > 0
+    assert set(loop.tally.boxes) <= set(loop.detector.names)
 
 
-def test_videos_of_odd_sizes_and_changing_frames(tmp_path):
-    writer = VideoWriter(tmp_path / "odd.mp4", rate=7.0, size=(49, 65))
-    for size in ((49, 65), (49, 65), (80, 33)):
-        writer.write(np.full((*size, 3), 90, np.uint8))
-    writer.close()
-    with VideoReader(Video(tmp_path / "odd.mp4")) as reader:
-        frames = list(reader.frames())
-    assert len(frames) == 3 and reader.rate == pytest.approx(7)
+@pytest.mark.parametrize(("batch_size", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (8, [5])])
+def test_images_go_in_batches(make_loop, images, batch_size, sizes, monkeypatch):
+    loop = make_loop(batch_size=batch_size)
+    seen = []
+    whole = loop.detector.detect_batch
+    monkeypatch.setattr(loop.detector, "detect_batch", lambda batch: seen.append(len(batch)) or whole(batch))
+    loop.run(find_items(str(images)).items)
+    assert seen == sizes
 
 
-def test_output_names_are_safe_and_distinct():
-    names = OutputNames()
-    given = [names.name_of(source) for source in ("a/1.jpg", "b/1.jpg", "1.png", "A/1.JPG", "x/Été.jpg", "x/été.png")]
-    assert len({name.casefold() for name in given}) == 6 and given[:2] == ["1", "1-2"]
-    assert names.name_of("b/1.jpg") == "1-2"
-    for text in ("con", "aux.x", "a:b", "x" * 300, "", "..", "tab\there", "\udcff"):
-        safe = safe_name(text)
-        assert (
-            safe
-            and len(safe.encode()) <= 181
-            and not set(safe) & set('<>:"/\\|?*\t')
-            and safe not in (".", "..", "con")
-        )
+def test_what_is_watched_as_it_happens_goes_one_by_one(make_loop, video, monkeypatch):
+    loop = make_loop(batch_size=4)
+    seen = []
+    whole = loop.detector.detect_batch
+    monkeypatch.setattr(loop.detector, "detect_batch", lambda batch: seen.append(len(batch)) or whole(batch))
+    loop.run([StreamItem(str(video))])
+    assert seen == [1] * 13
 
 
-def test_no_window_without_a_screen(weights, images, tmp_path, monkeypatch, capsys):
-    monkeypatch.delenv("DISPLAY", raising=False)
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert detect(weights, images, tmp_path, "--view") == 2
-    assert "--view needs a screen" in capsys.readouterr().err
+def test_a_limit_counts_for_each_video_and_not_for_images(make_loop, items, video):
+    output = Collected()
+    make_loop(output, batch_size=4, max_frames=3).run([*items, VideoItem(video)])
+    assert [result.frame.index for result in output.results] == [None, None, 0, 1, 2, None, 0, 1, 2]
+    assert output.ended == ["shapes", "shapes"]
+
+
+def test_an_output_that_wants_no_more_ends_it_and_the_others_get_that_frame_too(make_loop, items, tmp_path):
+    stopping, other = Collected(most=4), Collected()
+    with JsonFile(tmp_path) as file:
+        loop = make_loop(other, stopping, file)
+        loop.run(items)
+    assert loop.tally.stopped and loop.tally.frames == 4
+    assert len(stopping.results) == len(other.results) == 4
+    assert len(json.loads((tmp_path / "detections.json").read_text())) == 4
+    assert stopping.ended == ["shapes"]  # so that its video is finished
+
+
+def test_what_cannot_be_used_is_told_counted_and_passed_over(make_loop, images, video, tmp_path):
+    first, second = sorted(images.iterdir())[:2]
+    content = first.read_bytes()
+    files = {"bad.jpg": b"no picture", "cut.jpg": content[: len(content) // 2], "bad.mp4": b"no video"}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    items = [
+        ImageItem(first), ImageItem(tmp_path / "bad.jpg"), ImageItem(tmp_path / "cut.jpg"), VideoItem(tmp_path / "bad.mp4"),
+        VideoItem(tmp_path / "none.mp4"), ImageItem(second),
+    ]  # fmt: skip
+    output = Collected()
+    loop = make_loop(output)
+    loop.run(items)
+    assert [Path(result.frame.source).name for result in output.results] == [first.name, "cut.jpg", second.name]
+    assert loop.tally.problems == [
+        f"{tmp_path}/bad.jpg: not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)",
+        f"{tmp_path}/bad.mp4: not readable as a video (damaged, cut off or of an unknown kind)",
+        f"{tmp_path}/none.mp4: does not exist",
+    ]
+    assert loop.tally.damaged == [f"{tmp_path}/cut.jpg: the file is cut off; what there is was looked at"]
+    told = [f"not used: {line}" for line in loop.tally.problems] + [f"damaged: {line}" for line in loop.tally.damaged]
+    assert sorted(loop.watcher.lines) == sorted(told)
+
+
+def test_a_stream_that_cannot_be_opened_is_an_error(make_loop):
+    with pytest.raises(SourceError, match="camera 98: cannot be opened"):
+        make_loop().run([StreamItem(98)])
+
+
+def test_progress_knows_the_end_where_there_is_one(make_loop, images, video):
+    loop = make_loop(batch_size=4)
+    loop.run(find_items(str(images)).items)
+    assert loop.watcher.advances == [(number, 5) for number in range(1, 6)]
+    loop = make_loop(batch_size=4)
+    loop.run([VideoItem(video), ImageItem(sorted(images.iterdir())[0]), VideoItem(video)])
+    assert loop.watcher.advances[:13] == [(number, 13) for number in range(1, 14)]
+    assert loop.watcher.advances[13] == (14, None)
+    assert loop.watcher.advances[14:] == [(number, 27) for number in range(15, 28)]
+
+
+def test_outputs_are_finished_and_left_by_whoever_opened_them(make_loop, items):
+    class Broken(Collected):
+        def write(self, result: Result) -> None:
+            raise OSError("disk")
+
+    output = Broken()
+    with pytest.raises(OSError, match="disk"):
+        make_loop(output).run([items[2]])
+    assert output.ended == ["shapes"]
+
+
+def test_the_time_of_reading_and_writing_is_counted(make_loop, items):
+    loop = make_loop()
+    loop.run(items)
+    times = loop.detector.times
+    assert min(times.reading, times.fitting, times.network, times.selecting, times.writing) > 0
+
+
+def test_nothing_to_go_through(make_loop):
+    loop = make_loop()
+    loop.run([])
+    assert loop.tally == Tally() and replace(loop, outputs=()).run([]) is None

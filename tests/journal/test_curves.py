@@ -2,34 +2,95 @@
 
 from __future__ import annotations
 
-import warnings
+import importlib.util
+from dataclasses import dataclass, field, replace
 
 import cv2
+import numpy as np
 import pytest
 
+from yolov3 import UserError
 from yolov3.journal.curves import draw_curves
+from yolov3.journal.rows import ClassificationRow, DetectionRow, EpochRow
 
-ROW = {
-    "train/box": 3.0,
-    "train/obj": 2.0,
-    "train/cls": 1.0,
-    "metrics/AP50": None,
-    "metrics/AP": None,
-    "metrics/AP_train": None,
-    "learning_rate": 0.001,
-}
+UNMEASURED = DetectionRow(1, 3.0, 2.0, 1.0, None, None, None, 0.001, 0)
+MEASURED = replace(UNMEASURED, epoch=2, ap50=0.5, ap=0.3)
+CLASSIFIED = ClassificationRow(1, 0.5, 0.75, 1.0, 0.01, 0)
 
 
-@pytest.mark.parametrize("scores", [{}, {"metrics/AP50": 0.5, "metrics/AP": 0.3}])
-def test_a_image_is_drawn_whether_there_are_scores_or_not(tmp_path, scores):
+@dataclass(frozen=True)
+class OnePanel(EpochRow):
+    """A row of which one panel is shown."""
+
+    error: float = field(metadata={"column": "error", "panel": "loss"})
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """A function of rows: the image that is drawn of them."""
     pytest.importorskip("matplotlib")
-    history = [{"epoch": 1, **ROW}, {"epoch": 2, **ROW, **scores}]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        draw_curves(tmp_path / "curves.png", history)
-    assert cv2.imread(str(tmp_path / "curves.png")).std() > 1
+
+    def draw(*rows: EpochRow) -> np.ndarray:
+        assert draw_curves(tmp_path / "curves.png", rows)
+        return cv2.imread(str(tmp_path / "curves.png"))
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [UNMEASURED, replace(UNMEASURED, epoch=2)],
+        [UNMEASURED, MEASURED],
+        [UNMEASURED],
+        [CLASSIFIED, replace(CLASSIFIED, epoch=2, top1=None, top5=None)],
+        [replace(MEASURED, epoch=number, ap=number / 100) for number in range(1, 80)],
+        [replace(UNMEASURED, learning_rate=0.0, skipped_steps=9)],
+        [OnePanel(1, 0.5), OnePanel(2, 0.25)],
+    ],
+)
+def test_an_image_is_drawn_whether_there_are_scores_or_not(drawn, rows):
+    assert drawn(*rows).std() > 1
+
+
+def coloured(image: np.ndarray) -> int:
+    """How many pixels are neither white nor grey nor black: those of curves."""
+    return int((image.max(axis=2).astype(int) - image.min(axis=2) > 60).sum())
+
+
+def test_scores_that_are_there_are_seen(drawn):
+    assert coloured(drawn(UNMEASURED, MEASURED)) > coloured(drawn(UNMEASURED, replace(UNMEASURED, epoch=2))) + 20
+
+
+def test_there_is_a_panel_for_each_group_of_columns(drawn):
+    """Their frames are the vertical lines that are dark over most of the height: two for each."""
+    for rows, panels in (([UNMEASURED, MEASURED], 3), ([CLASSIFIED], 3), ([OnePanel(1, 0.5)], 1)):
+        grey = cv2.cvtColor(drawn(*rows), cv2.COLOR_BGR2GRAY)
+        columns = np.flatnonzero((grey < 128).mean(axis=0) > 0.6)
+        assert len([x for x in columns if x - 1 not in columns]) == 2 * panels
 
 
 def test_nothing_is_drawn_of_nothing(tmp_path):
-    draw_curves(tmp_path / "curves.png", [])
+    assert not draw_curves(tmp_path / "curves.png", [])
     assert not (tmp_path / "curves.png").exists()
+
+
+def test_nothing_is_drawn_where_matplotlib_is_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert not draw_curves(tmp_path / "curves.png", [MEASURED])
+    assert not (tmp_path / "curves.png").exists()
+
+
+def test_no_window_system_is_chosen_for_the_process(drawn):
+    """Figures of the user's own, in a notebook, must stay as they are."""
+    import sys
+
+    before = "matplotlib.pyplot" in sys.modules
+    drawn(MEASURED)
+    assert ("matplotlib.pyplot" in sys.modules) is before
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(UserError, match="no/curves.png: cannot be written"):
+        draw_curves(tmp_path / "no" / "curves.png", [MEASURED])

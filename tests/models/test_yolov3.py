@@ -1,14 +1,11 @@
-"""Networks: the published counts, the contract of their maps, and the traps of their layers."""
+"""YOLOv3 and its variants: the published counts, the contract of their maps, and networks that cannot be."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional
 
-from yolov3.models.classifier import Darknet53Classifier
-from yolov3.models.darknet53 import Darknet53
-from yolov3.models.layers import SpatialPyramidPooling, StrideOneMaxPool
+from yolov3.anchors import TINY_ANCHORS, YOLOV3_ANCHORS
 from yolov3.models.yolov3 import VARIANTS, YOLOv3
 
 
@@ -37,12 +34,6 @@ def test_sizes_are_the_published_ones(variant, classes, stored):
         assert count(network)[0] == 61_949_149
 
 
-def test_backbone_and_classifier_sizes():
-    with torch.device("meta"):
-        assert count(Darknet53())[1] == 40_620_640
-        assert count(Darknet53Classifier())[1] == 41_645_640
-
-
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(("classes", "width"), [(1, 0.0625), (7, 0.25)])
 def test_maps_keep_the_contract_for_any_size(variant, classes, width):
@@ -56,12 +47,19 @@ def test_maps_keep_the_contract_for_any_size(variant, classes, width):
     assert [level.stride for level in network.levels] == ([32, 16] if variant == "yolov3-tiny" else [32, 16, 8])
 
 
-def test_darknet53_returns_its_three_maps_under_their_names():
-    backbone = Darknet53(width=0.0625).eval()
-    maps = backbone(torch.rand(1, 3, 64, 96))
-    assert [tuple(m.shape) for m in maps] == [(1, 64, 2, 3), (1, 32, 4, 6), (1, 16, 8, 12)]
-    stages = "conv1 conv2 conv3_4 conv5 conv6_9 conv10 conv11_26 conv27 conv28_43 conv44 conv45_52"
-    assert " ".join(name for name, _ in backbone.named_children()) == stages
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_without_anchors_it_has_the_published_ones(variant):
+    with torch.device("meta"):
+        network = YOLOv3(variant=variant, xy_scale=1.1)
+    published = TINY_ANCHORS if variant == "yolov3-tiny" else YOLOV3_ANCHORS
+    assert tuple(level.anchors for level in network.levels) == published
+    assert {level.xy_scale for level in network.levels} == {1.1}
+
+
+def test_a_level_may_have_any_number_of_anchors():
+    network = YOLOv3(variant="yolov3-tiny", num_classes=2, width=0.0625, anchors=[[[50, 60]] * 5, [[1, 2]] * 5]).eval()
+    assert [tuple(m.shape) for m in network(torch.zeros(1, 3, 32, 32))] == [(1, 5, 1, 1, 7), (1, 5, 2, 2, 7)]
+    assert network.levels[1].anchors == ((1.0, 2.0),) * 5
 
 
 def test_training_starts_with_calm_objectness():
@@ -71,28 +69,35 @@ def test_training_starts_with_calm_objectness():
         assert maps[..., 4].sigmoid().mean().item() == pytest.approx(0.01, rel=0.3)
 
 
-def test_pyramid_pooling_is_the_plain_pools_in_darknets_order():
-    features = torch.randn(2, 3, 19, 13)
-    plain = [functional.max_pool2d(features, k, stride=1, padding=k // 2) for k in (13, 9, 5)]
-    assert torch.equal(SpatialPyramidPooling()(features), torch.cat((*plain, features), dim=1))
+def test_the_same_seed_gives_the_same_network():
+    networks = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        networks.append(YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=2).state_dict())
+    name = "backbone.conv1.convolution.weight"
+    assert all(torch.equal(tensor, networks[1][key]) for key, tensor in networks[0].items())
+    assert not torch.equal(networks[0][name], networks[2][name])
 
 
-def test_stride_one_pool_sees_minus_infinity_beyond_the_edge():
-    features = -torch.rand(1, 2, 4, 5) - 1  # all negative: zero padding would show
-    padded = functional.pad(features, (0, 1, 0, 1), value=float("-inf"))
-    assert torch.equal(StrideOneMaxPool()(features), functional.max_pool2d(padded, 2, stride=1))
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_classes": 0}, r"num_classes \(=0\) must be at least 1"),
+        ({"variant": "yolov9"}, "variant must be one of yolov3, yolov3-spp, yolov3-tiny, found 'yolov9'"),
+        ({"anchors": [[[1, 2]]]}, "anchors for 1 levels were given, the network has 3"),
+        ({"anchors": [[[1, 2]], [[1, 2]], [[1, 2], [3, 4]]]}, r"same number of anchors, found \[1, 1, 2\]"),
+        ({"anchors": [[[1, 2]], [[1, 0]], [[1, 2]]]}, r"anchors must be positive .*\(1\.0, 0\.0\)"),
+        ({"anchors": [[[1, 2]], [], [[1, 2]]]}, "same number of anchors"),
+        ({"anchors": [[], [], []]}, "needs a positive stride and anchors"),
+    ],
+)
+def test_impossible_networks_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        YOLOv3(**{"width": 0.0625, **settings})
 
 
-def test_classifier_gives_logits():
-    assert Darknet53Classifier(num_classes=5, width=0.0625).eval()(torch.rand(2, 3, 64, 64)).shape == (2, 5)
-
-
-def test_impossible_networks_and_images_are_refused():
-    with pytest.raises(ValueError, match="num_classes"):
-        YOLOv3(num_classes=0)
-    with pytest.raises(ValueError, match="variant"):
-        YOLOv3(variant="yolov9")
-    with pytest.raises(ValueError, match="3"):
-        YOLOv3(anchors=[[[1, 2]]], width=0.0625)
-    with pytest.raises(ValueError, match="multiples of 32"):
-        YOLOv3(variant="yolov3-tiny", width=0.0625)(torch.rand(1, 3, 100, 96))
+@pytest.mark.parametrize("size", [(100, 96), (96, 100), (16, 32)])
+def test_images_of_another_size_are_refused(size):
+    network = YOLOv3(variant="yolov3-tiny", width=0.0625)
+    with pytest.raises(ValueError, match=rf"multiples of 32 high and wide, found \({size[0]}, {size[1]}\)"):
+        network(torch.rand(1, 3, *size))

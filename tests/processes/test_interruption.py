@@ -5,9 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
 
 import pytest
+
+from yolov3.processes.interruption import EXIT_CODES, Interrupted, Interruption
 
 LONG_CALL = """
 import hashlib, signal, sys, threading
@@ -57,3 +61,57 @@ def test_the_second_press_does_not_wait_for_a_long_call():
     code, output, complaints, seconds = interrupted(2, 60 * SECOND)
     assert (code, output, complaints) == (130, "", "yolov3: stopped\n")
     assert seconds < 15
+
+
+@pytest.mark.parametrize("number", EXIT_CODES)
+def test_the_first_signal_is_remembered_and_handlers_come_back(number):
+    before = {each: signal.getsignal(each) for each in EXIT_CODES}
+    with Interruption() as interruption:
+        assert interruption.received is None
+        signal.raise_signal(number)
+        assert interruption.received == number
+    assert {each: signal.getsignal(each) for each in EXIT_CODES} == before
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_the_second_press_is_a_keyboard_interrupt_and_handlers_come_back():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("first", EXIT_CODES)
+def test_being_told_to_end_again_and_again_stays_a_wish(first):
+    with Interruption() as interruption:
+        for number in (first, signal.SIGTERM, signal.SIGTERM):
+            signal.raise_signal(number)
+        assert interruption.received == signal.SIGTERM
+
+
+def test_one_after_the_other_and_each_begins_anew():
+    for _ in range(3):
+        with Interruption() as interruption:
+            assert interruption.received is None
+            signal.raise_signal(signal.SIGINT)
+            assert interruption.received == signal.SIGINT
+
+
+def test_in_another_thread_nothing_is_changed():
+    before, seen = signal.getsignal(signal.SIGINT), []
+
+    def work() -> None:
+        with Interruption() as interruption:
+            seen.append((interruption.received, signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(None, before)]
+
+
+@pytest.mark.parametrize(("number", "text", "code"), [(signal.SIGINT, "SIGINT", 130), (signal.SIGTERM, "SIGTERM", 143)])
+def test_an_interrupted_run_says_by_what_and_where(number, text, code):
+    stop = Interrupted(number, Path("runs/street"))
+    assert (str(stop), stop.folder, stop.exit_code) == (f"stopped by {text}", Path("runs/street"), code)

@@ -110,4 +110,6 @@ def _import_albumentations() -> Any:
     finally:
         if before is None:
             del os.environ["NO_ALBUMENTATIONS_UPDATE"]
+        else:
+            os.environ["NO_ALBUMENTATIONS_UPDATE"] = before
     return albumentations

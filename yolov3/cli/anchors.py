@@ -62,14 +62,13 @@ def _as_text(anchors: AnchorSet) -> str:
 
 def _write(words: AnchorWords, new: Path, anchors: AnchorSet) -> None:
     """The experiment file's own settings and overrides, with the anchors, as a new file."""
-    import yaml
-
     from yolov3.config.loading import read_settings
     from yolov3.files.atomic import write_text_atomically
+    from yolov3.files.strict_yaml import write_yaml
 
     if new.exists():
         raise UserError(f"{new}: exists already; name a new file")
     given = read_settings(words.config, words.overrides)
     given.setdefault("model", {})["anchors"] = [[list(anchor) for anchor in level] for level in anchors]
-    write_text_atomically(new, yaml.safe_dump(given, sort_keys=False))
+    write_text_atomically(new, write_yaml(given))
     print(f"written: {new}")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_image_size
+from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_model_options
 from yolov3.errors import UserError
 from yolov3.outputs.catalogue import DRAWN, OUTPUTS
 
@@ -48,17 +48,7 @@ def parse(arguments: argparse.Namespace) -> DetectOptions:
         raise UserError(f"--max-frames must be at least 1, found {arguments.max_frames}")
     if arguments.save_conf and "txt" not in (arguments.save or ()):
         raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
-    detector = DetectorOptions(
-        device=arguments.device,
-        precision=arguments.precision,
-        confidence=arguments.confidence,
-        nms_threshold=arguments.nms_threshold,
-        max_detections=arguments.max_det,
-        class_agnostic=arguments.class_agnostic,
-        classes=arguments.classes,
-        image_size=parse_image_size(arguments),
-        fit=arguments.fit,
-    )
+    detector = DetectorOptions(**parse_model_options(arguments), classes=arguments.classes)
     drawn = () if arguments.no_save else (DRAWN,)
     return DetectOptions(
         weights=arguments.weights,

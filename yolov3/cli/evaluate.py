@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_image_size
+from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_model_options
 from yolov3.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,15 +43,8 @@ def parse(arguments: argparse.Namespace) -> EvaluateOptions:
         weights=arguments.weights,
         data=arguments.data,
         split=arguments.split,
-        confidence=arguments.confidence,
-        nms_threshold=arguments.nms_threshold,
-        max_detections=arguments.max_det,
-        class_agnostic=arguments.class_agnostic,
+        **parse_model_options(arguments),
         multi_label=arguments.multi_label,
-        image_size=parse_image_size(arguments),
-        fit=arguments.fit,
-        device=arguments.device,
-        precision=arguments.precision,
         batch_size=parse_batch_size(arguments),
         workers=arguments.workers,
         output=arguments.output,

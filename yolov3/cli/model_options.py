@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 from yolov3.errors import UserError
+
+if TYPE_CHECKING:
+    from yolov3.structures import Fit
 
 PRECISIONS = ("float32", "bfloat16", "float16", "auto")
 
@@ -37,12 +41,34 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the network")
 
 
-def parse_image_size(arguments: argparse.Namespace) -> tuple[int, int] | None:
-    """The (height, width) that --imgsz asks for. Raises UserError."""
+class ModelValues(TypedDict):
+    """What the options say, by the names that the records of options have for it."""
+
+    confidence: float
+    nms_threshold: float
+    max_detections: int
+    class_agnostic: bool
+    image_size: tuple[int, int] | None
+    fit: Fit | None
+    device: str
+    precision: str
+
+
+def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
+    """The values of the options. Raises UserError for sizes that cannot be."""
     size = arguments.image_size
     if size and len(size) > 2:
         raise UserError(f"--imgsz takes a side, or height and width, found {len(size)} numbers")
-    return (size[0], size[-1]) if size else None
+    return ModelValues(
+        confidence=arguments.confidence,
+        nms_threshold=arguments.nms_threshold,
+        max_detections=arguments.max_det,
+        class_agnostic=arguments.class_agnostic,
+        image_size=(size[0], size[-1]) if size else None,
+        fit=arguments.fit,
+        device=arguments.device,
+        precision=arguments.precision,
+    )
 
 
 def parse_batch_size(arguments: argparse.Namespace) -> int:

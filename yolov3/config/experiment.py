@@ -50,7 +50,7 @@ class ModelSection(Section):
     anchors: tuple[tuple[Anchor, ...], ...] | None = (
         None  # [width, height] pixels, a list per level, coarse first; none: those of weights, cfg or variant
     )
-    xy_scale: Annotated[float, Field(ge=1, le=2)] = 1.0  # grid sensitivity; YOLOv3 has 1 (PP-YOLO: 1.05, +0.3 AP)
+    xy_scale: Annotated[float, Field(gt=0, le=10)] = 1.0  # grid sensitivity; YOLOv3 has 1 (PP-YOLO: 1.05, +0.3 AP)
     fit: Literal["letterbox", "stretch"] = "letterbox"  # keep the image's aspect, or not
     resize: Literal["area", "bilinear", "darknet"] = "area"  # how an image is resampled
     fill: Fraction = 0.5  # grey of the letterbox border; Darknet's 0.5

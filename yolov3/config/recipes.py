@@ -1,4 +1,4 @@
-"""The two ends of the recipe ladder, as changes to the defaults of yolov3/config.py.
+"""The two ends of the recipe ladder, as changes to the defaults of yolov3/config/experiment.py.
 
 ``darknet`` is the original recipe: Redmon and Farhadi 2018 as their program trains it.
 ``modern`` keeps the network, the anchors and the decoding, so that inference costs the same.

@@ -101,6 +101,7 @@ def _convolution(reader: SectionReader, index: int) -> LayerPlan:
     share = reader.text("share_index", "none")
     if share != "none":
         raise reader.fault("share_index cannot be done", "share_index")
+    dilation = reader.integer("dilation", 1)
     return plans.ConvolutionPlan(
         sources=(index - 1,),
         filters=reader.integer("filters", 1),
@@ -110,7 +111,7 @@ def _convolution(reader: SectionReader, index: int) -> LayerPlan:
         activation=reader.choice("activation", "logistic", ACTIVATIONS),
         batch_normalise=normalise > 0 or ("cbn" in reader and reader.integer("cbn") > 0),
         groups=reader.integer("groups", 1),
-        dilation=reader.integer("dilation", 1) if size > 1 else 1,
+        dilation=dilation if size > 1 else 1,
     )
 
 

@@ -26,8 +26,9 @@ def meaning_of(cfg: Cfg, header: DarknetHeader | None = None, *, fit: Fit | None
     """
     net = net_reader(cfg)
     size = (net.integer("height"), net.integer("width"))
+    fit = fit or fit_of(cfg, header)
     try:
-        preprocessing = Preprocessing(size, fit or fit_of(cfg, header), "darknet", DARKNET_GREY)
+        preprocessing = Preprocessing(size, fit, "darknet", DARKNET_GREY)
     except ValueError as error:
         raise net.fault(str(error), "width") from error
     return ModelMeaning(preprocessing=preprocessing, suppression=_suppression(cfg))

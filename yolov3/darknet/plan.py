@@ -1,6 +1,6 @@
 """What a network in Darknet's language is, layer by layer, before any memory is taken for it.
 
-A plan is made of frozen records: from a ``.cfg`` (yolov3/formats), or from a network of ours. Tracing it gives the
+A plan is made of frozen records: from a ``.cfg`` (cfg_to_plan), or from a network of ours. Tracing it gives the
 shape of every layer's output and refuses what cannot be; building it gives a DarknetGraph. Two plans are equal
 exactly when they are the same network, so a ``.cfg`` is recognised as one of ours by comparing plans.
 

@@ -1,4 +1,4 @@
-"""From a plan to the text of its ``.cfg``: the reverse of darknet_graph_builder.
+"""From a plan to the text of its ``.cfg``: the reverse of cfg_to_plan.
 
 Besides the network, the text holds what the programs need to use it as it is meant (how images are fitted, which
 suppression rule) and the settings of the original training recipe, so that Darknet can go on training it.
@@ -48,6 +48,9 @@ CLASSIFIER_RECIPE: Mapping[str, object] = {
     "aspect": 0.75,
 }
 """The published settings of the original program (Redmon and Farhadi 2018)."""
+
+LARGEST_WRITTEN_OUT = 1e15
+"""Numbers from here on keep their exponent: hundreds of digits would not be read again."""
 
 FARTHEST_RELATIVE = 9
 """Layers this near are named by counting back; farther ones by their number, as people write it."""
@@ -161,7 +164,9 @@ def _section(name: str, options: Mapping[str, object]) -> CfgSection:
 
 
 def _plain(value: object) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WRITTEN_OUT:
+        return str(int(value))
+    return str(value)
 
 
 _WRITERS: dict[type[LayerPlan], tuple[str, Callable[..., Options]]] = {

@@ -69,7 +69,7 @@ def print_report(evaluation: Evaluation, console: Console | None = None) -> None
     console = console or Console()
 
     def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     if evaluation.settings:
         say(settings_line(evaluation.settings))

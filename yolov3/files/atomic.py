@@ -32,9 +32,14 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         _discard(temporary)
-        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
-            raise  # torch reports a full disk in this way; any other RuntimeError is a fault of ours
-        raise UserError(f"{path}: cannot be written: {error}") from error
+        reason: BaseException = error
+        if isinstance(error, RuntimeError):
+            # torch reports a full disk in this way, after the system's own error or in place of it.
+            if isinstance(error.__context__, OSError):
+                reason = error.__context__
+            elif "PytorchStreamWriter" not in str(error):
+                raise  # any other is a fault of ours
+        raise UserError(f"{path}: cannot be written: {reason}") from error
 
 
 def write_text_atomically(path: Path, text: str) -> None:

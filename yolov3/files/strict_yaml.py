@@ -56,6 +56,24 @@ _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tT
 _StrictLoader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
 
+class _StrictDumper(yaml.SafeDumper):
+    """Quotes every word that the loader above, or any other reader of YAML, would take for something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True  # equal lists are written out each, as the loader wants them
+
+
+_StrictDumper.yaml_implicit_resolvers = {
+    first: [*_StrictLoader.yaml_implicit_resolvers.get(first, ()), *resolvers]
+    for first, resolvers in {**_StrictLoader.yaml_implicit_resolvers, **yaml.SafeLoader.yaml_implicit_resolvers}.items()
+}
+
+
+def write_yaml(values: dict[str, Any]) -> str:
+    """The text of a mapping of plain values, in their order; :func:`parse_yaml` gives the same values."""
+    return yaml.dump(values, Dumper=_StrictDumper, sort_keys=False)
+
+
 def parse_yaml(text: str, source: str) -> Any:
     """The value of a YAML text. Raises UserError with the source's name and line."""
     try:

@@ -54,18 +54,20 @@ def open_start(weights: str, model: ModelSection) -> Start:
 def settle(model: ModelSection, start: Start) -> tuple[ModelSection, list[str]]:
     """The settings with nothing left open, and a line for each that is not as it would be by default. Raises UserError."""
     taken: dict[str, Any] = {}
+    sources: dict[str, str] = {}
     if model.cfg is not None:
         taken |= _meaning_values(meaning_of(read_cfg(model.cfg), _header_of(start)))
+        sources |= dict.fromkeys(taken, model.cfg)
     if start.model is not None and isinstance(start.model.network, DetectionNetwork):
         own = _meaning_values(start.model.meaning) | _head_values(model, start.model, start.model.network)
         if model.cfg is not None:
             del own["image_size"]
         taken |= own
+        sources |= dict.fromkeys(own, start.model.source)
     given = dict(model)
     left_open = {name for name in taken if name not in model.model_fields_set or given[name] is None}
     changed = {name: value for name, value in taken.items() if name in left_open and value != given[name]}
-    source = start.model.source if start.model is not None else str(model.cfg)
-    lines = [f"model.{name}: {_text(value)}, as {source} has it" for name, value in changed.items()]
+    lines = [f"model.{name}: {_text(value)}, as {sources[name]} has it" for name, value in changed.items()]
     return model.model_copy(update=changed), lines
 
 
@@ -118,7 +120,7 @@ def _head_values(model: ModelSection, start: LoadedModel, source: DetectionNetwo
         return {"anchors": trained} if trained != own else {}
     with torch.device("meta"):
         levels = build_detector(model.model_copy(update={"anchors": None}), num_classes=1).levels
-    if [len(level.anchors) for level in levels] != [len(level) for level in anchors]:
+    if len(levels) != len(anchors) or len({len(level) for level in anchors}) > 1:
         return {}  # another kind of network, whose heads will not fit
     scales = {level.xy_scale for level in source.levels}
     default = tuple(level.anchors for level in levels)

@@ -7,8 +7,7 @@ killed at any moment leaves a pair that agrees.
 
 from __future__ import annotations
 
-import pickle
-import zipfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +103,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such weights file")
     _check_digest(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of bytes that are no pickle
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # foreign bytes end in whatever its unpickler stumbles over
         raise UserError(f"{path}: not readable as a checkpoint ({_looks_like(path)})") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path}: a PyTorch file, but not a checkpoint of this project (no format: {FORMAT})")
@@ -120,11 +121,15 @@ def load_checkpoint(path: Path) -> LoadedModel:
 
 
 def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
-    """The model that a checkpoint's content describes, in evaluation mode. Raises UserError naming ``path``."""
+    """The model that a checkpoint's content describes, in evaluation mode. Raises UserError naming ``path``; no memory is
+    taken for it before its weights are known to fit."""
     try:
-        network = build_network(content["model"])
+        with torch.device("meta"):
+            network = build_network(content["model"])
         meaning = ModelMeaning.from_plain(content)
-        load_weights(network, content["weights"], str(path))
+        _check_names(meaning.names, network)
+        check_weights(network, content["weights"], str(path))
+        network.to_empty(device="cpu").load_state_dict(content["weights"])
         return LoadedModel(
             network=network.eval(),
             meaning=meaning,
@@ -132,14 +137,23 @@ def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
             source=str(path),
             description=describe_in_words(content["model"], meaning.preprocessing),
         )
-    except UserError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {error}") from error
+    except UserError as error:
+        raise error if str(error).startswith(str(path)) else UserError(f"{path}: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {reason}") from error
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
     """Load a state dict whole. Raises UserError naming the first tensors that do not fit."""
+    check_weights(network, weights, source)
+    network.load_state_dict(weights)
+
+
+def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+    """Raise UserError naming the first tensors of a state dict that do not fit."""
+    if not isinstance(weights, dict) or not all(_is_plain(tensor) for tensor in weights.values()):
+        raise UserError(f"{source}: its weights are no named tensors")
     own = network.state_dict()
     problems = [
         f"{name} is {tuple(weights[name].shape)}, needed {tuple(own[name].shape)}"
@@ -151,7 +165,17 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) ->
     if problems:
         more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise UserError(f"{source}: weights of another network: {'; '.join(problems[:3])}{more}")
-    network.load_state_dict(weights)
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided and value.device.type != "meta"
+
+
+def _check_names(names: tuple[str, ...], network: nn.Module) -> None:
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"names must be words, found {names[:3]}")
+    if names and len(names) != network.num_classes:
+        raise ValueError(f"{len(names)} names for {network.num_classes} classes")
 
 
 def _digest_file(path: Path) -> Path:

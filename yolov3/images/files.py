@@ -47,7 +47,10 @@ def read_image(path: Path, *, tolerate_truncation: bool = False) -> np.ndarray:
                 f"{path}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
             )
         data = complete(data, header)
-    return _upright(_decode(path, data, header), header)
+    try:
+        return _upright(_decode(path, data, header), header)
+    except (cv2.error, MemoryError) as error:
+        raise ImageError(f"{path}: cannot be decoded: {_first_line(error)}") from error
 
 
 def read_image_size(path: Path) -> Size:
@@ -99,6 +102,8 @@ def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
         raise ImageError(f"{path}: does not exist") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise ImageError(f"{path}: cannot be read: there is not enough memory for {status.st_size} bytes") from error
 
 
 def _check_size(path: Path, header: ImageHeader) -> None:
@@ -113,10 +118,7 @@ def _check_size(path: Path, header: ImageHeader) -> None:
 
 def _decode(path: Path, data: bytes, header: ImageHeader) -> np.ndarray:
     """(H, W, 3) uint8 RGB as OpenCV decodes it: upright for TIFF, as stored for the other formats."""
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE)
-    except (cv2.error, MemoryError) as error:
-        raise ImageError(f"{path}: cannot be decoded: {_first_line(error)}") from error
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE)
     if image is None:
         raise ImageError(f"{path}: the {header.format} is damaged, cut off or of a kind that cannot be decoded")
     if image.dtype == np.uint16:

@@ -130,9 +130,9 @@ def _read_webp(file: BinaryIO) -> ImageHeader:
             kind, length = struct.unpack("<4sI", head)
             content = file.tell()
             if kind == b"VP8X":
-                block = file.read(10)
-                size = (1 + int.from_bytes(block[7:10], "little"), 1 + int.from_bytes(block[4:7], "little"))
-                if not block[0] & 0x08:  # no EXIF
+                flags, wide, high = struct.unpack("<B3x3s3s", file.read(10))
+                size = (1 + int.from_bytes(high, "little"), 1 + int.from_bytes(wide, "little"))
+                if not flags & 0x08:  # no EXIF
                     break
             elif kind == b"VP8 " and size is None:
                 width, height = struct.unpack_from("<HH", file.read(10), 6)

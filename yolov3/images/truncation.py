@@ -28,12 +28,12 @@ def is_truncated(data: bytes, header: ImageHeader) -> bool:
 
 def complete(data: bytes, header: ImageHeader) -> bytes:
     """A truncated file with a proper end: a JPEG's missing rows decode to grey, a PNG's to black or to repetitions of
-    the last row. A PNG that cannot be ended (interlaced, damaged besides) comes back as it was."""
+    the last row. A PNG that cannot be ended (interlaced, damaged besides, too large for memory) comes back as it was."""
     if header.format == "JPEG":
         return data + _JPEG_END
     try:
         return _complete_png(data)
-    except (zlib.error, struct.error, KeyError):
+    except (zlib.error, struct.error, KeyError, MemoryError):
         return data
 
 
@@ -42,9 +42,8 @@ def _complete_png(data: bytes) -> bytes:
     if interlaced:
         return data
     first, compressed = _split_chunks(data)
-    pixels = zlib.decompressobj().decompress(compressed)
-    row_bytes = 1 + (width * depth * _PNG_CHANNELS[colour] + 7) // 8
-    pixels = pixels[: row_bytes * height].ljust(row_bytes * height, b"\0")
+    size = height * (1 + (width * depth * _PNG_CHANNELS[colour] + 7) // 8)
+    pixels = zlib.decompressobj().decompress(compressed, size).ljust(size, b"\0")  # what is more would be a bomb
     return first + _png_chunk(b"IDAT", zlib.compress(pixels, 1)) + _PNG_END
 
 

@@ -23,7 +23,7 @@ def draw_curves(path: Path, history: Sequence[EpochRow]) -> bool:
     panels, rows = history[-1].panels(), [row.as_plain() for row in history]
     figure = Figure(figsize=(13, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, (title, columns) in zip(figure.subplots(1, len(panels)), panels.items()):
+    for axes, (title, columns) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items()):
         for column in columns:
             points = [(row["epoch"], row[column]) for row in rows if row[column] is not None]
             if points:

@@ -6,6 +6,7 @@ import re
 from pathlib import PurePath
 
 LONGEST_NAME = 180  # bytes; room for a suffix, a number and the 255 that file systems allow
+_LOST_END = re.compile(r"[\s.]+\Z")  # Windows takes dots and blanks off a name's end
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
@@ -35,8 +36,8 @@ def safe_name(text: str) -> str:
     """``text`` as the name of a file or folder, without what some system forbids or reads as something else."""
     # A name that is not UTF-8 arrives with surrogates, which no output file could carry.
     text = text.encode("utf-8", "replace").decode("utf-8")
-    text = _UNSAFE.sub("_", text).strip().rstrip(".")
-    text = text.encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore")
+    text = _UNSAFE.sub("_", text).strip()
+    text = _LOST_END.sub("", text.encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore"))
     if not text or _RESERVED.fullmatch(text):
         text = f"_{text}"
     return text

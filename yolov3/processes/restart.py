@@ -10,13 +10,13 @@ import re
 from pathlib import Path
 
 from yolov3.errors import UserError
-from yolov3.files.atomic import write_text_atomically
+from yolov3.files.atomic import write_atomically
 
 
 def remember_run(output: Path, folder: Path) -> None:
     """Note which folder the run has that torchrun may start again."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
-        write_text_atomically(_note(output), str(folder.resolve()))
+        write_atomically(_note(output), lambda stream: stream.write(os.fsencode(folder.resolve())))
 
 
 def run_to_resume(output: Path) -> Path | None:
@@ -24,7 +24,7 @@ def run_to_resume(output: Path) -> Path | None:
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
         return None
     try:
-        folder = Path(_note(output).read_text(encoding="utf-8"))
+        folder = Path(os.fsdecode(_note(output).read_bytes()))
     except FileNotFoundError:
         return None
     except OSError as error:

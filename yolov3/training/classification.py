@@ -113,7 +113,10 @@ def train_classifier(*, resume: str | Path | None = None, **changes: Unpack[Clas
 
 def _start_run(resume: Path | None, changes: ClassifierChanges, world: World) -> Run[LabelledImages]:
     stopped = find_stopped(resume, Path(changes.get("output", "runs/classifier")))
-    options = _stored_options(stopped, changes) if stopped is not None else ClassifierOptions(**changes)
+    if stopped is None:
+        options = ClassifierOptions(**changes)
+    else:  # torchrun repeats the command that began the run, whose options are the stored ones
+        options = _stored_options(stopped, changes if resume is not None else {})
     settings, rates = options.sections()
     check_batch(settings, world)
     place = Place.of(settings, world)

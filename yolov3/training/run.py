@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
-import yaml
 from torch import nn
 
 from yolov3.config.experiment import OptimiserSection, TrainSection
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.run_folder import make_run_folder
+from yolov3.files.strict_yaml import write_yaml
 from yolov3.formats.checkpoint import read_checkpoint
 from yolov3.formats.description import describe_in_words, describe_network
 from yolov3.processes.restart import remember_run, run_to_resume
@@ -126,6 +126,6 @@ def _make_folder(task: Task[Any], settings: TrainSection, name: str) -> Path:
     """The new folder of a run, with its settings in it."""
     folder = make_run_folder(Path(settings.output), settings.name or name)
     (folder / "weights").mkdir()
-    write_text_atomically(folder / "config.yaml", yaml.safe_dump(task.experiment, sort_keys=False))
+    write_text_atomically(folder / "config.yaml", write_yaml(task.experiment))
     remember_run(Path(settings.output), folder)
     return folder

@@ -70,7 +70,7 @@ class Bar(Watcher):
         self._bar.stop()
 
     def say(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def report(self, line: str) -> None:
         print(line, flush=True)

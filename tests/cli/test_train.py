@@ -1,0 +1,155 @@
+"""``yolov3 train``: words in, a run out, one clear line for each mistake, and a way on for a run that was stopped."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from yolov3.cli import main
+from yolov3.cli import train as command
+from yolov3.cli.experiment_options import ExperimentWords
+from yolov3.cli.train import TrainWords
+from yolov3.files.strict_yaml import read_yaml
+from yolov3.formats.checkpoint import read_checkpoint
+from yolov3.shapes.dataset import write_shapes_dataset
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return write_shapes_dataset(tmp_path_factory.mktemp("data") / "shapes", train=12, val=3, unseen=0, seed=2)
+
+
+@pytest.fixture
+def config(data, tmp_path) -> Path:
+    """An experiment file of a run of three steps."""
+    settings = {
+        "data": {"root": str(data)},
+        "model": {"variant": "yolov3-tiny", "width": 0.125, "image_size": 64},
+        "train": {
+            "epochs": 1, "batch_size": 4, "workers": 0, "evaluate_training": 0, "device": "cpu", "output": str(tmp_path),
+        },
+    }  # fmt: skip
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def test_a_run_is_named_after_its_file_and_told_at_its_end(config, tmp_path, capsys):
+    assert main(["train", str(config), "train.seed=5", "optimiser.learning_rate=0.0001"]) == 0
+    out, err = capsys.readouterr()
+    assert re.fullmatch(rf"best AP 0\.\d{{4}}; weights: {tmp_path}/mine/weights/best\.pt", out.splitlines()[-1])
+    assert err == "" and "epoch 1/1  box " in out
+    written = read_yaml(tmp_path / "mine" / "config.yaml")
+    assert (written["train"]["seed"], written["optimiser"]["learning_rate"]) == (5, 0.0001)
+
+
+def test_settings_alone_are_enough(data, tmp_path, capsys):
+    words = [
+        f"data.root={data}", "model.variant=yolov3-tiny", "model.width=0.0625", "model.image_size=64", "train.epochs=1",
+        "train.batch_size=12", "train.workers=0", "train.evaluate_training=0", f"train.output={tmp_path}",
+    ]  # fmt: skip
+    assert main(["train", *words]) == 0
+    assert f"weights: {tmp_path}/train/weights/best.pt" in capsys.readouterr().out
+
+
+def test_of_several_processes_only_the_first_tells_the_end(config, monkeypatch, capsys):
+    monkeypatch.setenv("RANK", "1")
+    assert main(["train", str(config)]) == 0
+    assert "best AP" not in capsys.readouterr().out
+
+
+def test_a_stopped_run_says_how_it_goes_on(config, tmp_path):
+    slow = ["model.image_size=160", "model.width=0.25"]  # so that there is a step to be stopped in
+    words = [sys.executable, "-m", "yolov3", "train", str(config), *slow, "train.epochs=8", "train.evaluate_every=8"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "epoch 2/8" in line:
+                time.sleep(0.02)
+                process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+    advice = f"stopped by SIGINT; everything is saved, go on with: yolov3 train --resume {tmp_path}/mine\n"
+    assert said[-1] == advice
+    way_on = advice.split("yolov3 ")[1].split()
+    before = read_checkpoint(tmp_path / "mine" / "weights" / "last.pt")["training"]["progress"]
+    assert 2 <= before["epoch"] < 8
+    assert main(way_on) == 0
+    rows = (tmp_path / "mine" / "results.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["epoch", *map(str, range(1, 9))]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train.epoch=3"], "unknown key train.epoch; allowed here: epochs, "),
+        (["train.epochs=many"], 'train.epochs: found "many"'),
+        (["train.epochs"], "'train.epochs': expected section.key=value, such as train.epochs=50"),
+        (["model.image_size=100"], "multiples of 32"),
+        (["loss.box_kind=siou"], "loss.box_kind: must be one of "),
+        (["data.root=/nowhere"], "/nowhere: the folder of the data set does not exist"),
+        (["train.weights=/nowhere.pt"], "no such weights file"),
+        (["train.device=cuda:7"], "CUDA devices"),
+        (["train.output=/proc/x"], "cannot be made"),
+        (["train.batch_size=8", "train.accumulate=3"], "must be divisible"),
+        (["--resume", "RUN"], "--resume goes on with the run's own settings; give no experiment file and no overrides"),
+    ],
+)
+def test_mistakes_are_one_clear_line(config, tmp_path, capsys, words, message):
+    assert main(["train", str(config), *words]) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("yolov3: error: ") and message in err and err.count("\n") == 1 and "best AP" not in out
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --resume RUN"),
+        (["/nowhere.yaml"], "/nowhere.yaml"),
+        (["--resume", "/nowhere"], "/nowhere: no such weights file"),
+        (["train.epochs=1", "--resume", "/nowhere"], "--resume goes on with the run's own settings"),
+    ],
+)
+def test_nothing_to_learn_from_is_told(words, message, capsys):
+    assert main(["train", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_resuming_a_finished_model_is_refused(config, tmp_path, capsys):
+    assert main(["train", str(config)]) == 0
+    best = tmp_path / "mine" / "weights" / "best.pt"
+    capsys.readouterr()
+    assert main(["train", "--resume", str(best)]) == 2
+    assert capsys.readouterr().err.startswith(f"yolov3: error: {best}: holds a finished model, not a run")
+
+
+def test_an_image_that_cannot_be_read_ends_the_run_in_one_line(config, data, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", str(data), str(copy)], check=True)
+    broken = copy / "train" / "000005.jpg"
+    broken.write_bytes(broken.read_bytes()[:500])
+    assert main(["train", str(config), f"data.root={copy}"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"yolov3: error: {broken}: ") and err.count("\n") == 1
+
+
+def test_words_become_what_is_trained(monkeypatch):
+    given = []
+    monkeypatch.setattr(command, "run", lambda words: given.append(words) or 0)
+    for words in (["a.yaml", "x=1"], ["x=1"], ["--resume", "runs/a"]):
+        assert main(["train", *words]) == 0
+    nothing = ExperimentWords(None, ())
+    assert given == [
+        TrainWords(ExperimentWords(Path("a.yaml"), ("x=1",)), None),
+        TrainWords(ExperimentWords(None, ("x=1",)), None),
+        TrainWords(nothing, Path("runs/a")),
+    ]

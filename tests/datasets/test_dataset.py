@@ -1,0 +1,99 @@
+"""A data set's account of itself, its images, and images that two of them share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from yolov3.datasets.dataset import (
+    Dataset,
+    DatasetReport,
+    count_samples,
+    read_sample_image,
+    shared_images,
+    some,
+)
+from yolov3.errors import UserError
+
+
+def test_the_summary_leaves_out_what_is_not_there():
+    assert DatasetReport().summary() == "0 images, 0 boxes"
+    report = DatasetReport(images=3, boxes=4, ignored=1, dropped_zero_area=2, problems=("One.", "Two."))
+    assert report.summary() == "3 images, 4 boxes, 1 ignored, 2 dropped zero area\nOne.\nTwo."
+
+
+def test_the_first_few_are_counted_anew_and_what_was_dropped_is_not(files, tmp_path):
+    content = files.coco_content()
+    content["annotations"][3]["bbox"] = [0, 0, 0, 0]
+    dataset = files.opened(files.write_coco(tmp_path, content))
+    part = dataset.first(1)
+    assert part.samples == dataset.samples[:1] and len(part) == 1
+    assert (part.report.images, part.report.boxes, part.report.backgrounds, part.report.dropped_zero_area) == (
+        1,
+        2,
+        0,
+        1,
+    )
+    assert part.report.problems == ("only the first 1 of 3 images are used",)
+    assert dataset.first(99).report.problems == ("only the first 3 of 3 images are used",)
+
+
+def test_samples_are_counted(files, tmp_path):
+    content = files.coco_content()
+    content["annotations"][2]["iscrowd"] = 1
+    dataset = files.opened(files.write_coco(tmp_path, content))
+    assert count_samples(dataset.samples) == {"images": 3, "boxes": 4, "backgrounds": 1, "ignored": 1}
+    assert count_samples([]) == {"images": 0, "boxes": 0, "backgrounds": 0, "ignored": 0}
+
+
+def test_a_name_and_a_number_for_each_class():
+    with pytest.raises(ValueError, match="made up: 2 names but 1 category ids"):
+        Dataset((), ("a", "b"), (1,), DatasetReport(), "made up")
+
+
+def test_an_image_is_read_upright_in_rgb(files, tmp_path):
+    sample = files.opened(files.write_coco(tmp_path)).samples[0]
+    np.testing.assert_array_equal(read_sample_image(sample), cv2.imread(str(sample.path))[..., ::-1])
+
+
+def test_an_image_of_another_size_than_its_annotation_is_refused(files, tmp_path):
+    content = files.coco_content()
+    content["images"][0].update(width=48, height=64)
+    sample = files.opened(files.write_coco(tmp_path, content)).samples[0]
+    with pytest.raises(UserError) as error:
+        read_sample_image(sample)
+    assert str(error.value) == (
+        f"{sample.path}: the upright picture is 64x48 (width x height), its annotation says 48x64"
+    )
+
+
+def test_a_long_list_is_cut():
+    assert some([]) == ""
+    assert some(range(5)) == "0, 1, 2, 3, 4"
+    assert some(range(6)) == "0, 1, 2, 3, 4 and 1 more"
+    assert some(range(8)) == "0, 1, 2, 3, 4 and 3 more"
+
+
+def test_images_in_two_splits_are_found(files, tmp_path):
+    dataset = files.opened(files.write_voc(tmp_path))
+    assert shared_images(dataset.first(1), dataset) == (dataset.samples[0].path,)
+
+
+def test_a_copy_of_the_same_name_is_the_same_image_and_another_content_is_not(files, tmp_path):
+    first = files.opened(files.write_yolo(tmp_path / "a"))
+    second = files.opened(files.write_yolo(tmp_path / "b"))
+    one, two, three = (sample.path for sample in second.samples)
+    assert shared_images(first, second) == (one, two, three)
+    content = bytearray(one.read_bytes())
+    content[-20] ^= 1  # as long as before
+    one.write_bytes(content)
+    two.write_bytes(two.read_bytes() + b" ")
+    assert shared_images(first, second) == (three,)
+    three.unlink()
+    assert shared_images(first, second) == ()
+    renamed = replace(second.samples[0], path=first.samples[0].path.with_name("other.png"))
+    renamed.path.write_bytes(first.samples[0].path.read_bytes())
+    assert shared_images(first, replace(second, samples=(renamed,))) == ()

@@ -1,0 +1,226 @@
+"""A file is the old one or the new one, whatever happens in the midst: errors, a full disk, a killed process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import pytest
+import torch
+
+from yolov3.errors import UserError
+from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically, write_whole
+
+OLD, NEW = b"old" * 1000, b"the new content" * 5000
+
+
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def writer_of(content: bytes) -> Callable[[IO[bytes]], object]:
+    return lambda stream: stream.write(content)
+
+
+def run_limited(program: str, *arguments: object) -> subprocess.CompletedProcess:
+    """Run a program that may write 1000 bytes into a file: a disk that becomes full."""
+    limit = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+    )
+    imports = "import sys\nfrom pathlib import Path\nfrom yolov3.errors import UserError\n"
+    command = [sys.executable, "-c", imports + limit + program, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_there_and_back(tmp_path):
+    path = tmp_path / "a.bin"
+    for content in (OLD, NEW, b""):
+        write_atomically(path, writer_of(content))
+        assert path.read_bytes() == content
+    assert files_in(tmp_path) == ["a.bin"]
+
+
+def test_a_text_is_utf8_and_its_line_ends_stay(tmp_path):
+    path = tmp_path / "ä 猫.txt"
+    write_text_atomically(path, "naïve 猫\r\nb\n")
+    assert path.read_bytes() == "naïve 猫\r\nb\n".encode()
+
+
+def test_a_temporary_file_of_a_killed_process_is_overwritten(tmp_path):
+    (tmp_path / ".a.txt.tmp").write_text("half of something, and longer than what comes now")
+    write_text_atomically(tmp_path / "a.txt", "short")
+    assert files_in(tmp_path) == ["a.txt"] and (tmp_path / "a.txt").read_text() == "short"
+
+
+def test_an_error_midway_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(OLD)
+
+    def fail(stream) -> None:
+        stream.write(NEW)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match=r"a\.bin: cannot be written: .*No space left"):
+        write_atomically(path, fail)
+    assert path.read_bytes() == OLD and files_in(tmp_path) == ["a.bin"]
+
+
+def test_a_fault_of_ours_is_no_mistake_of_the_users(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(OLD)
+
+    def fail(stream) -> None:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match") as caught:
+        write_atomically(path, fail)
+    assert not isinstance(caught.value, UserError)
+    assert path.read_bytes() == OLD and files_in(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        "def write(stream): stream.write(b'x' * 5000)",
+        "import torch\ndef write(stream): torch.save({'weights': torch.zeros(5000)}, stream)",
+    ],
+    ids=["bytes", "torch"],
+)
+def test_a_full_disk_leaves_the_old_file(tmp_path, write):
+    path = tmp_path / "a.pt"
+    path.write_bytes(OLD)
+    program = (
+        f"from yolov3.files.atomic import write_atomically\n{write}\n"
+        "try: write_atomically(Path(sys.argv[1]), write)\n"
+        "except UserError as error: print(error)"
+    )
+    done = run_limited(program, path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{path}: cannot be written: ") and done.stdout.count("\n") == 1
+    assert path.read_bytes() == OLD and files_in(tmp_path) == ["a.pt"]
+
+
+@pytest.mark.parametrize("write", [write_text_atomically, lambda path, text: write_whole(path, text.encode())])
+def test_places_that_cannot_be_written_are_named(tmp_path, write):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "none" / "a", tmp_path / "file" / "a", tmp_path / "folder", Path("/proc/none/a")):
+        with pytest.raises(UserError) as caught:
+            write(path, "text")
+        assert str(caught.value).startswith(f"{path}: cannot be written: ")
+    with pytest.raises(UserError, match=r"cannot be written: .*[Nn]ame too long"):
+        write(tmp_path / ("n" * 300), "text")
+    assert files_in(tmp_path) == ["file", "folder"] and (tmp_path / "file").read_text() == "mine"
+
+
+def test_who_reads_meanwhile_sees_the_old_or_the_new(tmp_path):
+    path = tmp_path / "a.bin"
+    contents = [bytes([65 + number]) * (1000 + 40_000 * number) for number in range(3)]
+    path.write_bytes(contents[0])
+    ended, seen = threading.Event(), set()
+
+    def read() -> None:
+        while not ended.is_set():
+            seen.add(path.read_bytes())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(60):
+        write_atomically(path, writer_of(contents[number % 3]))
+    ended.set()
+    reader.join()
+    assert seen <= set(contents) and len(seen) > 1
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from yolov3.files.atomic import write_atomically
+
+path = Path(sys.argv[1])
+
+def fill(stream):
+    for _ in range(200):
+        stream.write(letter * 5000)
+        stream.flush()
+
+print("ready", flush=True)
+for number in range(10**6):
+    letter = bytes([65 + number % 26])
+    write_atomically(path, fill)
+"""
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
+    path, chance = tmp_path / "a.bin", random.Random(0)
+    found = set()
+    for _ in range(10):
+        command = [sys.executable, "-c", WRITER, str(path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            deadline = time.monotonic() + 10
+            while not path.exists() and time.monotonic() < deadline:
+                time.sleep(0.001)
+            time.sleep(chance.uniform(0, 0.05))
+            process.send_signal(signal.SIGKILL)
+        content = path.read_bytes()
+        assert len(content) == 1_000_000 and len(set(content)) == 1
+        found.add(content[:1])
+        path.unlink()
+    assert len(found) > 1
+    assert files_in(tmp_path) in ([], [".a.bin.tmp"])
+
+
+def test_one_of_many_files_is_written_whole(tmp_path):
+    path = tmp_path / "a.bin"
+    for content in (NEW, OLD, b""):
+        write_whole(path, content)
+        assert path.read_bytes() == content
+    assert files_in(tmp_path) == ["a.bin"]
+
+
+def test_nothing_stays_of_one_that_became_too_large(tmp_path):
+    program = (
+        "from yolov3.files.atomic import write_whole\n"
+        "try: write_whole(Path(sys.argv[1]), b'x' * 5000)\n"
+        "except UserError as error: print(error)"
+    )
+    path = tmp_path / "a.bin"
+    done = run_limited(program, path)
+    assert (done.returncode, done.stdout) == (0, f"{path}: cannot be written: File too large\n"), done.stderr
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
+def test_links_and_devices_of_the_user_stay(tmp_path):
+    link = tmp_path / "full.png"
+    link.symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"full\.png: cannot be written: No space left on device"):
+        write_whole(link, NEW)
+    assert link.is_symlink() and Path("/dev/full").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"abc", os.urandom(3_000_001)], ids=["empty", "short", "long"])
+def test_the_sha256_of_a_file(tmp_path, content):
+    path = tmp_path / "a.bin"
+    path.write_bytes(content)
+    assert file_sha256(path) == hashlib.sha256(content).hexdigest()
+    done = subprocess.run(["sha256sum", path.name], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{file_sha256(path)}  a.bin\n"
+
+
+def test_a_large_tensor_survives(tmp_path):
+    content = {"weights": torch.arange(1_000_000), "text": "猫"}
+    write_atomically(tmp_path / "a.pt", lambda stream: torch.save(content, stream))
+    found = torch.load(tmp_path / "a.pt", weights_only=True)
+    assert torch.equal(found["weights"], content["weights"]) and found["text"] == "猫"

@@ -1,0 +1,51 @@
+"""Names of outputs: one per source, safe on every file system, never one twice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from yolov3.outputs.names import LONGEST_NAME, OutputNames, safe_name
+
+
+def test_names_are_distinct_even_without_regard_to_case():
+    names = OutputNames()
+    given = [names.name_of(source) for source in ("a/1.jpg", "b/1.jpg", "1.png", "A/1.JPG", "x/Été.jpg", "x/été.png")]
+    assert given == ["1", "1-2", "1-3", "1-4", "Été", "été-2"]
+    assert len({name.casefold() for name in given}) == 6
+    assert names.name_of("b/1.jpg") == "1-2"
+
+
+def test_a_name_that_looks_like_a_numbered_one_is_not_given_twice():
+    names = OutputNames()
+    assert [names.name_of(source) for source in ("1-2.jpg", "a/1.jpg", "b/1.jpg")] == ["1-2", "1", "1-3"]
+
+
+def test_cameras_and_addresses_have_names_too():
+    names = OutputNames()
+    assert names.name_of("0") == "0"
+    assert names.name_of("rtsp://user:secret@camera:554/live?x=1") == "live_x=1"
+    assert safe_name(names.name_of("http://camera:80/")) != ""
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("con", "_con"), ("aux.x", "_aux.x"), ("COM7", "_COM7"), ("console", "console"), ("a:b", "a_b"), ("", "_"),
+        ("..", "_"), ("a.", "a"), (" a ", "a"), ("tab\there", "tab_here"), ("\udcff", "_"), ("a/b\\c", "a_b_c"),
+        ("été 鳥", "été 鳥"), ("a .", "a"), ("a. . ", "a"), ("x" * 179 + ". y", "x" * 179),
+    ],
+)  # fmt: skip
+def test_what_some_system_forbids_is_replaced(text, safe):
+    assert safe_name(text) == safe
+
+
+@settings(max_examples=500)
+@given(some.text(some.one_of(some.characters(), some.sampled_from(" ./c")), max_size=300))
+def test_every_text_becomes_a_name(text):
+    name = safe_name(text)
+    assert name and len(name.encode()) <= LONGEST_NAME + 1
+    assert not set(name) & set('<>:"/\\|?*\0\t\n') and name not in (".", "..")
+    assert not name.endswith((".", " "))
+    assert safe_name(name) == name or len(name.encode()) > LONGEST_NAME

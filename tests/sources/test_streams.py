@@ -1,0 +1,105 @@
+"""Live streams: from a real server, which breaks off, comes back, or ends."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from yolov3.sources import streams
+from yolov3.sources.frames import SourceError
+from yolov3.sources.streams import LiveStream
+
+
+class Camera(http.server.BaseHTTPRequestHandler):
+    """A network camera: one answer of so many images to each connection, as long as it answers."""
+
+    connections = 0
+    lengths: tuple[int, ...] = (1000,)
+
+    def do_GET(self) -> None:
+        kind = type(self)
+        kind.connections += 1
+        if kind.connections > len(kind.lengths):
+            self.send_error(503)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for number in range(kind.lengths[kind.connections - 1]):
+                grey = np.full((48, 64, 3), (10 * number) % 250, np.uint8)
+                data = cv2.imencode(".jpg", grey)[1].tobytes()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                self.wfile.write(head.encode() + data + b"\r\n")
+                time.sleep(0.01)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def served(handler: Any) -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_frames_come_as_they_are_sent_with_their_seconds():
+    handler = type("Handler", (Camera,), {})
+    with served(handler) as address, LiveStream(f"{address}/video") as source:
+        frames = [frame for frame, _ in zip(source, range(15))]
+        assert source.live and source.length is None and source.rate > 0 and source.broken == 0
+    assert [frame.index for frame in frames] == list(range(15))
+    assert [round(frame.image.mean() / 10) for frame in frames] == list(range(15))
+    seconds = [frame.seconds for frame in frames]
+    assert seconds == sorted(seconds) and seconds[0] >= 0 and seconds[-1] < 60
+    assert {frame.source for frame in frames} == {f"{address}/video"}
+
+
+def test_a_broken_connection_is_made_again_and_counted(monkeypatch):
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05, 0.05, 0.05))
+    handler = type("Handler", (Camera,), {"lengths": (12, 15, 1000)})
+    with served(handler) as address, LiveStream(f"{address}/video") as source:
+        frames = [frame for frame, _ in zip(source, range(40))]
+    assert [frame.index for frame in frames] == list(range(40))
+    assert source.broken == 2 and handler.connections == 3
+
+
+def test_a_camera_that_does_not_come_back_has_ended(monkeypatch):
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05, 0.05))
+    handler = type("Handler", (Camera,), {"lengths": (12,)})
+    with served(handler) as address, LiveStream(f"{address}/video") as source:
+        frames = list(source)
+    assert [frame.index for frame in frames] == list(range(12)) and source.broken == 1
+    assert handler.connections == 3
+
+
+def test_a_video_behind_an_address_ends(write_avi, frame_number, tmp_path):
+    write_avi(count=12)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with served(handler) as address, LiveStream(f"{address}/video.avi") as source:
+        numbers = [frame_number(frame.image) for frame in source]
+        assert source.length == 12
+    assert numbers == list(range(12)) and source.broken == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (98, "^camera 98: cannot be opened$"),
+        ("http://127.0.0.1:9/video", "^http://127.0.0.1:9/video: cannot be opened$"),
+    ],
+)
+def test_what_cannot_be_opened_is_told(address, message):
+    with pytest.raises(SourceError, match=message):
+        LiveStream(address).open()

@@ -1,0 +1,263 @@
+"""The records that travel: wrong shapes and values are refused where they are made, parts are the parts they say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from yolov3.structures import (
+    Batch,
+    Detections,
+    Level,
+    ModelMeaning,
+    Preprocessing,
+    Sample,
+    Suppression,
+    Targets,
+)
+
+
+def make_sample(count: int = 2, **changes) -> Sample:
+    values = dict(
+        path=Path("a.jpg"),
+        size=(48, 64),
+        boxes=np.zeros((count, 4), np.float32),
+        labels=np.zeros(count, np.int64),
+        ignore=np.zeros(count, bool),
+        areas=np.zeros(count, np.float32),
+        image_id=7,
+    )
+    return Sample(**{**values, **changes})
+
+
+def make_targets(image_index: list[int]) -> Targets:
+    count = len(image_index)
+    return Targets(
+        boxes=torch.arange(4 * count, dtype=torch.float32).view(count, 4),
+        labels=torch.arange(count),
+        image_index=torch.tensor(image_index, dtype=torch.int64),
+        ignore=torch.arange(count) % 2 == 0,
+        weights=torch.linspace(0, 1, count),
+    )
+
+
+def make_detections(count: int = 3) -> Detections:
+    return Detections(torch.rand(count, 4), torch.linspace(1, 0.1, count), torch.arange(count), ("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"boxes": np.zeros((2, 5))}, r"Sample\.boxes must have shape \(2, 4\), found \(2, 5\)"),
+        ({"boxes": np.zeros((3, 4))}, r"Sample\.labels must have shape \(3,\), found \(2,\)"),
+        ({"labels": np.zeros((2, 1))}, r"Sample\.labels must have shape \(2,\), found \(2, 1\)"),
+        ({"ignore": np.zeros(1, bool)}, r"Sample\.ignore must have shape"),
+        ({"areas": np.zeros(0)}, r"Sample\.areas must have shape"),
+        ({"size": (0, 64)}, r"Sample\.size must be positive \(height, width\), found \(0, 64\)"),
+    ],
+)
+def test_a_sample_of_wrong_shapes_is_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        make_sample(**changes)
+
+
+def test_a_sample_without_objects_is_one():
+    assert len(make_sample(0).boxes) == 0
+
+
+def test_records_are_frozen():
+    for record, name in (
+        (make_sample(), "boxes"),
+        (make_targets([0]), "labels"),
+        (make_detections(), "scores"),
+        (ModelMeaning(), "names"),
+        (Preprocessing(), "fit"),
+        (Suppression(), "kind"),
+        (Level(32, ((1.0, 1.0),)), "stride"),
+    ):
+        with pytest.raises(FrozenInstanceError):
+            setattr(record, name, None)
+
+
+def test_parts_of_targets():
+    targets = make_targets([2, 0, 1, 2, 0])
+    assert len(targets) == 5
+    even = targets.select(targets.ignore)
+    assert even.labels.tolist() == [0, 2, 4] and even.boxes[:, 0].tolist() == [0, 8, 16]
+    assert targets.select(torch.tensor([3, 3])).labels.tolist() == [3, 3]
+    last = targets.of_images(1, 3)
+    assert (last.labels.tolist(), last.image_index.tolist()) == ([0, 2, 3], [1, 0, 1])
+    assert last.ignore.tolist() == [True, True, False] and last.weights.tolist() == [0, 0.5, 0.75]
+    assert targets.image_index.tolist() == [2, 0, 1, 2, 0], "nothing is overwritten"
+    assert len(targets.of_images(3, 9)) == len(make_targets([]).of_images(0, 1)) == 0
+
+
+def test_the_images_parts_are_all_of_the_targets():
+    targets = make_targets([2, 0, 1, 2, 0])
+    parts = [targets.of_images(image, image + 1) for image in range(3)]
+    assert sorted(label for part in parts for label in part.labels.tolist()) == [0, 1, 2, 3, 4]
+    assert all((part.image_index == 0).all() for part in parts)
+
+
+def test_targets_move_whole():
+    moved = make_targets([0, 1]).to(torch.device("meta"))
+    for tensor in (moved.boxes, moved.labels, moved.image_index, moved.ignore, moved.weights):
+        assert tensor.device.type == "meta"
+
+
+@pytest.mark.parametrize("name", ["labels", "image_index", "ignore", "weights"])
+def test_targets_of_wrong_shapes_are_refused(name):
+    with pytest.raises(ValueError, match=rf"Targets\.{name} must have shape \(2,\), found \(3,\)"):
+        replace(make_targets([0, 1]), **{name: torch.zeros(3)})
+    with pytest.raises(ValueError, match=r"Targets\.boxes must have shape"):
+        replace(make_targets([0, 1]), boxes=torch.zeros(2, 3))
+
+
+def test_a_batch_knows_its_files_and_its_size():
+    samples = (make_sample(path=Path("a.jpg")), make_sample(path=Path("b/c.png")))
+    batch = Batch(torch.zeros(2, 3, 64, 96, dtype=torch.uint8), make_targets([0, 1, 1]), samples)
+    assert (len(batch), batch.size, batch.paths) == (2, (64, 96), (Path("a.jpg"), Path("b/c.png")))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(2, 64, 64, 3), r"\(B, 3, H, W\), found \(2, 64, 64, 3\)"),
+        (torch.zeros(3, 64, 64), r"\(B, 3, H, W\), found \(3, 64, 64\)"),
+        (torch.zeros(2, 3, 64, 64), "2 images but 1 samples"),
+    ],
+)
+def test_a_batch_that_does_not_fit_together_is_refused(images, message):
+    with pytest.raises(ValueError, match=message):
+        Batch(images, make_targets([]), (make_sample(),))
+
+
+@pytest.mark.parametrize(
+    ("stride", "anchors", "message"),
+    [
+        (0, ((1.0, 1.0),), "positive stride and anchors, found 0"),
+        (32, (), "positive stride and anchors"),
+        (32, ((1.0, -2.0),), r"positive \(width, height\) pairs, found \(\(1\.0, -2\.0\),\)"),
+        (32, ((1.0, 0.0),), "positive"),
+        (32, ((1.0, 2.0, 3.0),), "pairs"),
+    ],
+)
+def test_impossible_levels_are_refused(stride, anchors, message):
+    with pytest.raises(ValueError, match=message):
+        Level(stride, anchors)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"size": (100, 416)}, r"must be multiples of 32 \(height, width\), found \(100, 416\)"),
+        ({"size": (0, 416)}, "must be multiples of 32"),
+        ({"size": (-32, 416)}, "must be multiples of 32"),
+        ({"fit": "crop"}, "fit must be letterbox or stretch, found 'crop'"),
+        ({"resize": "nearest"}, "resize must be area, bilinear or darknet, found 'nearest'"),
+        ({"fill": 2.0}, r"fill must lie in \[0, 1\], found 2.0"),
+        ({"fill": float("nan")}, "fill must lie"),
+    ],
+)
+def test_impossible_preprocessing_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Preprocessing(**wrong)
+
+
+def test_preprocessing_is_changed_where_something_is_given():
+    own = Preprocessing(size=(320, 416), fit="stretch", resize="darknet", fill=0.25)
+    assert own.changed(None, None) == own
+    assert own.changed(608, None) == replace(own, size=(608, 608))
+    assert own.changed((64, 96), "letterbox") == replace(own, size=(64, 96), fit="letterbox")
+    with pytest.raises(ValueError, match=r"multiples of 32 .*found \(100, 100\)"):
+        own.changed(100, None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"kind": "giou"}, "by iou or diou, found 'giou'"),
+        ({"exponent": 0.0}, "above 0 and at most 10, found 0.0"),
+        ({"exponent": 10.5}, "above 0 and at most 10, found 10.5"),
+        ({"exponent": float("nan")}, "found nan"),
+    ],
+)
+def test_impossible_suppression_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        Suppression(**wrong)
+
+
+MEANINGS = [
+    ModelMeaning(),
+    ModelMeaning(("cat", "traffic light", "猫"), Preprocessing((320, 608), "stretch", "darknet", 0.0)),
+    ModelMeaning(suppression=Suppression("diou", 1.25)),
+]
+
+
+@pytest.mark.parametrize("meaning", MEANINGS)
+def test_a_meaning_comes_back_from_plain_values(meaning, tmp_path):
+    plain = meaning.as_plain()
+    assert ModelMeaning.from_plain(plain) == meaning
+    assert ModelMeaning.from_plain(json.loads(json.dumps(plain))) == meaning
+    torch.save(plain, tmp_path / "plain.pt")
+    assert ModelMeaning.from_plain(torch.load(tmp_path / "plain.pt", weights_only=True)) == meaning
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"names": None},
+        {"preprocessing": {}},
+        {"preprocessing": None},
+        {"preprocessing": {"size": [416], "fit": "letterbox", "resize": "area", "fill": 0.5, "colour": "grey"}},
+        {"preprocessing": {"size": [100, 100], "fit": "letterbox", "resize": "area", "fill": 0.5}},
+        {"nms": {"kind": "iou"}},
+        {"nms": {"kind": "soft", "diou_exponent": 0.6}},
+        {"nms": []},
+    ],
+    ids=str,
+)
+def test_a_meaning_of_anything_else_is_refused(broken):
+    values = {**ModelMeaning().as_plain(), **broken} if broken else {}
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        ModelMeaning.from_plain(values)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "labels", "message"),
+    [
+        ((2, 5), (2,), (2,), r"Detections\.boxes must have shape \(2, 4\), found \(2, 5\)"),
+        ((2, 4), (3,), (2,), r"Detections\.scores must have shape \(2,\), found \(3,\)"),
+        ((2, 4), (2,), (2, 1), r"Detections\.labels must have shape \(2,\), found \(2, 1\)"),
+    ],
+)
+def test_detections_of_wrong_shapes_are_refused(boxes, scores, labels, message):
+    with pytest.raises(ValueError, match=message):
+        Detections(torch.zeros(boxes), torch.zeros(scores), torch.zeros(labels, dtype=torch.int64))
+
+
+def test_parts_of_detections_keep_the_names():
+    found = make_detections()
+    for index in (found.scores > 0.5, slice(0, 2), torch.tensor([0, 1])):
+        part = found[index]
+        assert len(part) == 2 and part.names == ("cat", "dog") and torch.equal(part.boxes, found.boxes[:2])
+    assert len(found[:0]) == 0
+
+
+def test_a_label_without_a_name_is_told_by_its_number():
+    found = make_detections()
+    assert [found.name_of(label) for label in found.labels.tolist()] == ["cat", "dog", "2"]
+    assert Detections.empty().name_of(0) == "0"
+
+
+def test_empty_detections_and_those_in_main_memory():
+    nothing = Detections.empty(("cat",))
+    assert len(nothing) == 0 and nothing.names == ("cat",) and nothing.labels.dtype == torch.int64
+    found = make_detections().cpu()
+    assert found.boxes.device.type == "cpu" and found.names == ("cat", "dog")
