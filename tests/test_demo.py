@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from yolov3 import UserError, load_model
@@ -14,7 +15,7 @@ from yolov3 import demo as module
 from yolov3.config.loading import build_experiment
 from yolov3.demo import SETTINGS, DemoOptions, DemoResult, demo
 from yolov3.files.strict_yaml import read_yaml
-from yolov3.shapes.dataset import CLASSES
+from yolov3.shapes.dataset import CLASSES, write_shapes_dataset, write_shapes_video
 
 VALIDATION, FRAMES, UNSEEN = 10, 24, 5
 
@@ -35,12 +36,25 @@ def test_the_new_images_have_their_boxes(shown):
     assert json.loads((shown.images / "detections.json").read_text())
 
 
+def frames_of(video: Path) -> list[np.ndarray]:
+    capture, frames = cv2.VideoCapture(str(video)), []
+    while (answer := capture.read())[0]:
+        frames.append(answer[1])
+    return frames
+
+
 def test_the_video_has_all_its_frames(shown):
-    capture = cv2.VideoCapture(str(shown.video))
-    frames = 0
-    while capture.read()[0]:
-        frames += 1
-    assert frames == FRAMES and capture.get(cv2.CAP_PROP_FPS) == 20
+    assert len(frames_of(shown.video)) == FRAMES
+    assert cv2.VideoCapture(str(shown.video)).get(cv2.CAP_PROP_FPS) == 20
+
+
+def test_images_and_video_are_those_of_the_seed(shown, tmp_path):
+    data = write_shapes_dataset(tmp_path / "shapes", train=2, val=0, unseen=1, seed=3)
+    made = shown.run.parent
+    for name in ("train/000001.jpg", "train/000002.jpg", "unseen/000001.jpg"):
+        assert (data / name).read_bytes() == (made / "shapes" / name).read_bytes()
+    video = write_shapes_video(tmp_path / "shapes.mp4", frames=3, fps=20.0, seed=3)
+    assert np.array_equal(frames_of(video)[0], frames_of(made / "shapes.mp4")[0])
 
 
 def test_the_training_is_that_of_the_settings(shown):

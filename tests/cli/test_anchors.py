@@ -29,13 +29,13 @@ def test_it_tells_both_matches_and_the_words_to_use(config, capsys):
     assert main(["anchors", str(config)]) == 0
     first, now, fitted, last = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"\d+ boxes of COCO, train: .*instances_train\.json.*", first)
-    numbers = [re.fullmatch(rf"{name} +mean IoU (0\.\d+), recall at IoU 0\.5 ([01]\.\d+): (\[.*\])", line)
-               for name, line in (("now", now), ("fitted", fitted))]  # fmt: skip
-    assert all(numbers) and float(numbers[0][1]) < float(numbers[1][1])
-    assert json.loads(numbers[0][3]) == [[[81, 82], [135, 169], [344, 319]], [[10, 14], [23, 27], [37, 58]]]
+    pattern = r"(now|fitted) +mean IoU (?P<mean>0\.\d+), recall at IoU 0\.5 [01]\.\d+: (?P<anchors>\[.*\])"
+    before, after = re.fullmatch(pattern, now), re.fullmatch(pattern, fitted)
+    assert before and after and float(before["mean"]) < float(after["mean"])
+    assert json.loads(before["anchors"]) == [[[81, 82], [135, 169], [344, 319]], [[10, 14], [23, 27], [37, 58]]]
     override = last.removeprefix("use them with: ").replace("'", "")
     assert np.array(load_experiment(config, [override]).model.anchors).shape == (2, 3, 2)
-    assert override == f"model.anchors={numbers[1][3]}"
+    assert override == f"model.anchors={after['anchors']}"
 
 
 def test_what_it_writes_is_the_experiment_with_its_anchors(config, tmp_path, capsys):
@@ -53,6 +53,14 @@ def test_what_it_writes_is_the_experiment_with_its_anchors(config, tmp_path, cap
     assert main(["anchors", str(new), "--seed", "1"]) == 0
     output = capsys.readouterr().out.splitlines()
     assert output[1].removeprefix("now").strip() == output[2].removeprefix("fitted").strip()
+
+
+def test_the_seed_decides_where_the_search_begins(config, capsys):
+    outputs = []
+    for seed in "0", "0", "1", "2", "3":
+        assert main(["anchors", str(config), "--seed", seed]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] and len(set(outputs)) > 1
 
 
 def test_a_file_that_exists_is_not_overwritten(config, capsys):

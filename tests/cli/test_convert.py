@@ -16,7 +16,9 @@ from yolov3.formats.convert import ConvertOptions
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 
-MEANING = ModelMeaning(("red", "green", "blue"), Preprocessing((64, 96), "stretch", "darknet"), Suppression("diou", 0.7))
+MEANING = ModelMeaning(
+    ("red", "green", "blue"), Preprocessing((64, 96), "stretch", "darknet"), Suppression("diou", 0.7)
+)
 
 
 @pytest.fixture(scope="module")

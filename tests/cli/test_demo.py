@@ -46,7 +46,7 @@ def test_words_become_options(monkeypatch):
     given = []
     monkeypatch.setattr(command, "run", lambda options: given.append(options) or 0)
     assert main(["demo"]) == 0
-    assert main("demo --output there --images 5 --epochs 2 --seed 7".split()) == 0
+    assert main(["demo", "--output", "there", "--images", "5", "--epochs", "2", "--seed", "7"]) == 0
     assert given == [module.DemoOptions(), module.DemoOptions(Path("there"), 2, 5, 7)]
 
 

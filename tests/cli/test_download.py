@@ -96,9 +96,7 @@ def test_several_are_fetched_in_turn(known):
 
 def test_all_names_are_known_before_anything_is_fetched(known, capsys):
     assert main(["download", "small", "yolov9"]) == 2
-    assert capsys.readouterr().err == (
-        "yolov3: error: nothing known is called 'yolov9'; known are small, pictures\n"
-    )  # fmt: skip
+    assert capsys.readouterr().err == ("yolov3: error: nothing known is called 'yolov9'; known are small, pictures\n")
     assert not list(known.iterdir())
 
 

@@ -94,6 +94,7 @@ def test_wrong_arguments_are_an_error(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["evaluate"]) == 2
     assert "--weights" in capsys.readouterr().err
     assert main(["evaluate", "--weigh", "x"]) == 2  # no abbreviations
+    assert "required: --weights" in capsys.readouterr().err
 
 
 def replaced_run(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:

@@ -55,7 +55,7 @@ def test_the_values_have_the_names_of_the_records(kind):
 
 
 def test_more_than_two_sides_are_refused():
-    with pytest.raises(UserError, match="^--imgsz takes a side, or height and width, found 3 numbers$"):
+    with pytest.raises(UserError, match=r"^--imgsz takes a side, or height and width, found 3 numbers$"):
         parse_model_options(parsed("--imgsz", "32", "64", "96"))
 
 

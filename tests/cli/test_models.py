@@ -29,7 +29,8 @@ def test_input_classes_and_width_are_those_asked_for(capsys):
     rows = rows_of(capsys.readouterr().out)
     assert rows["yolov3"][:2] == ["20", "832"] and rows["darknet53 (classifier)"][:2] == ["1000", "256"]
     assert int(rows["yolov3"][3].replace(",", "")) < 61_949_149 / 3.5
-    assert float(rows["yolov3-tiny"][4]) == pytest.approx(5.56, rel=0.15)  # four times the pixels, a quarter of the work
+    # Four times the pixels, about a quarter of the work for each.
+    assert float(rows["yolov3-tiny"][4]) == pytest.approx(5.56, rel=0.15)
 
 
 @pytest.mark.parametrize(

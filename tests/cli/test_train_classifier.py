@@ -36,7 +36,9 @@ def folders(tmp_path_factory) -> Path:
     return root
 
 
-SETTINGS = "--width 0.0625 --imgsz 32 --batch-size 8 --workers 0 --lr 0.01 --device cpu".split()
+SETTINGS = [
+    "--width", "0.0625", "--imgsz", "32", "--batch-size", "8", "--workers", "0", "--lr", "0.01", "--device", "cpu",
+]  # fmt: skip
 
 
 def test_it_learns_goes_on_and_starts_a_detector(folders, tmp_path, capsys):

@@ -45,7 +45,7 @@ def test_whatever_is_written_comes_back(path, names):
         (b"a\n\nb\n", r"a\.names:2: a blank line among the class names"),
         (b"a\nb\x00c\n", r"a\.names:2: not a class name: it holds unprintable characters"),
         (b"\x1b[31mred\n", r"a\.names:1: .*unprintable"),
-        (b"\xff", r"a\.names: not a text in UTF-8"),
+        (b"\xff", r"a\.names: not readable as a list: not a text in UTF-8"),
         (b"x" * 4_000_001, r"a\.names: larger than 4000000 bytes"),
     ],
 )

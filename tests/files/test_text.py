@@ -39,7 +39,7 @@ def test_a_million_lines(tmp_path):
 def test_what_is_no_small_text_is_refused_by_name(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"\xff\xfeU\0T\0F\0")
-    with pytest.raises(UserError, match=r"a\.txt: not a text in UTF-8"):
+    with pytest.raises(UserError, match=r"a\.txt: not readable as a list: not a text in UTF-8"):
         read_lines(path)
     path.write_bytes(b"x" * (LARGEST_FILE + 1))
     with pytest.raises(UserError, match=r"a\.txt: larger than 4000000 bytes: not a list"):

@@ -25,6 +25,13 @@ class OnePanel(EpochRow):
     error: float = field(metadata={"column": "error", "panel": "loss"})
 
 
+@dataclass(frozen=True)
+class OneShare(EpochRow):
+    """A row that shows a share."""
+
+    share: float = field(metadata={"column": "share", "panel": "accuracy"})
+
+
 @pytest.fixture
 def drawn(tmp_path):
     """A function of rows: the image that is drawn of them."""
@@ -53,13 +60,30 @@ def test_an_image_is_drawn_whether_there_are_scores_or_not(drawn, rows):
     assert drawn(*rows).std() > 1
 
 
+def is_coloured(image: np.ndarray) -> np.ndarray:
+    """Which pixels are neither white nor grey nor black: those of curves."""
+    return image.max(axis=2).astype(int) - image.min(axis=2) > 60
+
+
 def coloured(image: np.ndarray) -> int:
-    """How many pixels are neither white nor grey nor black: those of curves."""
-    return int((image.max(axis=2).astype(int) - image.min(axis=2) > 60).sum())
+    return int(is_coloured(image).sum())
 
 
 def test_scores_that_are_there_are_seen(drawn):
     assert coloured(drawn(UNMEASURED, MEASURED)) > coloured(drawn(UNMEASURED, replace(UNMEASURED, epoch=2))) + 20
+
+
+def test_a_score_of_0_is_a_score(drawn):
+    nothing, zero = (replace(UNMEASURED, ap50=score, ap=score) for score in (None, 0.0))
+    assert coloured(drawn(zero, replace(zero, epoch=2))) > coloured(drawn(nothing, replace(nothing, epoch=2))) + 20
+
+
+@pytest.mark.parametrize(("share", "height"), [(0.0, 0.93), (0.25, 0.7), (0.75, 0.3), (1.0, 0.07)])
+def test_shares_are_shown_between_0_and_1(drawn, share, height):
+    """Whatever they are, so that the panels of two runs can be laid side by side."""
+    image = drawn(OneShare(1, share), OneShare(2, share))
+    rows = np.nonzero(is_coloured(image))[0]
+    assert np.median(rows) / len(image) == pytest.approx(height, abs=0.12)
 
 
 def test_there_is_a_panel_for_each_group_of_columns(drawn):
@@ -92,5 +116,5 @@ def test_no_window_system_is_chosen_for_the_process(drawn):
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     pytest.importorskip("matplotlib")
-    with pytest.raises(UserError, match="no/curves.png: cannot be written"):
+    with pytest.raises(UserError, match=r"no/curves\.png: cannot be written"):
         draw_curves(tmp_path / "no" / "curves.png", [MEASURED])

@@ -32,8 +32,13 @@ def table_of(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "rows", [[FIRST], [FIRST, SECOND], [ClassificationRow(1, 0.5, None, None, 0.01, 0), ClassificationRow(2, 0.25, 1.0, 1.0, 0.01, 3)]]
-)  # fmt: skip
+    "rows",
+    [
+        [FIRST],
+        [FIRST, SECOND],
+        [ClassificationRow(1, 0.5, None, None, 0.01, 0), ClassificationRow(2, 0.25, 1.0, 1.0, 0.01, 3)],
+    ],
+)
 def test_results_can_be_read_back_to_the_last_digit(recorder, tmp_path, rows):
     recorder.record(rows, TIMING)
     found = table_of(tmp_path / "results.csv")
@@ -50,7 +55,8 @@ def test_a_resumed_run_leaves_no_row_twice(recorder, tmp_path):
     resumed = Recorder(tmp_path)  # from a checkpoint after the first epoch
     resumed.record([FIRST, replace(SECOND, ap=0.5)], replace(TIMING, epoch=2, seconds=20.0))
     resumed.close()
-    assert [(row["epoch"], row["metrics/AP"]) for row in table_of(tmp_path / "results.csv")] == [("1", ""), ("2", "0.5")]
+    rows = table_of(tmp_path / "results.csv")
+    assert [(row["epoch"], row["metrics/AP"]) for row in rows] == [("1", ""), ("2", "0.5")]
     times = table_of(tmp_path / "timing.csv")  # what was computed twice took its time twice
     assert [(row["epoch"], row["seconds"]) for row in times] == [("1", "10"), ("2", "10"), ("2", "20")]
     assert list(times[0]) == ["epoch", "images_per_second", "data_wait_share", "seconds"]

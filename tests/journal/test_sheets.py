@@ -49,9 +49,7 @@ def test_images_stand_in_rows_as_many_as_may_be_shown(count, rows, columns):
 
 def test_images_of_floats_are_those_of_bytes():
     boxes = [(10, 10, 50, 40)]
-    assert np.array_equal(
-        batch_sheet(batch_of(3, boxes, as_float=True), NAMES), batch_sheet(batch_of(3, boxes), NAMES)
-    )  # fmt: skip
+    assert np.array_equal(batch_sheet(batch_of(3, boxes, as_float=True), NAMES), batch_sheet(batch_of(3, boxes), NAMES))
 
 
 def test_boxes_are_drawn_on_their_own_image_alone():
@@ -101,6 +99,15 @@ def test_a_truth_of_a_large_image_is_made_small_with_it(tmp_path):
     dataset = write_dataset(tmp_path, [(832, 832)], [(100, 200, 400, 600)])
     white = np.argwhere((prediction_sheet(dataset, [Detections.empty(NAMES)]) == 255).all(axis=2))
     assert white.min(axis=0).tolist() == [100, 50] and white.max(axis=0).tolist() == [299, 199]
+
+
+def test_what_is_found_in_a_large_image_is_made_small_with_it(tmp_path):
+    dataset = write_dataset(tmp_path, [(832, 832)])
+    sheet = prediction_sheet(dataset, [found_of((100, 200, 400, 600, 0.9, 0))])
+    # Its sides stand where half of its numbers are; below its label, which stands on or above its upper side.
+    columns = np.flatnonzero((sheet[200:280] != GREY).any(axis=(0, 2)))
+    rows = np.flatnonzero((sheet[:, 100:150] != GREY).any(axis=(1, 2)))
+    assert np.abs([columns.min() - 50, columns.max() - 200, rows.max() - 300]).max() <= 3
 
 
 def test_only_what_is_sure_is_drawn(tmp_path):

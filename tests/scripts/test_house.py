@@ -73,7 +73,12 @@ def test_all_files_of_the_package_are_modules(house, root):
 
 @pytest.mark.parametrize(
     ("name", "room"),
-    [("door.py", "door"), ("__init__.py", "__init__"), ("kitchen/stove.py", "kitchen"), ("kitchen/__init__.py", "kitchen")],
+    [
+        ("door.py", "door"),
+        ("__init__.py", "__init__"),
+        ("kitchen/stove.py", "kitchen"),
+        ("kitchen/__init__.py", "kitchen"),
+    ],
 )
 def test_a_room_is_a_folder_or_a_file_at_the_top(house, root, name, room):
     assert house.room_of(root / "yolov3" / name, root) == room

@@ -100,7 +100,7 @@ def test_a_list_names_paths_from_here_or_from_its_own_folder(tmp_path, monkeypat
     [
         (b"a.jpg\nb.jpg\n", "source LIST, line 2: b.jpg does not exist"),
         (b"# nothing\n\n", "source LIST: lists no pictures or videos"),
-        (b"\xff\xfe\xff", "source LIST: not readable as a list of paths"),
+        (b"\xff\xfe\xff", "LIST: not readable as a list of paths: not a text in UTF-8"),
     ],
 )
 def test_what_is_wrong_with_a_list_is_told_with_its_line(tmp_path, content, message):

@@ -86,5 +86,3 @@ def test_numbers_that_cannot_be_are_refused(numbers, message):
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(UserError, match="device 'tpu' is not known"):
         benchmark(experiment_of(device="tpu"))
-
-

@@ -68,9 +68,7 @@ def test_what_a_run_writes(learned, class_folders):
 
 
 def test_two_runs_are_equal_whatever_the_workers(fingerprint, classifier_of, tmp_path):
-    first, second = (
-        train_classifier(**classifier_of(tmp_path, workers=workers)).folder for workers in (0, 2)
-    )  # fmt: skip
+    first, second = (train_classifier(**classifier_of(tmp_path, workers=workers)).folder for workers in (0, 2))
     assert second.name == "run-2" and fingerprint(first) == fingerprint(second)
 
 
@@ -135,10 +133,8 @@ def test_a_run_may_go_on_elsewhere(learned, class_folders, tmp_path):
 
 def test_what_makes_a_run_what_it_is_cannot_change(learned, tmp_path):
     run = copied(learned, tmp_path)
-    message = (
-        f"{run}/weights/last.pt: goes on with its own width, side; only data, epochs, workers, device, precision can change"
-    )
-    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+    message = "goes on with its own width, side; only data, epochs, workers, device, precision can change"
+    with pytest.raises(UserError, match=f"^{re.escape(f'{run}/weights/last.pt: {message}')}$"):
         train_classifier(resume=run, width=0.5, side=64, epochs=12)
 
 
@@ -153,9 +149,7 @@ def test_other_classes_are_refused(learned, class_folders, tmp_path, names, told
         for name in names:
             source = class_folders / split / ("blue" if name == "blue" else "red")
             (tmp_path / "other" / split / name).symlink_to(source)
-    message = (
-        f"{tmp_path}/other: the classes are {told}, but {run}/weights/last.pt was trained with blue, red"
-    )  # fmt: skip
+    message = f"{tmp_path}/other: the classes are {told}, but {run}/weights/last.pt was trained with blue, red"
     with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
         train_classifier(resume=run, data=str(tmp_path / "other"))
     assert (run / "weights" / "last.pt").read_bytes() == before

@@ -236,9 +236,7 @@ def test_a_judgement_is_the_evaluation_of_the_same_weights(measured, data, tmp_p
     kept = {image["id"] for image in content["images"]}
     content["annotations"] = [each for each in content["annotations"] if each["image_id"] in kept]
     (tmp_path / "part" / "annotations" / "instances_val.json").write_text(json.dumps(content))
-    on_part = evaluate(
-        weights=tmp_path / "w.pt", data=tmp_path / "part", max_detections=600, workers=0, device="cpu"
-    )  # fmt: skip
+    on_part = evaluate(weights=tmp_path / "w.pt", data=tmp_path / "part", max_detections=600, workers=0, device="cpu")
     assert scores.training_ap == on_part.coco.ap > 0
 
 

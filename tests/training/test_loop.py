@@ -141,6 +141,24 @@ def test_the_best_weights_are_those_of_the_best_score(scripted):
     assert [float(row["metrics/top1"]) for row in rows_of(result.folder)] == [0.2, 0.5, 0.4, 0.5]
 
 
+def test_what_is_measured_is_what_is_shipped(scripted):
+    """The average of the weights, where there is one."""
+    run, measured = scripted(0.5, ema=0.9), []
+    original = run.task.judge
+
+    def judge(network, place, check):
+        measured.append({name: tensor.clone() for name, tensor in network.state_dict().items()})
+        return original(network, place, check)
+
+    run.task.judge = judge
+    result = run_training(run)
+    for path in (result.best, result.last):
+        shipped = load_model(path).network.state_dict()
+        assert all(torch.equal(shipped[name], tensor) for name, tensor in measured[0].items())
+    last = run.state.network.state_dict()
+    assert any(not torch.equal(last[name], tensor) for name, tensor in measured[0].items())
+
+
 @pytest.mark.parametrize(
     ("scores", "patience", "epochs"),
     [

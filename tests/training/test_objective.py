@@ -47,7 +47,15 @@ def network() -> YOLOv3:
 
 @pytest.mark.parametrize(
     ("count", "parts", "sizes"),
-    [(8, 1, [8]), (8, 2, [4, 4]), (8, 3, [3, 3, 2]), (8, 8, [1] * 8), (3, 8, [1, 1, 1]), (5, 4, [2, 2, 1]), (1, 1, [1])],
+    [
+        (8, 1, [8]),
+        (8, 2, [4, 4]),
+        (8, 3, [3, 3, 2]),
+        (8, 8, [1] * 8),
+        (3, 8, [1, 1, 1]),
+        (5, 4, [2, 2, 1]),
+        (1, 1, [1]),
+    ],
 )
 def test_a_batch_in_at_most_so_many_equal_parts(network, count, parts, sizes):
     batch = batch_of(*[2] * count)

@@ -137,9 +137,10 @@ def test_the_state_of_another_network_is_refused_and_changes_nothing(tmp_path):
 def test_losses_are_means_over_the_steps_of_an_epoch():
     progress = Progress(loss_sums=[0.0, 0.0])
     assert progress.mean_losses() == [0.0, 0.0]  # of no step at all
-    for losses in ([1.0, 10.0], [2.0, 20.0], [6.0, 0.0]):
+    for losses, means in (([1.0, 10.0], [1.0, 10.0]), ([2.0, 20.0], [1.5, 15.0]), ([6.0, 0.0], [3.0, 10.0])):
         progress.add_losses(losses)
-    assert progress.mean_losses() == [3.0, 10.0] and progress.loss_count == 3
+        assert progress.mean_losses() == means
+    assert progress.loss_count == 3
     with pytest.raises(ValueError, match="zip"):
         progress.add_losses([1.0])
 

@@ -66,9 +66,7 @@ def test_a_gradient_accumulated_in_parts_is_that_of_the_whole(batch, normaliser,
     for count in (1, parts):
         state = detector_state()
         state.network.eval()
-        outcome = training_step(
-            state, batch, how=computing(state, LossSection(normaliser=normaliser)), parts=count
-        )  # fmt: skip
+        outcome = training_step(state, batch, how=computing(state, LossSection(normaliser=normaliser)), parts=count)
         results.append((outcome.losses, state.network.heads[0].predict.weight.detach()))
     for whole, divided in zip(*results):
         torch.testing.assert_close(divided, whole, atol=1e-6, rtol=1e-4)
@@ -157,9 +155,7 @@ NAN, INFINITE, HUGE = float("nan"), float("inf"), 3e38
 def test_a_loss_that_is_not_finite_is_named_and_changes_nothing(batch, factors, fault):
     state = detector_state(ema=0.9)
     before = contents(state)
-    outcome = training_step(
-        state, batch, how=Computing(state.network, Told(*factors), CPU), parts=len(factors)
-    )  # fmt: skip
+    outcome = training_step(state, batch, how=Computing(state.network, Told(*factors), CPU), parts=len(factors))
     assert outcome.fault is not None and re.fullmatch(fault, outcome.fault)
     assert same(before, contents(state)) and state.average.updates == 0
     assert all(parameter.grad is None for parameter in state.network.parameters())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -94,7 +94,7 @@ class BrightnessTask(Task[Greys]):
     row_kind = BrightnessRow
     objective = Brightness()
     meaning = ModelMeaning(("brightness",), Preprocessing((32, 32)))
-    experiment: dict[str, Any] = {"lesson": "brightness"}
+    experiment: ClassVar[dict[str, Any]] = {"lesson": "brightness"}
 
     def __init__(self, settings: TrainSection) -> None:
         torch.manual_seed(0)

@@ -32,6 +32,7 @@ from yolov3.datasets.dataset import Dataset, some
 from yolov3.datasets.label_format import LabelFormat, Split
 from yolov3.errors import UserError
 from yolov3.files.class_names import published_names
+from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.images.files import IMAGE_SUFFIXES, read_image_size
 
 LARGEST_XML = 1_000_000  # bytes
@@ -152,10 +153,7 @@ def _list_file(root: Path, text: str) -> Path:
 
 
 def _read_list(file: Path) -> list[str]:
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: not readable as a list of names: {error}") from error
+    lines = read_lines(file, what="a list of names", most_bytes=LARGEST_LIST)
     names = []
     for number, line in enumerate(lines, start=1):
         words = line.split()

@@ -29,6 +29,7 @@ from yolov3.datasets.dataset import Dataset, some
 from yolov3.datasets.label_format import LabelFormat, Split
 from yolov3.errors import UserError
 from yolov3.files.class_names import read_names
+from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.images.files import IMAGE_SUFFIXES, read_image_size
 
 LARGEST_COORDINATE = 10.0  # shares of the image; above this they are pixels, not shares
@@ -97,12 +98,8 @@ def label_path(image: Path) -> Path:
 
 def read_label_file(path: Path, *, num_classes: int) -> list[tuple[float, ...]]:
     """The rows (class, cx, cy, w, h) of a label file. Raises UserError with the line."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not readable as labels: {error}") from error
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(read_lines(path, what="labels"), start=1):
         words = line.split()
         if words:
             rows.append(_read_row(f"{path}:{number}", words, num_classes))
@@ -149,11 +146,8 @@ def _list_images(root: Path, text: str) -> list[Path]:
 def _read_list(file: Path, root: Path) -> list[Path]:
     """The images of a list file. A relative path counts from the list's folder when it begins with ``./``, as YOLO's
     do; else from where it is found: the data set's root, the list's folder or the current one, as Darknet's do."""
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: not readable as a list of pictures: {error}") from error
-    names = [line for line in lines if line]
+    lines = read_lines(file, what="a list of pictures", most_bytes=LARGEST_LIST)
+    names = [line.strip() for line in lines if line.strip()]
     if not names:
         raise UserError(f"{file}: lists no pictures")
     places = (file.parent,) if names[0].startswith("./") else (root, file.parent, Path())

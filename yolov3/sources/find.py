@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolov3.errors import UserError
+from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.images.files import IMAGE_SUFFIXES
 from yolov3.sources.frames import FrameSource
 from yolov3.sources.image_files import ImageFiles
@@ -112,12 +113,8 @@ def _from_folder(folder: Path) -> Found:
 
 def _from_list(file: Path) -> Found:
     """The paths in a list, from the current folder or, if not there, from the list's own."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"source {file}: not readable as a list of paths: {error}") from error
     items = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_lines(file, what="a list of paths", most_bytes=LARGEST_LIST), start=1):
         name = line.strip()
         if not name or name.startswith("#"):
             continue
