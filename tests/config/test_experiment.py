@@ -67,7 +67,7 @@ def test_no_number_may_be_absurd(section, key):
 @pytest.mark.parametrize(
     ("section", "key", "least", "most"),
     [
-        ("model", "xy_scale", 1.0, 2.0),
+        ("model", "xy_scale", None, 10.0),
         ("model", "fill", 0.0, 1.0),
         ("model", "diou_exponent", None, 10.0),
         ("augment", "flip", 0.0, 1.0),
@@ -94,6 +94,7 @@ def test_ranges_include_their_ends(section, key, least, most):
     ("section", "key", "end"),
     [
         ("model", "width", 0.0),
+        ("model", "xy_scale", 0.0),
         ("model", "diou_exponent", 0.0),
         ("augment", "jitter", 1.0),
         ("loss", "label_smoothing", 1.0),

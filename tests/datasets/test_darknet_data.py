@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from yolov3.datasets.darknet_data import read_data
@@ -63,3 +65,17 @@ def test_paths_are_looked_for_beside_above_and_here(tmp_path, monkeypatch):
         data.find("none.txt")
     with pytest.raises(UserError, match=r"/nowhere/x\.txt was found neither"):
         data.find("/nowhere/x.txt")
+
+
+def test_files_of_any_bytes_are_read_or_refused_by_name(tmp_path):
+    chance = random.Random(3)
+    path = tmp_path / "a.data"
+    for _ in range(1000):
+        path.write_bytes(
+            "".join(chance.choices("ab =\n\r\t#;\0é", k=chance.randrange(30))).encode()
+            + chance.randbytes(chance.randrange(2))
+        )
+        try:
+            assert read_data(path)
+        except UserError as error:
+            assert str(error).startswith(str(path))
