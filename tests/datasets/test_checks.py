@@ -36,13 +36,13 @@ def test_images_in_both_splits_are_warned_of_and_others_are_not(files, tmp_path)
     first = files.opened(files.write_yolo(tmp_path / "first"))
     second = files.opened(files.write_yolo(tmp_path / "second"))
     assert describe_overlap(first, second) == (
-        f"warning: 3 of the validation pictures are training pictures too, such as {tmp_path}/second/images/val/one.png"
+        f"warning: 3 of the validation images are training images too, such as {tmp_path}/second/images/val/one.png"
     )
     for image in (tmp_path / "second" / "images" / "val").iterdir():
         image.write_bytes(image.read_bytes() + b" ")
     assert describe_overlap(first, second) is None
     shutil.copy(tmp_path / "first/images/val/two.png", tmp_path / "second/images/val/two.png")
-    assert "1 of the validation pictures" in (describe_overlap(first, second) or "")
+    assert "1 of the validation images" in (describe_overlap(first, second) or "")
 
 
 def test_anchors_that_match_are_told_with_the_sides_of_the_boxes():

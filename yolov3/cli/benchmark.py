@@ -9,6 +9,7 @@ from yolov3.cli.experiment_options import ExperimentWords, add_experiment_argume
 from yolov3.errors import UserError
 
 HELP = "measure how fast an experiment's network learns and answers on this machine"
+CLASSES = 80  # COCO's
 
 
 @dataclass(frozen=True)
@@ -16,33 +17,37 @@ class BenchmarkWords:
     """What is measured, and how often."""
 
     experiment: ExperimentWords
-    num_classes: int
+    num_classes: int | None
     rounds: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_experiment_arguments(parser)
-    parser.add_argument("--num-classes", type=int, default=80, help="classes of the network")
+    parser.add_argument("--num-classes", type=int, help=f"classes of the network; default: the data's, else {CLASSES}")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts")
 
 
 def parse(arguments: argparse.Namespace) -> BenchmarkWords:
     """The command's words. Raises UserError for numbers that cannot be."""
-    if arguments.rounds < 1 or arguments.num_classes < 1:
+    if arguments.rounds < 1 or (arguments.num_classes is not None and arguments.num_classes < 1):
         raise UserError("--rounds and --num-classes must be at least 1")
     return BenchmarkWords(parse_experiment(arguments), arguments.num_classes, arguments.rounds)
 
 
 def run(words: BenchmarkWords) -> int:
     """Measure, print a table as Markdown. Raises UserError."""
-    from yolov3.config.loading import load_experiment
+    from yolov3.catalogue.opening import open_dataset
     from yolov3.training.benchmark import benchmark
     from yolov3.watching.watcher import Bar
 
-    experiment = load_experiment(words.experiment.file, words.experiment.overrides)
+    experiment = words.experiment.load()
+    num_classes = words.num_classes
+    if num_classes is None:
+        says_data = experiment.data.file is not None or experiment.data.root is not None
+        num_classes = len(open_dataset(experiment.data, "train").names) if says_data else CLASSES
     with Bar("measuring") as bar:
-        result = benchmark(experiment, num_classes=words.num_classes, rounds=words.rounds, watcher=bar)
+        result = benchmark(experiment, num_classes=num_classes, rounds=words.rounds, watcher=bar)
     print(result.description)
     print("| batches of " + str(experiment.train.batch_size) + " | ms per image | images/s | TFLOP/s |")
     print("|---|--:|--:|--:|")

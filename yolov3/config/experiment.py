@@ -77,15 +77,24 @@ class ModelSection(Section):
 
 
 class DataSection(Section):
-    file: str | None = None  # a data YAML (configs/data/); its keys are overridden by those given here
+    file: str | None = None  # a data YAML (configs/data/) or .data; its keys are overridden by those given here
     root: str | None = None  # folder of the data set; other paths are relative to it
     format: str = "auto"  # coco, voc, yolo; auto: told from what lies in root
-    train: str | tuple[str, ...] | None = None  # COCO: a json; VOC: a split's name; YOLO: a folder or list of images
+    train: str | tuple[str, ...] | None = (
+        None  # COCO: a json; VOC: a split's name; VOC, YOLO: a folder or list of images
+    )
     val: str | tuple[str, ...] | None = None
     test: str | tuple[str, ...] | None = None
     train_images: str | None = None  # COCO only: folder of the images, where it cannot be told from the json's name
     val_images: str | None = None
     test_images: str | None = None
+    val_share: Annotated[float, Field(ge=0, lt=1)] = (
+        0.0  # share of the images set apart for validation; 0: the data has val
+    )
+    group_by: str | None = None  # with val_share: images whose paths match alike (regular expression) stay together;
+    # none: near-identical neighbours in the order of names do
+    val_seed: Annotated[int, Field(ge=0)] = 0  # with val_share: another seed sets other images apart
+    lists: str | None = None  # folder with train.txt and val.txt, such as a run's, or a list: the images for validation
     names: tuple[str, ...] | dict[int, str] | None = None  # class names; COCO takes them from the json
     one_based: bool = True  # VOC only: corners count from 1, as the VOC devkit's do
     overfit: Annotated[int, Field(ge=0)] = 0  # train and evaluate on the first N training images; 0 = off

@@ -17,7 +17,7 @@ from yolov3.files.strict_yaml import parse_yaml, read_yaml
 
 SectionKind = TypeVar("SectionKind", bound=Section)
 
-PATH_SETTINGS = (("data", "file"), ("data", "root"), ("model", "cfg"), ("train", "weights"))
+PATH_SETTINGS = (("data", "file"), ("data", "root"), ("data", "lists"), ("model", "cfg"), ("train", "weights"))
 """Settings of an experiment that name a file or a folder that must be there."""
 
 
