@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yolov3.catalogue.look_alikes import group_neighbours
@@ -39,7 +39,8 @@ class Division:
         """The samples of one part, in the order of the data set."""
         wanted = set(self.val if split == "val" else self.train)
         places = [place for place, name in enumerate(_names(everything, self.root)) if name in wanted]
-        return everything.part(places, note=self.note if split == "val" else None)
+        part = everything.part(places, note=self.note if split == "val" else None)
+        return replace(part, source=f"{everything.source}, the part for {split}")
 
     def write(self, folder: Path) -> None:
         """Write the two lists into a folder."""
@@ -139,7 +140,10 @@ def _groups(everything: Dataset, names: list[str], data: DataSection) -> tuple[l
     if data.group_by is None:
         groups = group_neighbours([sample.path for sample in everything.samples])
         together = sum(count for count in Counter(groups).values() if count > 1)
-        return groups, f"{together} near-identical neighbours kept together"
+        return (
+            groups,
+            f"{together} near-identical neighbours kept together" if together else "no two neighbours look alike",
+        )
     try:
         pattern = re.compile(data.group_by)
     except re.error as error:

@@ -19,7 +19,7 @@ from yolov3.images.files import ImageError, read_thumbnail
 
 DECODERS = 4  # images that are decoded at once
 HASH_SIDE = 8
-MOST_DIFFERENT = 8  # bits of 64 in which look-alikes differ at the most
+MOST_DIFFERENT = 10  # bits of 64 in which look-alikes differ at the most
 PLAIN_RANGE = 8  # grey levels; an image that spans less has no features to be told by
 
 

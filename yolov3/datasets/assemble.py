@@ -116,6 +116,11 @@ def as_list(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
+def describe_places(given: Sequence[str]) -> str:
+    """Where a split lies, in words."""
+    return ", ".join("all images" if text == "." else text for text in given)
+
+
 def require_distinct(names: Sequence[object], *, what: str, source: str) -> None:
     """Raise UserError naming the places (from 0) of the first name that stands twice."""
     if len(set(names)) == len(names):

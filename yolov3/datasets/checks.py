@@ -15,8 +15,9 @@ POOR_RECALL = 0.9
 
 
 def describe_data(dataset: Dataset, name: str) -> str:
-    """One line about what was read."""
-    return f"{name}: {dataset.report.summary()}; {len(dataset.names)} classes ({dataset.source})"
+    """What was read in a line, and a line for each problem."""
+    counts, *problems = dataset.report.summary().split("\n")
+    return "\n".join((f"{name}: {counts}; {len(dataset.names)} classes ({dataset.source})", *problems))
 
 
 def without_repeated(dataset: Dataset, told: Dataset) -> Dataset:

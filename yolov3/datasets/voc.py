@@ -10,7 +10,6 @@ anybody, so it is left out, and told.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from yolov3.datasets.assemble import (
     Objects,
     as_list,
     assemble,
+    describe_places,
     given_names,
     path_ids,
     require_distinct,
@@ -33,7 +33,7 @@ from yolov3.datasets.image_lists import images_below, images_in, read_image_list
 from yolov3.datasets.label_format import LabelFormat, Reference, Split
 from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree, is_called
-from yolov3.datasets.voc_xml import Annotation, read_annotation
+from yolov3.datasets.voc_xml import Annotation, XmlFiles, read_annotation
 from yolov3.errors import UserError
 from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.images.files import read_image_size
@@ -53,39 +53,6 @@ class Pairs:
         """One more."""
         self.images.append(image)
         self.xmls.append(xml)
-
-
-class XmlFiles:
-    """The annotations of a tree by the names of their images, found when they are first asked for."""
-
-    def __init__(self, tree: Tree) -> None:
-        self.tree = tree
-        self._by_stem: dict[str, list[Path]] | None = None
-
-    def all(self) -> list[Path]:
-        """All of them."""
-        return [path for paths in self._table().values() for path in paths]
-
-    def of(self, image: Path) -> Path | None:
-        """The annotation of an image: beside it, else the one of its name whose folders are most like its own. None when
-        there is none. Raises UserError when it cannot be told."""
-        beside = image.with_suffix(".xml")
-        named = self._table().get(image.stem, [])
-        if beside in named or len(named) < 2:
-            return beside if beside in named else next(iter(named), None)
-        alike = [_common_folders(image, path) for path in named]
-        best = [path for path, count in zip(named, alike) if count == max(alike)]
-        if len(best) > 1:
-            raise UserError(f"{image}: which annotation is its own? There are {some(best)}")
-        return best[0]
-
-    def _table(self) -> dict[str, list[Path]]:
-        if self._by_stem is None:
-            self._by_stem = defaultdict(list)
-            for path in self.tree.everything:
-                if path.suffix.lower() == ".xml":
-                    self._by_stem[path.stem].append(self.tree.root / path)
-        return self._by_stem
 
 
 def read_voc(data: DataSection, tree: Tree, split: Split) -> Dataset:
@@ -113,7 +80,7 @@ def read_voc(data: DataSection, tree: Tree, split: Split) -> Dataset:
         pairs.notes.append(f"{len(wrong)} xml files give another size than their image has: {some(wrong)}")
     images = Images(pairs.images, sizes, path_ids(pairs.images, tree.root))
     objects = _objects(annotations, classes, one_based=data.one_based)
-    source = f"VOC, {split}: {', '.join(given)} in {tree.root}"
+    source = f"VOC, {split}: {describe_places(given)} in {tree.root}"
     return assemble(images, objects, classes, source=source, problems=pairs.notes)
 
 
@@ -261,10 +228,6 @@ def _xmls_in(folders: Sequence[Path]) -> list[Path]:
         for name in sorted(list_files(folder))
         if name.endswith(".xml")
     ]
-
-
-def _common_folders(image: Path, xml: Path) -> int:
-    return len({part.lower() for part in image.parts[:-1]} & {part.lower() for part in xml.parts[:-1]})
 
 
 def _classes(data: DataSection, annotations: Sequence[Annotation], every_xml: Sequence[Path]) -> Classes:

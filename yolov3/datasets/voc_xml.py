@@ -1,13 +1,16 @@
-"""An annotation of Pascal VOC: the xml of an image."""
+"""The annotations of Pascal VOC: the xml files of images, which is whose, and what one says."""
 
 from __future__ import annotations
 
 import math
 import re
 import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from yolov3.datasets.dataset import some
+from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 
 LARGEST_XML = 1_000_000  # bytes
@@ -31,6 +34,39 @@ class Annotation:
     path: Path
     size: tuple[int, int] | None
     objects: tuple[XmlObject, ...]
+
+
+class XmlFiles:
+    """The annotations of a tree by the names of their images, found when they are first asked for."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._by_stem: dict[str, list[Path]] | None = None
+
+    def all(self) -> list[Path]:
+        """All of them."""
+        return [path for paths in self._table().values() for path in paths]
+
+    def of(self, image: Path) -> Path | None:
+        """The annotation of an image: beside it, else the one of its name whose folders are most like its own. None when
+        there is none. Raises UserError when it cannot be told."""
+        beside = image.with_suffix(".xml")
+        named = self._table().get(image.stem, [])
+        if beside in named or len(named) < 2:
+            return beside if beside in named else next(iter(named), None)
+        alike = [_common_folders(image, path) for path in named]
+        best = [path for path, count in zip(named, alike) if count == max(alike)]
+        if len(best) > 1:
+            raise UserError(f"{image}: which annotation is its own? There are {some(best)}")
+        return best[0]
+
+    def _table(self) -> dict[str, list[Path]]:
+        if self._by_stem is None:
+            self._by_stem = defaultdict(list)
+            for path in self.tree.everything:
+                if path.suffix.lower() == ".xml":
+                    self._by_stem[path.stem].append(self.tree.root / path)
+        return self._by_stem
 
 
 def read_annotation(path: Path) -> Annotation:
@@ -79,3 +115,7 @@ def _number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+def _common_folders(image: Path, xml: Path) -> int:
+    return len({part.lower() for part in image.parts[:-1]} & {part.lower() for part in xml.parts[:-1]})

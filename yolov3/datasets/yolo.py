@@ -16,7 +16,7 @@ import numpy as np
 
 from yolov3.boxes import cxcywh_to_xyxy
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.assemble import Classes, Images, Objects, as_list, assemble, given_names, path_ids
+from yolov3.datasets.assemble import Classes, Images, Objects, as_list, assemble, describe_places, given_names, path_ids
 from yolov3.datasets.dataset import Dataset, some
 from yolov3.datasets.image_lists import images_below, read_image_list
 from yolov3.datasets.label_format import LabelFormat, Reference, Split
@@ -74,7 +74,7 @@ def read_yolo(data: DataSection, tree: Tree, split: Split) -> Dataset:
         np.full(len(boxes), np.nan),
     )
     classes = Classes(names, tuple(range(len(names))))
-    source = f"YOLO, {split}: {', '.join(given)} in {tree.root}"
+    source = f"YOLO, {split}: {describe_places(given)} in {tree.root}"
     return assemble(
         Images(paths, sizes, path_ids(paths, tree.root)), objects, classes, source=source, problems=problems
     )
