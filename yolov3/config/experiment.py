@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from yolov3.structures import Preprocessing, Suppression
+from yolov3.meaning import Preprocessing, Suppression
 
 
 def _known_box_loss(name: str) -> str:
