@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.errors import UserError
+from yolov3.words.answer import add_json_option, output_kept_free, print_json
 
 if TYPE_CHECKING:
     from yolov3.anchors import AnchorSet
@@ -17,12 +18,14 @@ HELP = "fit anchors to the boxes of a data set, as the network will see them"
 
 @dataclass(frozen=True)
 class AnchorWords:
-    """Which experiment's data, with which overrides, and where the experiment with its new anchors goes."""
+    """Which experiment's data, with which overrides, where the experiment with its new anchors goes, and whether a program
+    reads the answer."""
 
     config: Path
     overrides: tuple[str, ...]
     write: Path | None
     seed: int
+    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,19 +34,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings that override the file's")
     parser.add_argument("--write", type=Path, metavar="NEW", help="write the experiment with the fitted anchors here")
     parser.add_argument("--seed", type=int, default=0, help="of the fitting")
+    add_json_option(parser)
 
 
 def parse(arguments: argparse.Namespace) -> AnchorWords:
     """The command's words."""
-    return AnchorWords(arguments.config, tuple(arguments.overrides), arguments.write, arguments.seed)
+    return AnchorWords(arguments.config, tuple(arguments.overrides), arguments.write, arguments.seed, arguments.json)
 
 
 def run(words: AnchorWords) -> int:
     """Cluster, tell the match before and after, write a new experiment file if asked. Raises UserError."""
     from yolov3.config.loading import load_experiment
+
+    experiment = load_experiment(words.config, words.overrides)  # a mistake is told before torch is imported
+
     from yolov3.training.anchors import propose_anchors
 
-    found = propose_anchors(load_experiment(words.config, words.overrides), seed=words.seed)
+    with output_kept_free(words.json):
+        found = propose_anchors(experiment, seed=words.seed)
+        if words.write:
+            _write(words, words.write, found.clustered)
+    if words.json:
+        print_json({**found.as_plain(), "written": str(words.write) if words.write else None})
+        return 0
     print(f"{found.num_boxes} boxes of {found.source}")
     for name, anchors, match in (
         ("now", found.now, found.now_match),
@@ -52,7 +65,7 @@ def run(words: AnchorWords) -> int:
         print(f"{name:<7} mean IoU {match.mean_iou:.3f}, recall at IoU 0.5 {match.recall:.3f}: {_as_text(anchors)}")
     print(f"use them with: model.anchors='{_as_text(found.clustered)}'")
     if words.write:
-        _write(words, words.write, found.clustered)
+        print(f"written: {words.write}")
     return 0
 
 
@@ -71,4 +84,3 @@ def _write(words: AnchorWords, new: Path, anchors: AnchorSet) -> None:
     given = read_settings(words.config, words.overrides)
     given.setdefault("model", {})["anchors"] = [[list(anchor) for anchor in level] for level in anchors]
     write_text_atomically(new, write_yaml(given))
-    print(f"written: {new}")

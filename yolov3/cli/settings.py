@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from yolov3.config.recipes import RECIPES
 from yolov3.errors import UserError
+from yolov3.words.answer import print_json
+from yolov3.words.suggestions import ask, did_you_mean, nearest_settings
 
 if TYPE_CHECKING:
     from yolov3.config.settings import SettingGroup
@@ -51,7 +52,7 @@ def run(words: SettingWords) -> int:
     if words.form == "yaml":
         print(manual_yaml(groups), end="")
     elif words.form == "json":
-        print(json.dumps(_as_plain(groups), indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(_as_plain(groups))
     else:
         print(manual_text(groups, recipe=words.recipe, columns=shutil.get_terminal_size().columns), end="")
     return 0
@@ -59,8 +60,6 @@ def run(words: SettingWords) -> int:
 
 def _chosen(groups: tuple[SettingGroup, ...], about: str | None) -> tuple[SettingGroup, ...]:
     """The groups with what is asked about."""
-    from yolov3.words.suggestions import ask, did_you_mean, nearest_settings
-
     if about is None:
         return groups
     chosen = [group for group in groups if about == group.name and about]
