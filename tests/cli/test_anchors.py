@@ -55,6 +55,17 @@ def test_what_it_writes_is_the_experiment_with_its_anchors(config, tmp_path, cap
     assert output[1].removeprefix("now").strip() == output[2].removeprefix("fitted").strip()
 
 
+def test_json_is_for_programs(config, tmp_path, capsys):
+    new = tmp_path / "new.yaml"
+    assert main(["anchors", str(config), "--json", "--write", str(new)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["num_boxes"] > 0 and "instances_train.json" in answer["source"] and answer["written"] == str(new)
+    assert answer["now"]["mean_iou"] < answer["fitted"]["mean_iou"] <= 1 and 0 <= answer["fitted"]["recall"] <= 1
+    assert answer["fitted"]["anchors"] == yaml.safe_load(new.read_text())["model"]["anchors"]
+    assert main(["anchors", str(config), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["written"] is None
+
+
 def test_the_seed_decides_where_the_search_begins(config, capsys):
     outputs = []
     for seed in "0", "0", "1", "2", "3":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -21,6 +22,15 @@ def test_the_command_prints_a_table(capsys):
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         assert cells[0] == name and float(cells[1]) * float(cells[2]) == pytest.approx(1000, rel=0.05)
     assert re.fullmatch(r"the training step takes \d+\.\d\d times the bare forward and backward pass", lines[-1])
+
+
+def test_json_is_for_programs(capsys):
+    assert main(["benchmark", *SMALL, "train.device=cpu", "--rounds", "1", "--num-classes", "3", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["description"].startswith("yolov3-tiny x0.125, 3 classes") and answer["overhead"] > 0
+    names = [speed["name"] for speed in answer["speeds"]]
+    assert names == ["network forward", "network forward and backward", "training step"]
+    assert all(speed["seconds"] > 0 and speed["images"] == 2 and speed["operations"] > 0 for speed in answer["speeds"])
 
 
 def test_an_experiment_file_is_measured(tmp_path, capsys):

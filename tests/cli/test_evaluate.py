@@ -81,6 +81,16 @@ def test_it_prints_a_report_and_writes_two_files(
     assert {path.name for path in (tmp_path / "small").iterdir()} == {"metrics.json", "predictions.json"}
 
 
+def test_json_is_the_only_thing_on_the_standard_output(weights: Path, data: Path, tmp_path: Path) -> None:
+    words = command(weights, data, tmp_path, "--json")
+    done = subprocess.run([sys.executable, "-m", "yolov3", *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer.pop("folder") == str(tmp_path / "small")
+    assert answer == json.loads((tmp_path / "small" / "metrics.json").read_text())
+    assert done.stderr.startswith("data: ")
+
+
 def test_settings_are_those_asked_for(weights: Path, data: Path, tmp_path: Path) -> None:
     more = "--conf-thres 0.2 --iou-thres 0.3 --max-det 5 --img-size 32 64 --class-agnostic --no-multi-label --name x"
     for folder in ("x", "x-2"):

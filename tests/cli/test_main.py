@@ -67,7 +67,10 @@ def test_help_is_there_at_once() -> None:
 def test_only_the_chosen_command_is_imported() -> None:
     code = "import atexit; atexit.register(lambda: print(sorted(n for n in sys.modules if n.startswith('yolov3.'))))"
     done = program("evaluate", "--help", code=code)
-    expected = ["yolov3.cli", "yolov3.cli.evaluate", "yolov3.cli.model_options", "yolov3.errors"]
+    expected = [
+        "yolov3.cli", "yolov3.cli.evaluate", "yolov3.cli.model_options", "yolov3.errors", "yolov3.words",
+        "yolov3.words.answer", "yolov3.words.parser", "yolov3.words.suggestions",
+    ]  # fmt: skip
     assert done.stdout.endswith(f"{expected}\n")
 
 
@@ -92,9 +95,40 @@ def test_an_unknown_command_is_an_error_with_a_suggestion(capsys: pytest.Capture
 
 def test_wrong_arguments_are_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate"]) == 2
-    assert "--weights" in capsys.readouterr().err
-    assert main(["evaluate", "--weigh", "x"]) == 2  # no abbreviations
-    assert "required: --weights" in capsys.readouterr().err
+    message = "evaluate: the following arguments are required: --weights; see yolov3 evaluate --help"
+    assert capsys.readouterr() == ("", f"yolov3: error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["detect", "--wieghts", "x", "--source", "y"], "detect: no option --wieghts (did you mean --weights?)"),
+        (["evaluate", "--weigh", "x"], "evaluate: no option --weigh (did you mean --weights?)"),  # no abbreviations
+        (
+            ["evaluate", "--weights", "x", "--split", "vla"],
+            "evaluate: --split: found 'vla' (did you mean val?); must be",
+        ),
+        (["train", "a.yaml", "--epochs", "5"], "train: no option --epochs (did you mean train.epochs=5?)"),
+        (["train", "a.yaml", "epochs=5"], "a.yaml: "),
+        (["train", "epochs=5"], "command line: unknown key epochs (did you mean train.epochs=5?)"),
+        (
+            ["benchmark", "evaluate.every=5"],
+            "command line: unknown key evaluate.every (did you mean train.evaluate_every=5?)",
+        ),
+        (
+            ["evaluate", "weights=a.pt"],
+            "evaluate: the following arguments are required: --weights (did you mean --weights a.pt?)",
+        ),
+        (["trian"], "no command 'trian' (did you mean train?)"),
+        (["settings", "trian"], "no settings 'trian' (did you mean train?)"),
+    ],
+)
+def test_a_wrong_word_is_told_with_the_one_that_was_meant(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"yolov3: error: {message}") and err.count("\n") == 1
 
 
 def replaced_run(monkeypatch: pytest.MonkeyPatch, failure: BaseException) -> None:
@@ -183,6 +217,13 @@ def test_options_may_stand_between_a_file_and_its_settings(tmp_path, capsys):
     assert main(["anchors", str(tmp_path / "missing.yaml"), "--seed", "1", "train.epochs=2"]) == 2
     error = capsys.readouterr().err
     assert "missing.yaml" in error and "unrecognized" not in error
+
+
+def test_a_mistake_in_a_setting_is_told_before_anything_slow_is_imported() -> None:
+    code = "import atexit; atexit.register(lambda: print({'torch', 'numpy', 'cv2'} & set(sys.modules)))"
+    for command in (["train"], ["benchmark"], ["anchors", "configs/yolov3_tiny_bccd.yaml"]):
+        done = program(*command, "data.root=/", "train.epoch=5", code=code)
+        assert (done.returncode, done.stdout) == (2, "set()\n") and "train.epochs=5?" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "detect"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from yolov3.cli import main
@@ -31,6 +33,16 @@ def test_input_classes_and_width_are_those_asked_for(capsys):
     assert int(rows["yolov3"][3].replace(",", "")) < 61_949_149 / 3.5
     # Four times the pixels, about a quarter of the work for each.
     assert float(rows["yolov3-tiny"][4]) == pytest.approx(5.56, rel=0.15)
+
+
+def test_json_is_for_programs(capsys):
+    assert main(["models", "--json", "--num-classes", "3"]) == 0
+    out, err = capsys.readouterr()
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert list(rows) == ["yolov3", "yolov3-spp", "yolov3-tiny", "darknet53 (classifier)"] and err == ""
+    tiny = rows["yolov3-tiny"]
+    assert (tiny["num_classes"], tiny["side"], tiny["strides"]) == (3, 416, [32, 16])
+    assert tiny["parameters"] > 8e6 and tiny["operations"] > 5e9
 
 
 @pytest.mark.parametrize(

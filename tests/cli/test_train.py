@@ -90,11 +90,11 @@ def test_a_stopped_run_says_how_it_goes_on(config, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["train.epoch=3"], "unknown key train.epoch; allowed here: epochs, "),
+        (["train.epoch=3"], "command line: unknown key train.epoch (did you mean train.epochs=3?)"),
         (["train.epochs=many"], 'train.epochs: found "many"'),
         (["train.epochs"], "'train.epochs': expected section.key=value, such as train.epochs=50"),
         (["model.image_size=100"], "multiples of 32"),
-        (["loss.box_kind=siou"], "loss.box_kind: must be one of "),
+        (["loss.box_kind=siou"], 'loss.box_kind: found "siou" (did you mean iou?); '),
         (["data.root=/nowhere"], "/nowhere: the folder of the data set does not exist"),
         (["train.weights=/nowhere.pt"], "no such weights file"),
         (["train.device=cuda:7"], "CUDA devices"),

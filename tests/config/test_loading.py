@@ -69,8 +69,8 @@ def test_what_the_shipped_experiments_say_is_valid_but_for_the_place_of_their_da
         ("train.epochs=0", ["train.epochs", "found 0", "greater than or equal to 1"]),
         ("model.image_size=100", ["model", "multiples of 32", "100"]),
         ("model.anchors=[[[1, -2]]]", ["model.anchors.0.0.1", "-2", "greater than 0"]),
-        ("loss.box_kind=foo", ["loss.box_kind", "'foo'", "ciou"]),
-        ("loss.box_kind=3", ["loss.box_kind", "found 3", "string"]),
+        ("loss.box_kind=foo", ["loss.box_kind", '"foo"', "ciou"]),
+        ("loss.box_kind=3", ["loss.box_kind", "found 3", "ciou"]),
         ("model.suppression=giou", ["model.suppression", '"giou"', "iou", "diou"]),
         ("model.diou_exponent=0", ["model.diou_exponent", "found 0", "greater than 0"]),
         ("train.accumulate=3", ["train.batch_size (=16)", "train.accumulate (=3)"]),
@@ -108,6 +108,50 @@ def test_several_mistakes_are_told_at_once():
         load_experiment(None, ["train.epochs=x", "train.seed=-1"])
     lines = str(caught.value).splitlines()
     assert len(lines) == 2 and all(line.startswith("command line: train.") for line in lines)
+
+
+OVERRIDES_AND_LINES = [
+    ("evaluate.every=5", "unknown key evaluate.every (did you mean train.evaluate_every=5?)"),
+    ("epochs=5", "unknown key epochs (did you mean train.epochs=5?)"),
+    ("trian.epochs=5", "unknown key trian (did you mean train.epochs=5?)"),
+    (" train.epoch = 5", "unknown key train.epoch (did you mean train.epochs= 5?)"),
+    ("data={rootless: 1}", "unknown key data.rootless; allowed here: file, root"),
+    ("train.epochs=0", "train.epochs: found 0; "),
+    ("train.epochs=x", 'train.epochs: found "x"; '),
+    ("train=5", "train: found 5; keys with values are expected"),
+    ("recipe=drknet", 'recipe: found "drknet" (did you mean darknet?); '),
+    ("model.image_size=100", "model: the input size must be multiples of 32"),
+    ("train.accumulate=3", "train.batch_size (=16) must be divisible by train.accumulate (=3)"),
+    ("train.name=[a", "train.name=, line 1: "),
+    ("train.epochs", "'train.epochs': expected section.key=value"),
+]
+
+
+@pytest.mark.parametrize(("override", "line"), OVERRIDES_AND_LINES)
+def test_a_wrong_word_is_not_blamed_on_the_file(config, override, line):
+    config.write_text("train: {batch_size: 16}\nevaluate: {batch_size: 5}\n")
+    with pytest.raises(UserError) as caught:
+        load_experiment(config, ["train.seed=1", override])
+    assert str(caught.value).startswith(f"command line: {line}") and "\n" not in str(caught.value)
+
+
+def test_file_and_words_are_blamed_for_their_own_mistakes(config):
+    config.write_text("train: {epochs: 0, seed: -1}\nloss: {kind: ciou}\n")
+    with pytest.raises(UserError) as caught:
+        load_experiment(config, ["train.epochs=-3", "train.workers=x"])
+    assert sorted(line.partition("; ")[0] for line in str(caught.value).splitlines()) == sorted(
+        [
+            f"{config}: train.seed: found -1",
+            f"{config}: unknown key loss.kind (did you mean loss.box_kind?)",
+            "command line: train.epochs: found -3",
+            'command line: train.workers: found "x"',
+        ]
+    )
+
+
+def test_a_mistake_of_the_file_that_a_word_mends_is_none(config):
+    config.write_text("train: {epochs: 0}\n")
+    assert load_experiment(config, ["train.epochs=3"]).train.epochs == 3
 
 
 def test_mistakes_in_a_file_name_it(config):

@@ -9,8 +9,6 @@ Exit codes: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C, 141 no
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import errno
 import importlib
 import logging
@@ -22,6 +20,8 @@ from types import ModuleType
 
 from yolov3 import __version__
 from yolov3.errors import UserError
+from yolov3.words.parser import WordParser
+from yolov3.words.suggestions import did_you_mean
 
 COMMANDS = {
     "train": "yolov3.cli.train",
@@ -34,6 +34,7 @@ COMMANDS = {
     "train-classifier": "yolov3.cli.train_classifier",
     "models": "yolov3.cli.models",
     "benchmark": "yolov3.cli.benchmark",
+    "settings": "yolov3.cli.settings",
 }
 
 
@@ -64,11 +65,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
-    """Tells the defaults, where there are any."""
+def parser_of(name: str) -> WordParser:
+    """The parser of a command."""
+    command = _load(name)
+    parser = WordParser(name, description=command.HELP, settings=_names_of_settings)
+    command.add_arguments(parser)
+    return parser
 
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+def _names_of_settings() -> list[str]:
+    from yolov3.config.experiment import Experiment
+    from yolov3.config.kinds import setting_names
+
+    return setting_names(Experiment)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -83,20 +92,13 @@ def _dispatch(words: list[str]) -> int:
         print(f"yolov3 {__version__}")
         return 0
     if name not in COMMANDS:
-        raise UserError(f"no command {name!r}{_suggestion(name)}; the commands are {', '.join(COMMANDS)}")
-    command = _load(name)
-    parser = argparse.ArgumentParser(
-        prog=f"yolov3 {name}",
-        description=command.HELP,
-        allow_abbrev=False,
-        formatter_class=_HelpFormatter,
-    )
-    command.add_arguments(parser)
+        raise UserError(f"no command {name!r}{did_you_mean(name, COMMANDS)}; the commands are {', '.join(COMMANDS)}")
     try:
-        arguments = parser.parse_intermixed_args(rest)  # options may stand anywhere
-    except SystemExit as stop:  # argparse has printed its help or what is wrong
+        arguments = parser_of(name).parse_words(rest)
+    except SystemExit as stop:  # argparse has printed its help
         return stop.code if isinstance(stop.code, int) else USER_ERROR
     _prepare_process()
+    command = _load(name)
     code: int = command.run(command.parse(arguments))
     return code
 
@@ -120,11 +122,6 @@ def _overview() -> str:
     lines = [f"  {name:<{width}}  {_load(name).HELP}" for name in COMMANDS]
     end = "yolov3 COMMAND --help explains a command; yolov3 --version tells the version"
     return "\n".join(("usage: yolov3 COMMAND [...]", "", "commands:", *lines, "", end))
-
-
-def _suggestion(name: str) -> str:
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _complain(message: str) -> int:

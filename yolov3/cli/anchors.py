@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 from yolov3.errors import UserError
+from yolov3.words.answer import add_json_option, output_kept_free, print_json
 
 if TYPE_CHECKING:
     from yolov3.anchors import AnchorSet
@@ -18,11 +19,13 @@ HELP = "fit anchors to the boxes of a data set, as the network will see them"
 
 @dataclass(frozen=True)
 class AnchorWords:
-    """Which experiment's data, with which overrides, and where the experiment with its new anchors goes."""
+    """Which experiment's data, with which overrides, where the experiment with its new anchors goes, and whether a program
+    reads the answer."""
 
     experiment: ExperimentWords
     write: Path | None
     seed: int
+    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_experiment_arguments(parser)
     parser.add_argument("--write", type=Path, metavar="NEW", help="write the experiment with the fitted anchors here")
     parser.add_argument("--seed", type=int, default=0, help="of the fitting")
+    add_json_option(parser)
 
 
 def parse(arguments: argparse.Namespace) -> AnchorWords:
@@ -37,14 +41,22 @@ def parse(arguments: argparse.Namespace) -> AnchorWords:
     words = parse_experiment(arguments)
     if words.are_none:
         raise UserError("give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --data D")
-    return AnchorWords(words, arguments.write, arguments.seed)
+    return AnchorWords(words, arguments.write, arguments.seed, arguments.json)
 
 
 def run(words: AnchorWords) -> int:
     """Cluster, tell the match before and after, write a new experiment file if asked. Raises UserError."""
+    experiment = words.experiment.load()  # a mistake is told before torch is imported
+
     from yolov3.training.anchors import propose_anchors
 
-    found = propose_anchors(words.experiment.load(), seed=words.seed)
+    with output_kept_free(words.json):
+        found = propose_anchors(experiment, seed=words.seed)
+        if words.write:
+            _write(words, words.write, found.clustered)
+    if words.json:
+        print_json({**found.as_plain(), "written": str(words.write) if words.write else None})
+        return 0
     print(f"{found.num_boxes} boxes of {found.source}")
     for name, anchors, match in (
         ("now", found.now, found.now_match),
@@ -53,7 +65,7 @@ def run(words: AnchorWords) -> int:
         print(f"{name:<7} mean IoU {match.mean_iou:.3f}, recall at IoU 0.5 {match.recall:.3f}: {_as_text(anchors)}")
     print(f"use them with: model.anchors='{_as_text(found.clustered)}'")
     if words.write:
-        _write(words, words.write, found.clustered)
+        print(f"written: {words.write}")
     return 0
 
 
@@ -72,4 +84,3 @@ def _write(words: AnchorWords, new: Path, anchors: AnchorSet) -> None:
     given = read_settings(words.experiment.file, words.experiment.all_overrides())
     given.setdefault("model", {})["anchors"] = [[list(anchor) for anchor in level] for level in anchors]
     write_text_atomically(new, write_yaml(given))
-    print(f"written: {new}")

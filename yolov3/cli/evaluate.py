@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_model_options
 from yolov3.errors import UserError
+from yolov3.words.answer import add_json_option, output_kept_free, print_json
 
 if TYPE_CHECKING:
     from yolov3.evaluation.evaluate import EvaluateOptions
 
 HELP = "measure a model on a data set: COCO's and VOC's average precision"
+
+
+@dataclass(frozen=True)
+class EvaluateWords:
+    """What is measured and how; whether a program reads the answer."""
+
+    options: EvaluateOptions
+    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,15 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes that read images; 0: none but this one")
     parser.add_argument("--output", type=Path, default=Path("runs/evaluate"), help="a new folder is made in here")
     parser.add_argument("--name", help="the new folder's name; default: that of the weights")
+    add_json_option(parser)
 
 
-def parse(arguments: argparse.Namespace) -> EvaluateOptions:
-    """The command's options. Raises UserError for numbers that cannot be."""
+def parse(arguments: argparse.Namespace) -> EvaluateWords:
+    """The command's words. Raises UserError for numbers that cannot be."""
     from yolov3.evaluation.evaluate import EvaluateOptions
 
     if arguments.workers < 0:
         raise UserError(f"--workers must be at least 0, found {arguments.workers}")
-    return EvaluateOptions(
+    options = EvaluateOptions(
         weights=arguments.weights,
         data=arguments.data,
         data_changes=tuple(arguments.changes),
@@ -52,16 +63,20 @@ def parse(arguments: argparse.Namespace) -> EvaluateOptions:
         output=arguments.output,
         name=arguments.name,
     )
+    return EvaluateWords(options, arguments.json)
 
 
-def run(options: EvaluateOptions) -> int:
-    """Evaluate, print the report, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
+def run(words: EvaluateWords) -> int:
+    """Evaluate, print the report or JSON, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import print_report
     from yolov3.watching.watcher import Bar
 
-    with Bar("evaluating") as bar:
-        evaluation = evaluate(options, watcher=bar)
+    with output_kept_free(words.json), Bar("evaluating") as bar:
+        evaluation = evaluate(words.options, watcher=bar)
+    if words.json:
+        print_json({**evaluation.as_plain(), "folder": str(evaluation.folder)})
+        return 0
     print_report(evaluation)
     print(f"written: {evaluation.folder}/metrics.json, predictions.json")
     return 0

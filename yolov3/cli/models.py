@@ -6,17 +6,19 @@ import argparse
 from dataclasses import dataclass
 
 from yolov3.errors import UserError
+from yolov3.words.answer import add_json_option, print_json
 
 HELP = "list the networks with their parameters and operations"
 
 
 @dataclass(frozen=True)
 class ModelWords:
-    """For which input, how many classes, how wide."""
+    """For which input, how many classes, how wide; whether a program reads the answer."""
 
     side: int
     num_classes: int
     width: float
+    json: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--imgsz", "--img-size", dest="image_size", type=int, default=416, help="side of the input")
     parser.add_argument("--num-classes", type=int, default=80, help="classes of the detectors")
     parser.add_argument("--width", type=float, default=1.0, help="factor on every layer's channels")
+    add_json_option(parser)
 
 
 def parse(arguments: argparse.Namespace) -> ModelWords:
@@ -33,16 +36,20 @@ def parse(arguments: argparse.Namespace) -> ModelWords:
         raise UserError(f"--imgsz must be a multiple of 32, found {side}")
     if arguments.num_classes < 1 or not arguments.width > 0:
         raise UserError("--num-classes and --width must be above 0")
-    return ModelWords(side, arguments.num_classes, arguments.width)
+    return ModelWords(side, arguments.num_classes, arguments.width, arguments.json)
 
 
 def run(words: ModelWords) -> int:
-    """Print the table, as Markdown, so that it can be pasted."""
+    """Print the table, as Markdown, so that it can be pasted, or as JSON."""
     from yolov3.models.cost import list_networks
 
+    rows = list_networks(side=words.side, num_classes=words.num_classes, width=words.width)
+    if words.json:
+        print_json([row.as_plain() for row in rows])
+        return 0
     print("| model | classes | input | strides | parameters | operations (GFLOP) |")
     print("|---|--:|--:|---|--:|--:|")
-    for row in list_networks(side=words.side, num_classes=words.num_classes, width=words.width):
+    for row in rows:
         strides = ", ".join(map(str, row.strides))
         operations = f"{row.operations / 1e9:.2f}"
         print(f"| {row.name} | {row.num_classes} | {row.side} | {strides} | {row.parameters:,} | {operations} |")

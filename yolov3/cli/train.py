@@ -41,11 +41,12 @@ def parse(arguments: argparse.Namespace) -> TrainWords:
 
 def run(words: TrainWords) -> int:
     """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
+    file = words.experiment.file
+    experiment = words.experiment.load()  # a mistake is told before torch is imported
+
     from yolov3.processes.interruption import Interrupted
     from yolov3.training.train import train
 
-    file = words.experiment.file
-    experiment = words.experiment.load()
     try:
         result = train(experiment, name=file.stem if file else "train", resume=words.resume)
     except Interrupted as stop:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,6 +27,10 @@ class NetworkCost:
     strides: tuple[int, ...]
     parameters: int
     operations: int
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "strides": list(self.strides)}
 
 
 def list_networks(*, side: int, num_classes: int, width: float) -> list[NetworkCost]:

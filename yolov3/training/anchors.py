@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 
@@ -26,6 +27,19 @@ class AnchorProposal:
     now_match: AnchorMatch
     clustered: AnchorSet
     clustered_match: AnchorMatch
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "source": self.source,
+            "num_boxes": self.num_boxes,
+            "now": {"anchors": _as_lists(self.now), **asdict(self.now_match)},
+            "fitted": {"anchors": _as_lists(self.clustered), **asdict(self.clustered_match)},
+        }
+
+
+def _as_lists(anchors: AnchorSet) -> list[list[list[float]]]:
+    return [[[float(side) for side in anchor] for anchor in level] for level in anchors]
 
 
 def propose_anchors(experiment: Experiment, *, seed: int = 0) -> AnchorProposal:

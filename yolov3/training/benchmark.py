@@ -9,8 +9,9 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,6 +56,10 @@ class Benchmark:
     description: str
     speeds: tuple[Speed, ...]
     overhead: float
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "speeds": [asdict(speed) for speed in self.speeds]}
 
 
 def benchmark(
