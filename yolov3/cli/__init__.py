@@ -35,6 +35,7 @@ COMMANDS = {
     "models": "yolov3.cli.models",
     "benchmark": "yolov3.cli.benchmark",
     "settings": "yolov3.cli.settings",
+    "completion": "yolov3.cli.completion",
 }
 
 

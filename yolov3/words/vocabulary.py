@@ -1,0 +1,93 @@
+"""Which words a command line may have, as shells need it: told from the parsers of its commands."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from yolov3.words.parser import WordParser, takes_settings
+
+Follows = Literal["nothing", "choice", "file", "text"]
+"""What stands behind an option: nothing, one of its choices, a file, or what nobody can know."""
+
+
+@dataclass(frozen=True)
+class OptionWords:
+    """An option: its ``spellings``, what it is for, and what follows."""
+
+    spellings: tuple[str, ...]
+    help: str
+    follows: Follows
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CommandWords:
+    """A command: its ``options``, whether ``files`` and ``settings`` may stand there, and further ``words`` that may."""
+
+    name: str
+    help: str
+    options: tuple[OptionWords, ...]
+    files: bool
+    settings: bool
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SettingWords:
+    """A setting ``section.key``: what it is, its choices, and whether it names a file."""
+
+    name: str
+    help: str
+    choices: tuple[str, ...] = ()
+    file: bool = False
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All commands, and the settings that some of them take."""
+
+    commands: tuple[CommandWords, ...]
+    settings: tuple[SettingWords, ...]
+
+    @property
+    def beginnings(self) -> list[str]:
+        """How settings begin: ``train.`` for those of a section, ``recipe=`` for one without."""
+        names = (setting.name for setting in self.settings)
+        return list(dict.fromkeys(f"{name.partition('.')[0]}{'.' if '.' in name else '='}" for name in names))
+
+
+def words_of(parser: WordParser, name: str, words: Sequence[str] = ()) -> CommandWords:
+    """The words of a command by its parser. ``words`` are those that it takes and the parser does not know."""
+    actions = parser._actions
+    positionals = [action for action in actions if not action.option_strings and action.nargs != argparse.SUPPRESS]
+    known = [str(choice) for action in positionals for choice in action.choices or ()]
+    return CommandWords(
+        name=name,
+        help=parser.description or "",
+        options=tuple(_option(action) for action in actions if action.option_strings),
+        files=not (known or words) and any(_follows(action) == "file" for action in positionals),
+        settings=takes_settings(parser),
+        words=(*known, *words),
+    )
+
+
+def _option(action: argparse.Action) -> OptionWords:
+    help_text = " ".join((action.help or "").split())
+    choices = tuple(map(str, action.choices or ()))
+    return OptionWords(tuple(action.option_strings), help_text, _follows(action), choices)
+
+
+def _follows(action: argparse.Action) -> Follows:
+    if action.nargs == 0:
+        return "nothing"
+    if action.choices:
+        return "choice"
+    if action.type in (int, float):
+        return "text"
+    # A plain text is perhaps a path where it is named as a thing of its own: --source S, and not --device.
+    named = action.metavar is not None or not action.option_strings
+    return "file" if action.type is Path or named else "text"

@@ -1,0 +1,114 @@
+"""Completion for zsh."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable
+
+from yolov3.words.vocabulary import CommandWords, OptionWords, Vocabulary
+
+_SCRIPT = r"""#compdef yolov3
+# Completion of yolov3 for zsh, made by: yolov3 completion zsh
+# Use it with: source <(yolov3 completion zsh)   (after compinit), or as a file _yolov3 in a folder of $fpath
+
+_yolov3_settings() {
+    local -a names
+    if [[ $PREFIX == *=* ]]; then
+        local key=${PREFIX%%=*}
+        compset -P '*='
+        case $key in
+@VALUES@
+        esac
+    elif [[ $PREFIX == *.* ]]; then
+        names=(
+@NAMES@
+        )
+        _describe -t settings setting names -S ''
+    else
+        compadd -S '' -- @BEGINNINGS@
+    fi
+}
+
+_yolov3() {
+    local -a commands
+    if (( CURRENT == 2 )); then
+        commands=(
+@COMMANDS@
+        )
+        _describe -t commands command commands
+        return
+    fi
+    local command=$words[2]
+    shift words
+    (( CURRENT-- ))
+    case $command in
+@CASES@
+    esac
+}
+
+if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _yolov3 "$@"; else compdef _yolov3 yolov3; fi
+"""
+
+
+def zsh_script(vocabulary: Vocabulary) -> str:
+    """The script, to be sourced or autoloaded."""
+    values = []
+    for setting in vocabulary.settings:
+        if setting.choices:
+            values.append(f"{setting.name}) compadd -- {' '.join(map(shlex.quote, setting.choices))} ;;")
+        elif setting.file:
+            values.append(f"{setting.name}) _files ;;")
+    names = [_entry(f"{setting.name}=", setting.help) for setting in vocabulary.settings]
+    commands = [_entry(command.name, command.help) for command in vocabulary.commands]
+    cases = [line for command in vocabulary.commands for line in _case(command)]
+    parts = {
+        "VALUES": _indented(values, 12),
+        "NAMES": _indented(names, 12),
+        "BEGINNINGS": " ".join(vocabulary.beginnings),
+        "COMMANDS": _indented(commands, 12),
+        "CASES": _indented(cases, 8),
+    }
+    script = _SCRIPT
+    for name, text in parts.items():
+        script = script.replace(f"@{name}@", text)
+    return script
+
+
+def _case(command: CommandWords) -> list[str]:
+    """The branch of a command: what _arguments is told of its options and of its other words."""
+    specifications = [each for option in command.options for each in _specifications(option)]
+    if command.words:
+        specifications.append(f"*:word:({' '.join(command.words)})")
+    elif command.settings and command.files:
+        specifications.append("*: : _alternative 'settings:setting:_yolov3_settings' 'files:file:_files'")
+    elif command.settings:
+        specifications.append("*: :_yolov3_settings")
+    elif command.files:
+        specifications.append("*:file:_files")
+    lines = [f"    {shlex.quote(each)} \\" for each in specifications]
+    return [f"{command.name}) _arguments -s -S \\", *lines[:-1], lines[-1].removesuffix(" \\"), "    ;;"]
+
+
+def _specifications(option: OptionWords) -> list[str]:
+    others = f"({' '.join(option.spellings)})" if len(option.spellings) > 1 else ""
+    value = {
+        "nothing": "",
+        "choice": f":value:({' '.join(option.choices)})",
+        "file": ":file:_files",
+        "text": ":value: ",
+    }[option.follows]
+    text = re.sub(r"([\[\]:\\])", r"\\\1", option.help)
+    equals = "=" if option.follows != "nothing" else ""
+    return [
+        f"{others}{spelling}{equals if spelling.startswith('--') else ''}[{text}]{value}"
+        for spelling in option.spellings
+    ]
+
+
+def _entry(word: str, text: str) -> str:
+    return shlex.quote(f"{word}:{text}")
+
+
+def _indented(lines: Iterable[str], depth: int) -> str:
+    return "\n".join(" " * depth + line for line in lines)
