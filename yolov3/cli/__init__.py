@@ -34,6 +34,7 @@ COMMANDS = {
     "train-classifier": "yolov3.cli.train_classifier",
     "models": "yolov3.cli.models",
     "benchmark": "yolov3.cli.benchmark",
+    "configs": "yolov3.cli.configs",
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.cli.experiment_options import ExperimentWords, tell_shipped_of
 from yolov3.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def run(words: AnchorWords) -> int:
     from yolov3.config.loading import load_experiment
     from yolov3.training.anchors import propose_anchors
 
+    tell_shipped_of(ExperimentWords(words.config, words.overrides))
     found = propose_anchors(load_experiment(words.config, words.overrides), seed=words.seed)
     print(f"{found.num_boxes} boxes of {found.source}")
     for name, anchors, match in (

@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
+from yolov3.cli.experiment_options import (
+    ExperimentWords,
+    add_experiment_arguments,
+    parse_experiment,
+    tell_shipped_of,
+)
 from yolov3.errors import UserError
 
 HELP = "measure how fast an experiment's network learns and answers on this machine"
@@ -40,6 +45,7 @@ def run(words: BenchmarkWords) -> int:
     from yolov3.training.benchmark import benchmark
     from yolov3.watching.watcher import Bar
 
+    tell_shipped_of(words.experiment)
     experiment = load_experiment(words.experiment.file, words.experiment.overrides)
     with Bar("measuring") as bar:
         result = benchmark(experiment, num_classes=words.num_classes, rounds=words.rounds, watcher=bar)

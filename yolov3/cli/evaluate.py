@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.cli.experiment_options import tell_shipped
 from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_model_options
 from yolov3.errors import UserError
 
@@ -21,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="D",
-        help="data YAML, experiment YAML or data set folder; without it, the data the model was trained with",
+        help="data YAML, experiment YAML (yours or a shipped one) or data set folder; without it, the data the model "
+        "was trained with",
     )
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="which part of the data")
     parser.add_argument(
@@ -58,6 +60,7 @@ def run(options: EvaluateOptions) -> int:
     from yolov3.evaluation.report import print_report
     from yolov3.watching.watcher import Bar
 
+    tell_shipped(options.data)
     with Bar("evaluating") as bar:
         evaluation = evaluate(options, watcher=bar)
     print_report(evaluation)

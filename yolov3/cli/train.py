@@ -7,7 +7,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
+from yolov3.cli.experiment_options import (
+    ExperimentWords,
+    add_experiment_arguments,
+    parse_experiment,
+    tell_shipped_of,
+)
 from yolov3.errors import UserError
 
 HELP = "train a detector as an experiment file says"
@@ -35,7 +40,9 @@ def parse(arguments: argparse.Namespace) -> TrainWords:
     if arguments.resume and (words.file or words.overrides):
         raise UserError("--resume goes on with the run's own settings; give no experiment file and no overrides")
     if not arguments.resume and words.file is None and not words.overrides:
-        raise UserError("give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --resume RUN")
+        raise UserError(
+            "give an experiment file, such as yolov3_tiny_bccd.yaml (yolov3 configs lists what is shipped), or --resume RUN"
+        )
     return TrainWords(words, arguments.resume)
 
 
@@ -46,6 +53,7 @@ def run(words: TrainWords) -> int:
     from yolov3.training.train import train
 
     file = words.experiment.file
+    tell_shipped_of(words.experiment)
     experiment = load_experiment(file, words.experiment.overrides)
     try:
         result = train(experiment, name=file.stem if file else "train", resume=words.resume)

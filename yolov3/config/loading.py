@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from yolov3.config.experiment import Experiment, Section
 from yolov3.config.recipes import RECIPES
+from yolov3.config.shipped import find_config
 from yolov3.errors import UserError
 from yolov3.files.find import find_beside
 from yolov3.files.strict_yaml import parse_yaml, read_yaml
@@ -20,9 +21,13 @@ SectionKind = TypeVar("SectionKind", bound=Section)
 PATH_SETTINGS = (("data", "file"), ("data", "root"), ("model", "cfg"), ("train", "weights"))
 """Settings of an experiment that name a file or a folder that must be there."""
 
+DATA_FILE_KEYS = {"root", "path", "format", "val", "names", "nc"}
+"""Keys that a data file has and an experiment has not."""
+
 
 def load_experiment(path: str | Path | None, overrides: Sequence[str] = ()) -> Experiment:
-    """Read an experiment file and apply ``section.key=value`` overrides.
+    """Read an experiment file and apply ``section.key=value`` overrides. A name that is no file here may be that of a
+    shipped one (yolov3/config/shipped.py); a data file is the default experiment on its data.
 
     Paths in the file are looked for beside it first, then from the current folder; those in overrides from the current
     folder alone. Raises UserError naming the file, the key, what was found and what is allowed.
@@ -45,7 +50,9 @@ def read_settings(path: str | Path | None, overrides: Sequence[str] = ()) -> dic
     given: dict[str, Any] = {}
     missing: dict[str, UserError] = {}
     if path is not None:
-        given, missing = _locate_paths(read_yaml(Path(path)), Path(path))
+        file = find_config(path)
+        values = read_yaml(file)
+        given, missing = ({"data": {"file": str(file)}}, {}) if _is_data_file(values) else _locate_paths(values, file)
     for override in overrides:
         _apply_override(given, override)
         replaced = override.partition("=")[0].strip()
@@ -81,6 +88,11 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         old = merged.get(key)
         merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
+
+
+def _is_data_file(values: dict[str, Any]) -> bool:
+    own = set(Experiment.model_fields) - {"train"}  # a section there, a split here
+    return bool(DATA_FILE_KEYS & set(values)) and not own & set(values) and not isinstance(values.get("train"), dict)
 
 
 def _locate_paths(given: dict[str, Any], file: Path) -> tuple[dict[str, Any], dict[str, UserError]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from yolov3.config.experiment import DataSection
 from yolov3.config.loading import merge, read_data_settings, validate_section
+from yolov3.config.shipped import find_config, find_shipped, shipped_names
 from yolov3.datasets import coco, voc, yolo
 from yolov3.datasets.assemble import as_list
 from yolov3.datasets.darknet_data import read_data
@@ -44,13 +45,16 @@ def open_dataset(data: DataSection, split: Split) -> Dataset:
 
 
 def resolve_data(text: str | Path) -> DataSection:
-    """The data that a person names: a data YAML, an experiment YAML, a Darknet ``.data`` file, a COCO json or a folder.
-    Raises UserError."""
+    """The data that a person names: a data YAML or an experiment YAML, of theirs or a shipped one, a Darknet ``.data``
+    file, a COCO json or a folder. Raises UserError."""
     path = Path(text)
     if path.is_dir():
         return DataSection(root=str(path))
     if not path.exists():
-        raise UserError(f"{path}: neither a data YAML nor the folder of a data set exists there")
+        shipped = find_shipped(path)
+        if shipped is None:
+            raise UserError(f"{path}: neither a data YAML nor the folder of a data set exists there; {shipped_names()}")
+        path = shipped
     suffix = path.suffix.lower()
     if suffix == ".json":
         return DataSection(root=str(path.parent.parent), format="coco", val=str(Path(path.parent.name) / path.name))
@@ -68,12 +72,15 @@ def _with_file(data: DataSection) -> DataSection:
     """``data`` laid over the keys of its data YAML."""
     if data.file is None:
         return data
-    path = Path(data.file)
+    path = find_config(data.file)
     values = _read_data_yaml(path)
     given = data.model_dump(mode="json", exclude_defaults=True)
     given.pop("file")
     if "root" not in given:
-        values["root"] = str(find_beside(path, values["root"], what="root"))
+        try:
+            values["root"] = str(find_beside(path, values["root"], what="root"))
+        except UserError as error:
+            raise UserError(f"{error}; say where it is with data.root=FOLDER") from error
     return validate_section(DataSection, merge(values, given), str(path))
 
 
