@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.cli.experiment_options import tell_shipped
 from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_model_options
 from yolov3.errors import UserError
 
@@ -56,6 +55,7 @@ def parse(arguments: argparse.Namespace) -> EvaluateOptions:
 
 def run(options: EvaluateOptions) -> int:
     """Evaluate, print the report, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
+    from yolov3.cli.experiment_options import tell_shipped
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import print_report
     from yolov3.watching.watcher import Bar
