@@ -51,7 +51,7 @@ def test_train_finds_a_shipped_experiment_and_says_so(capsys):
     told, error = capsys.readouterr().err.splitlines()
     assert told == note("yolov3_tiny_bccd.yaml", "yolov3_tiny_bccd.yaml")
     assert "data/bccd.yaml: root: there is no data/bccd" in error and error.endswith(
-        "say where it is with data.root=FOLDER"
+        "say where it is with data.root=FOLDER (evaluate: --data FOLDER)"
     )
 
 

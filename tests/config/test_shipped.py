@@ -53,6 +53,8 @@ def test_a_name_means_one_file_and_each_says_what_it_is():
         ("bccd.yaml", "data/bccd.yaml"),
         ("data/bccd.yaml", "data/bccd.yaml"),
         ("configs/data/bccd.yaml", "data/bccd.yaml"),
+        ("/gone/lib/python3.11/site-packages/yolov3/configs/data/bccd.yaml", "data/bccd.yaml"),
+        ("/gone/yolov3/configs/yolov3_tiny_bccd.yaml", "yolov3_tiny_bccd.yaml"),
     ],
 )
 def test_a_shipped_file_is_found_by_its_name(text, name):
@@ -60,7 +62,19 @@ def test_a_shipped_file_is_found_by_its_name(text, name):
     assert shipped_note(text) == f"{Path(text)} is not here; the one that is shipped is used: {CONFIGS / name}"
 
 
-@pytest.mark.parametrize("text", ["none.yaml", "mine/bccd.yaml", "../bccd.yaml", "/bccd.yaml", "configs", "", "a\0b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "none.yaml",
+        "mine/bccd.yaml",
+        "../bccd.yaml",
+        "/bccd.yaml",
+        "/gone/configs/data/bccd.yaml",
+        "configs",
+        "",
+        "a\0b",
+    ],
+)
 def test_other_names_find_nothing_and_the_shipped_ones_are_told(text):
     if text not in ("", "configs"):
         with pytest.raises(UserError) as caught:

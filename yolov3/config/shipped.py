@@ -70,10 +70,12 @@ def find_config(text: str | Path) -> Path:
 
 
 def find_shipped(path: Path) -> Path | None:
-    """The shipped experiment or data file of a name, with or without ``configs/`` before it."""
-    name = Path(*path.parts[1:]) if len(path.parts) > 1 and path.parts[0] == CONFIGS else path
+    """The shipped experiment or data file of a name, with or without ``configs/`` before it; or of its place in an
+    installation that is gone, which a run may have written down."""
+    name, inside = path.as_posix(), f"/{_PACKAGE.name}/{CONFIGS}/"
+    name = name.rpartition(inside)[2] if path.is_absolute() and inside in name else name.removeprefix(f"{CONFIGS}/")
     for each in (*shipped_experiments(), *shipped_data()):
-        if name.as_posix() in (each.name, each.path.name):
+        if name in (each.name, each.path.name):
             return each.path
     return None
 

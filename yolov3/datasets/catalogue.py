@@ -80,7 +80,7 @@ def _with_file(data: DataSection) -> DataSection:
         try:
             values["root"] = str(find_beside(path, values["root"], what="root"))
         except UserError as error:
-            raise UserError(f"{error}; say where it is with data.root=FOLDER") from error
+            raise UserError(f"{error}; say where it is with data.root=FOLDER (evaluate: --data FOLDER)") from error
     return validate_section(DataSection, merge(values, given), str(path))
 
 
