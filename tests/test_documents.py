@@ -66,7 +66,7 @@ FAILS_HERE = {
 NOT_OURS = {
     "make": "the Makefile's own targets: .ci/run and tests/cli/test_demo.py run what they run",
     "./darknet": "the C program",
-    "python -m": "tools of others: pytest, build",
+    "python -m": "tools of others: pytest",
     "python scripts/house.py": "run by tests/scripts/test_house.py",
 }
 
