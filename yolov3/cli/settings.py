@@ -35,12 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = form.add_argument
     add("--yaml", dest="form", action="store_const", const="yaml", help="print an experiment file with comments")
     add("--json", dest="form", action="store_const", const="json", help="print JSON, for programs")
-    parser.set_defaults(form="text")
 
 
 def parse(arguments: argparse.Namespace) -> SettingWords:
     """The command's words."""
-    return SettingWords(arguments.about, arguments.recipe, arguments.form)
+    return SettingWords(arguments.about, arguments.recipe, arguments.form or "text")
 
 
 def run(words: SettingWords) -> int:
