@@ -30,6 +30,7 @@ TESTS_OF_NO_MODULE: dict[str, str] = {
     "test_architecture.py": "the house as a whole",
     "test_documents.py": "the documents",
     "test_public.py": "the package's public names",
+    "catalogue/test_layouts.py": "the layouts that data/README.md lists",
     "training/test_interruptions.py": "runs as a whole, interrupted again and again",
     "cli/test_main.py": "yolov3/cli/__init__.py",
 }

@@ -138,7 +138,7 @@ def test_what_cannot_be_written_or_read_is_named(dataset, tmp_path):
 def test_an_image_of_another_size_than_its_annotation_does_not_get_in(dataset, folder):
     wrong = replace(dataset.samples[1], size=(7, 9))
     cache = ImageCache(replace(dataset, samples=(dataset.samples[0], wrong, dataset.samples[2])), folder=folder)
-    with pytest.raises(UserError, match=r"1\.png: the upright picture is .*, its annotation says 9x7"):
+    with pytest.raises(UserError, match=r"1\.png: the upright image is .*, its annotation says 9x7"):
         cache.read(1)
     for index in (0, 2):
         assert np.array_equal(cache.read(index), read_sample_image(dataset.samples[index]))

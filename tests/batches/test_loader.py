@@ -159,7 +159,7 @@ import yolov3.batches.sample as reading
 from yolov3.batches.detection import training_loader
 from yolov3.batches.plan import EpochSettings
 from yolov3.config.experiment import AugmentSection, DataSection
-from yolov3.datasets.catalogue import open_dataset
+from yolov3.catalogue.opening import open_dataset
 from yolov3.structures import Preprocessing
 
 module.PATIENCE = 2.0

@@ -104,3 +104,13 @@ def test_on_real_data(shared, tmp_path, capsys):
     output = capsys.readouterr().out
     assert "now     mean IoU 0.699" in output and "fitted  mean IoU 0.86" in output
     assert np.array(yaml.safe_load(new.read_text())["model"]["anchors"]).shape == (2, 3, 2)
+
+
+def test_data_may_be_named_without_a_file(config, capsys):
+    root = load_experiment(config).data.root
+    words = ["anchors", "--data", str(root), "model.variant=yolov3-tiny", "model.image_size=224", "recipe=darknet"]
+    assert main(["anchors", str(config)]) == main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == lines[4:]
+    assert main(["anchors"]) == 2
+    assert "give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --data D" in capsys.readouterr().err

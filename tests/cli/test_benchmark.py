@@ -40,6 +40,12 @@ def test_an_experiment_file_is_measured(tmp_path, capsys):
     assert capsys.readouterr().out.startswith("yolov3-tiny x0.125, 80 classes, 64x64 letterbox on cpu in ")
 
 
+def test_the_classes_are_those_of_the_data(files, tmp_path, capsys):
+    root = files.write_yolo(tmp_path, split="train")
+    assert main(["benchmark", *SMALL, "--data", str(root), "train.device=cpu", "--rounds", "1"]) == 0
+    assert capsys.readouterr().out.startswith("yolov3-tiny x0.125, 3 classes, ")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -193,3 +193,16 @@ def test_darknets_model_gets_the_twelve_numbers_that_darknet_gets(shared: Path, 
     found = json.loads((tmp_path / weights.stem / "metrics.json").read_text())["coco"]
     expected = json.loads((shared / "reference" / "darknet_coco_ap.json").read_text())[weights.stem]["stretch"]
     assert len(expected) == 12 and found == pytest.approx(expected, abs=0.005)
+
+
+def test_words_are_laid_over_the_data_of_the_training(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = write_weights(tmp_path / "small.pt", experiment={"data": {"root": "/gone", "val": "nothing.json"}})
+    words = [f"data.root={data}", "data.val=annotations/instances_val2017.json"]
+    assert main(command(weights, None, tmp_path, *words)) == 0
+    assert "3 images, 2 classes" in capsys.readouterr().out
+    assert main(command(weights, None, tmp_path, "train.epochs=3")) == 2
+    assert "'train.epochs=3': only data.key=value is understood here" in capsys.readouterr().err
+    assert main(command(weights, data, tmp_path, "data.val=gone.json")) == 2
+    assert f"{data}/gone.json: the annotation file does not exist" in capsys.readouterr().err

@@ -19,10 +19,8 @@ from yolov3.datasets.assemble import (
     as_list,
     assemble,
     given_names,
-    list_files,
     path_ids,
     require_distinct,
-    require_images,
 )
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
@@ -148,27 +146,6 @@ def test_names_with_gaps_and_doubles_are_refused(names, message):
 def test_one_text_or_several():
     assert as_list("abc") == ("abc",)
     assert as_list(["a", "b"]) == ("a", "b")
-
-
-def test_a_folders_files_are_listed_and_a_missing_folder_has_none(tmp_path):
-    (tmp_path / "a.txt").write_text("")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "a.txt")
-    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
-    assert list_files(tmp_path) == {"a.txt", "link"}
-    assert list_files(tmp_path / "nowhere") == list_files(tmp_path / "a.txt") == set()
-    with pytest.raises(UserError, match="cannot be listed: File name too long"):
-        list_files(tmp_path / ("x" * 300))
-
-
-def test_missing_images_are_counted_and_the_first_are_named(tmp_path):
-    (tmp_path / "a.png").write_text("")
-    require_images([tmp_path / "a.png"] * 3, named_by="list.txt")
-    paths = [tmp_path / "a.png", *(tmp_path / "gone" / f"{number}.png" for number in range(7))]
-    with pytest.raises(UserError) as error:
-        require_images(paths, named_by="list.txt")
-    listed = ", ".join(f"{tmp_path}/gone/{number}.png" for number in range(5))
-    assert str(error.value) == f"list.txt: 7 of 8 image files are missing: {listed} and 2 more"
 
 
 def test_doubles_are_told_with_their_places():

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolov3.datasets.checks import describe_anchors, describe_data, describe_overlap
+from yolov3.datasets.checks import describe_anchors, describe_data, describe_overlap, without_repeated
 from yolov3.datasets.dataset import Dataset, DatasetReport
 from yolov3.structures import Level, Preprocessing, Sample
 
@@ -27,22 +27,29 @@ def test_data_are_one_line_and_a_line_per_problem(files, tmp_path):
     content["images"][1].update(file_name="one.png", width=64, height=48)
     dataset = files.opened(files.write_coco(tmp_path, content))
     assert describe_data(dataset, "training").splitlines() == [
-        "training: 3 images, 3 boxes, 1 backgrounds, 1 dropped zero area",
-        f"{tmp_path}/annotations/instances_val.json: 1 images name a file named before; 3 classes ({dataset.source})",
+        f"training: 3 images, 3 boxes, 1 backgrounds, 1 dropped zero area; 3 classes ({dataset.source})",
+        f"{tmp_path}/annotations/instances_val.json: 1 images name a file named before",
     ]
+
+
+def test_what_is_true_of_both_splits_is_said_once(files, tmp_path):
+    first = files.opened(files.write_yolo(tmp_path))
+    second = first.part([0, 1], note="of the second only")
+    assert first.report.problems and set(first.report.problems) < set(second.report.problems)
+    assert without_repeated(second, first).report.problems == ("of the second only",)
 
 
 def test_images_in_both_splits_are_warned_of_and_others_are_not(files, tmp_path):
     first = files.opened(files.write_yolo(tmp_path / "first"))
     second = files.opened(files.write_yolo(tmp_path / "second"))
     assert describe_overlap(first, second) == (
-        f"warning: 3 of the validation pictures are training pictures too, such as {tmp_path}/second/images/val/one.png"
+        f"warning: 3 of the validation images are training images too, such as {tmp_path}/second/images/val/one.png"
     )
     for image in (tmp_path / "second" / "images" / "val").iterdir():
         image.write_bytes(image.read_bytes() + b" ")
     assert describe_overlap(first, second) is None
     shutil.copy(tmp_path / "first/images/val/two.png", tmp_path / "second/images/val/two.png")
-    assert "1 of the validation pictures" in (describe_overlap(first, second) or "")
+    assert "1 of the validation images" in (describe_overlap(first, second) or "")
 
 
 def test_anchors_that_match_are_told_with_the_sides_of_the_boxes():

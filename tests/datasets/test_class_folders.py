@@ -44,5 +44,5 @@ def test_no_folder_and_no_image_are_told(tmp_path):
         read_class_folders(tmp_path / "nowhere")
     (tmp_path / "a").mkdir()
     (tmp_path / "1.jpg").write_text("")
-    with pytest.raises(UserError, match=r"no pictures in class folders \(expected .*/CLASS/\*\.jpg\)"):
+    with pytest.raises(UserError, match=r"no images in class folders \(expected .*/CLASS/\*\.jpg\)"):
         read_class_folders(tmp_path)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from yolov3.catalogue.naming import resolve_data
+from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.catalogue import open_dataset, resolve_data
 from yolov3.errors import UserError
 
 
@@ -96,17 +97,39 @@ def test_files_of_captions_and_key_points_are_not_meant(files, tmp_path):
     assert len(files.opened(root)) == 3
 
 
-@pytest.mark.parametrize(
-    ("names", "found"),
-    [((), "none"), (("a.json",), "a.json"), (("x_val.json", "y_val.json"), "x_val.json, y_val.json")],
-)
-def test_a_split_that_cannot_be_told_is_asked_for(files, tmp_path, names, found):
+def test_a_split_that_cannot_be_told_is_asked_for(files, tmp_path):
     root = files.write_coco(tmp_path)
     (root / "annotations" / "instances_val.json").unlink()
-    for name in names:
-        (root / "annotations" / name).write_text("{}")
-    with pytest.raises(UserError, match=rf"annotations: which file is the val split\? Give data\.val; found: {found}$"):
-        files.opened(root, format="coco")
+    for names, message in (
+        (
+            (),
+            r"no val split \(coco\): looked for .* val, valid, validation; there is: images/val/ \(3 png\), annot",
+        ),
+        (
+            ("a.json",),
+            r"there is: annotations/ \(1 json\), .*; write data\.val=WHERE, or data\.val_share=0\.2",
+        ),
+        (
+            ("x_val.json", "y_val.json"),
+            r"which file is the val split\? There are annotations/x_val\.json, annotations/y_val",
+        ),
+    ):
+        for name in names:
+            (root / "annotations" / name).write_text("{}")
+        with pytest.raises(UserError, match=message):
+            files.opened(root, format="coco")
+
+
+def test_a_name_that_leads_elsewhere_is_looked_for_in_the_tree_and_only_there(files, tmp_path):
+    root = files.write_coco(tmp_path / "set")
+    (tmp_path / "one.png").write_bytes((root / "images" / "val" / "two.png").read_bytes())
+    content = files.coco_content()
+    for name in ("../../../one.png", "/home/me/images/one.png", r"C:\\me\\ONE.PNG", "one", "elsewhere/one.png"):
+        content["images"][0]["file_name"] = name
+        (root / "annotations" / "instances_val.json").write_text(json.dumps(content))
+        dataset = files.opened(root)
+        assert dataset.samples[0].path == root / "images" / "val" / "one.png"
+        assert "1 of 3 images lie elsewhere than it says; they were found by their names" in dataset.report.summary()
 
 
 @pytest.mark.parametrize(
@@ -128,10 +151,10 @@ def test_a_split_that_cannot_be_told_is_asked_for(files, tmp_path, names, found)
         (lambda c: c["images"][1].update(id=True), r"images\[1\]: id found true; expected an integer or a string"),
         (lambda c: c["images"][1].update(id=2**63), r"id found 9223372036854775808; expected an integer or a string"),
         (lambda c: c["images"][1].update(width=0), r"images\[1\] \(id 11\): width found 0; expected a length"),
-        (lambda c: c["images"][0].update(file_name="../one.png"), "stays below"),
-        (lambda c: c["images"][0].update(file_name="a/../../one.png"), "stays below"),
-        (lambda c: c["images"][0].update(file_name="/etc/passwd"), "stays below"),
-        (lambda c: c["images"][0].update(file_name=r"C:\one.png"), "stays below"),
+        (lambda c: c["images"][0].update(file_name="../four.png"), "1 of 3 image files are missing"),
+        (lambda c: c["images"][0].update(file_name="a/../../four.png"), "1 of 3 image files are missing"),
+        (lambda c: c["images"][0].update(file_name="/etc/passwd"), "1 of 3 image files are missing"),
+        (lambda c: c["images"][0].update(file_name=r"C:\four.png"), "1 of 3 image files are missing"),
         (lambda c: c["images"][0].update(file_name="nothing.png"), "1 of 3 image files are missing"),
         (lambda c: c["categories"][1].update(id=3), "categories: id 3 stands 2 times, at positions 0, 1"),
         (

@@ -66,7 +66,7 @@ def test_an_image_of_another_size_than_its_annotation_is_refused(files, tmp_path
     with pytest.raises(UserError) as error:
         read_sample_image(sample)
     assert str(error.value) == (
-        f"{sample.path}: the upright picture is 64x48 (width x height), its annotation says 48x64"
+        f"{sample.path}: the upright image is 64x48 (width x height), its annotation says 48x64"
     )
 
 

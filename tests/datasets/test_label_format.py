@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from yolov3.catalogue.formats import FORMATS
+from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.catalogue import FORMATS, open_dataset
 from yolov3.datasets.label_format import SPLIT_WORDS
+from yolov3.datasets.tree import Tree
 
 CASES = [(split, word) for split, words in SPLIT_WORDS.items() for word in words]
 
@@ -15,7 +17,7 @@ CASES = [(split, word) for split, words in SPLIT_WORDS.items() for word in words
 @pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.name)
 def test_a_split_is_found_by_each_of_its_names(files, tmp_path, each, split, word):
     root = getattr(files, f"write_{each.name}")(tmp_path, split=word)
-    found = each.find_split(root, SPLIT_WORDS[split])
+    found = each.find_split(Tree(root), SPLIT_WORDS[split])
     assert found is not None and word in found
     dataset = open_dataset(DataSection(root=str(root), names=files.names), split)
     assert dataset.report.boxes == 4
@@ -24,11 +26,11 @@ def test_a_split_is_found_by_each_of_its_names(files, tmp_path, each, split, wor
 @pytest.mark.parametrize("each", FORMATS, ids=lambda each: each.name)
 def test_a_format_recognises_its_own_tree_and_not_an_empty_folder(files, tmp_path, each):
     (tmp_path / "empty").mkdir()
-    assert not each.recognises(tmp_path / "empty", ())
-    assert each.recognises(getattr(files, f"write_{each.name}")(tmp_path / "full"), ())
+    assert not each.recognises(Tree(tmp_path / "empty"), ())
+    assert each.recognises(Tree(getattr(files, f"write_{each.name}")(tmp_path / "full")), ())
 
 
 def test_a_folder_is_recognised_by_one_format_that_is_asked_before_the_others(files, tmp_path):
     for each in FORMATS:
         root = getattr(files, f"write_{each.name}")(tmp_path / each.name)
-        assert next(other for other in FORMATS if other.recognises(root, ())) is each
+        assert next(other for other in FORMATS if other.recognises(Tree(root), ())) is each

@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from yolov3.catalogue.naming import resolve_data
+from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.catalogue import open_dataset, resolve_data
-from yolov3.datasets.voc import LARGEST_XML, read_annotation
+from yolov3.datasets.voc_xml import LARGEST_XML
 from yolov3.errors import UserError
-from yolov3.files.class_names import published_names
 
 
 def one_object(name: str = "cat", more: str = "", **corners: object) -> str:
@@ -63,18 +63,6 @@ def test_a_missing_xml_is_named(files, tmp_path):
         files.opened(root)
 
 
-def test_an_annotation_says_what_stands_in_it(tmp_path):
-    path = tmp_path / "a.xml"
-    path.write_text(
-        one_object(" dog ", "<difficult> 1 </difficult>", xmin=1.5).replace("</annotation>", "<size/>")
-        + "</annotation>"
-    )
-    annotation = read_annotation(path)
-    assert (annotation.path, annotation.size) == (path, None)
-    (item,) = annotation.objects
-    assert (item.name, item.corners, item.difficult) == ("dog", (1.5, 2, 5, 5), True)
-
-
 def test_corners_may_count_from_zero_and_fractions_are_kept(files, tmp_path):
     root = files.write_voc(tmp_path)
     (root / "Annotations" / "one.xml").write_text(one_object(xmin=4.5, ymin=5, xmax=20, ymax=30.25))
@@ -96,7 +84,7 @@ def test_a_wrong_size_is_reported_and_the_image_believed(files, tmp_path, size):
     (root / "Annotations" / "one.xml").write_text(f"<annotation>{size}{objects}</annotation>")
     dataset = files.opened(root)
     assert dataset.samples[0].size == files.sizes["one"]
-    told = "1 xml files give another size than their picture has: one.xml" in dataset.report.summary()
+    told = "1 xml files give another size than their image has: one.xml" in dataset.report.summary()
     assert told == bool(size)
 
 
@@ -111,13 +99,11 @@ def test_without_names_the_classes_are_those_of_all_files_in_alphabetical_order(
         assert (dataset.names, dataset.category_ids) == (("ant", "bee", "wasp"), (1, 2, 3))
 
 
-def test_classes_that_are_the_devkits_are_numbered_as_there(files, tmp_path):
+def test_a_folder_of_one_class_has_one_class_whatever_it_is_called(files, tmp_path):
     root = files.write_voc(tmp_path)
-    for name, found in (("one", "sheep"), ("three", "cat")):
-        (root / "Annotations" / f"{name}.xml").write_text(one_object(found))
-    dataset = open_dataset(DataSection(root=str(root)), "val")
-    assert dataset.names == published_names("voc") and len(dataset.names) == 20
-    assert [dataset.names[sample.labels[0]] for sample in dataset.samples[:2]] == ["sheep", "cat"]
+    for name in ("one", "three"):
+        (root / "Annotations" / f"{name}.xml").write_text(one_object("person"))
+    assert open_dataset(DataSection(root=str(root)), "val").names == ("person",)
 
 
 def test_several_lists_go_together(files, tmp_path):
@@ -136,9 +122,12 @@ def test_several_lists_go_together(files, tmp_path):
     ("content", "message"),
     [
         ("one  1\nthree -1\n", r"val\.txt:1: a list of one class \(name and 1, 0 or -1\), not of a split"),
-        ("one\n../one\n", r"val\.txt:2: found '\.\./one'; expected the plain name of a picture without suffix"),
+        ("one\n../one\n", r"val\.txt:2: found '\.\./one'; expected the plain name of an image without suffix"),
         ("one\n..\n", r"val\.txt:2: found '\.\.'"),
-        ("one\nfour\n", r"val\.txt: 1 of 2 have no picture in .*JPEGImages: four"),
+        (
+            "one\nfour\n",
+            r"val\.txt: 1 of 2 have no image in .*JPEGImages: four; in .* there is: .*Annotations/ \(3 xml\)",
+        ),
         ("one\ntwo\none\n", r"val\.txt: name 'one' stands 2 times, at positions 0, 2"),
         ("\n\n", "no images in it"),
         ("\udcff", r"val\.txt: not readable as a list of names"),
@@ -161,11 +150,10 @@ def test_lists_of_other_systems_and_names_with_blanks_are_read(files, tmp_path):
 
 def test_a_list_that_is_not_there_names_those_that_are(files, tmp_path):
     root = files.write_voc(tmp_path)
-    with pytest.raises(UserError, match=r"test\.txt: the list of the split does not exist; there are: val$"):
+    with pytest.raises(UserError, match=r"no test split \(voc\): looked for .*; write data\.test=WHERE$"):
         files.opened(root, "test")
-    (root / "list.txt").write_text("one\n")
-    with pytest.raises(UserError, match=r"list\.txt: a VOC list lies in FOLDER/ImageSets/Main"):
-        files.opened(root, val="list.txt", format="voc")
+    with pytest.raises(UserError, match=r"test\.txt: the list of the split does not exist; there are: val$"):
+        files.opened(root, "test", test="test")
 
 
 def test_of_two_images_of_one_name_the_jpeg_is_meant(files, tmp_path):
@@ -175,6 +163,42 @@ def test_of_two_images_of_one_name_the_jpeg_is_meant(files, tmp_path):
         cv2.imwrite(str(root / "JPEGImages" / "one.jpg"), np.zeros((48, 64, 3), np.uint8))
         (root / "JPEGImages" / "one.jpg").rename(root / "JPEGImages" / "one.JPG")
         assert files.opened(root).samples[0].path.name == "one.JPG", suffix
+
+
+@pytest.mark.parametrize(
+    "named", ["{}", "{}.png", "JPEGImages/{}.png", "./JPEGImages/{}.png", "{root}/JPEGImages/{}.png", r"D:\\{}.png"]
+)
+def test_a_list_may_lie_anywhere_and_name_its_images_in_any_way(files, tmp_path, named):
+    root = files.write_voc(tmp_path / "set")
+    list_file = tmp_path / "mine.txt"
+    for place in (list_file, root / "mine.txt", root / "ImageSets" / "mine.txt"):
+        base = place if named.startswith("./") else None
+        if base is not None and place.parent != root:
+            continue  # ./ counts from the list
+        place.write_text("".join(named.format(name, root=root) + "\n" for name in files.sizes))
+        dataset = files.opened(root, val=str(place))
+        assert [sample.image_id for sample in dataset.samples] == list(files.sizes) and dataset.report.boxes == 4
+
+
+def test_images_of_a_folder_that_nobody_labelled_are_left_out_and_told(files, tmp_path):
+    root = files.write_voc(tmp_path)
+    (root / "Annotations" / "two.xml").unlink()
+    dataset = files.opened(root, val="JPEGImages")
+    assert [sample.image_id for sample in dataset.samples] == ["one", "three"]
+    assert dataset.report.problems == ("1 images without an xml are left out: two.png",)
+    for path in (root / "Annotations").iterdir():
+        path.rename(root.parent / f"{path.name}.txt")
+    with pytest.raises(UserError, match=r"none of its 3 images has an xml; in .* there is: "):
+        files.opened(root, val="JPEGImages", format="voc")
+
+
+def test_of_two_annotations_of_one_name_the_nearer_is_meant(files, tmp_path):
+    for split in ("train", "val"):
+        files.write_voc(tmp_path / split)
+    (tmp_path / "val" / "Annotations" / "one.xml").write_text("<annotation/>")
+    data = DataSection(root=str(tmp_path), format="voc", names=files.names)
+    assert open_dataset(data, "train").report.boxes == 4
+    assert open_dataset(data, "val").report.boxes == 2
 
 
 @pytest.mark.shared

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from yolov3.config.experiment import DataSection
-from yolov3.datasets.catalogue import open_dataset
 from yolov3.datasets.yolo import label_path, read_label_file
 from yolov3.errors import UserError
 
@@ -23,9 +21,11 @@ from yolov3.errors import UserError
         ("0 nan 0.5 0.1 0.1", "must be finite"),
         ("0 inf 0.5 0.1 0.1", "must be finite"),
         ("nan 0.5 0.5 0.1 0.1", "must be finite"),
-        ("0 a 0.5 0.1 0.1", "expected five numbers"),
-        ("0 100 50 30 20", "shares of the picture"),
-        ("0 " + "0.1 " * 8, "outlines of segmentations"),
+        ("0 a 0.5 0.1 0.1", "expected numbers: class cx cy w h"),
+        ("0 100 50 30 20", "shares of the image"),
+        ("0 " + "0.1 " * 7, "found 8 columns, expected 5"),
+        ("0 0.5 0.5 0.1 0.1 0.9", "found 6 columns, expected 5: .*; is the last one a score"),
+        ("0 " + "0.1 " * 4 + "0.1 nan", "must be finite"),
     ],
 )
 def test_what_a_label_file_gets_wrong_is_named_with_its_line(files, tmp_path, lines, message):
@@ -45,9 +45,9 @@ def test_label_files_of_other_systems_are_read(files, tmp_path):
 def test_the_rows_of_a_label_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("2 0.25 .5 1e-1 1\n\n0\t0\t0\t0\t0\n")
-    assert read_label_file(path, num_classes=3) == [(2, 0.25, 0.5, 0.1, 1), (0, 0, 0, 0, 0)]
+    assert read_label_file(path, num_classes=3).rows == [(2, 0.25, 0.5, 0.1, 1), (0, 0, 0, 0, 0)]
     path.write_text("")
-    assert read_label_file(path, num_classes=3) == []
+    assert read_label_file(path, num_classes=3).rows == []
     path.write_bytes(b"\xff\xfe0")
     with pytest.raises(UserError, match=r"a\.txt: not readable as labels"):
         read_label_file(path, num_classes=3)
@@ -75,7 +75,7 @@ def test_an_image_without_a_label_file_is_a_background_and_told(files, tmp_path)
     (root / "labels" / "val" / "one.txt").unlink()
     dataset = files.opened(root)
     assert [len(sample.boxes) for sample in dataset.samples] == [0, 2, 0]
-    told = "2 pictures have no label file, taken as without objects: one.png, two.png"
+    told = "2 images have no label file, taken as without objects: one.png, two.png"
     assert told in dataset.report.summary()
     for name in ("one", "two"):
         (root / "labels" / "val" / f"{name}.txt").write_text("")
@@ -116,18 +116,17 @@ def test_paths_of_a_list_may_count_from_its_own_folder_or_the_current_one(files,
     (root / "images" / "list.txt").write_text("val/one.png\n")
     assert len(files.opened(root, val="images/list.txt")) == 1
     (root / "list.txt").write_text("set/images/val/one.png\n")
-    with pytest.raises(UserError, match="1 of 1 image files are missing"):
-        files.opened(root, val="list.txt")
+    assert "lie elsewhere than it says" in files.opened(root, val="list.txt").report.summary()
     monkeypatch.chdir(tmp_path)
-    assert len(files.opened(root, val="list.txt")) == 1
+    assert files.opened(root, val="list.txt").report.problems == ()
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"images/val/one.png\nimages/val/four.png\n", "1 of 2 image files are missing: .*four.png"),
-        (b"\n", "lists no pictures"),
-        (b"\xff\xfe\xff", "not readable as a list of pictures"),
+        (b"\n", "lists no images"),
+        (b"\xff\xfe\xff", "not readable as a list of images"),
     ],
 )
 def test_what_a_list_gets_wrong_is_named(files, tmp_path, content, message):
@@ -139,12 +138,14 @@ def test_what_a_list_gets_wrong_is_named(files, tmp_path, content, message):
 
 def test_a_split_that_is_not_there_is_named(files, tmp_path):
     root = files.write_yolo(tmp_path)
-    with pytest.raises(UserError, match=r"no data\.test is given and no folder of test pictures was found"):
+    with pytest.raises(
+        UserError, match=r"no test split \(yolo\): looked for folders and lists called test, testing; there is: "
+    ):
         files.opened(root, "test")
-    with pytest.raises(UserError, match="nothing: neither a folder of pictures nor a list of them"):
+    with pytest.raises(UserError, match="nothing: neither a folder of images nor a list of them"):
         files.opened(root, val="nothing")
     (root / "empty").mkdir()
-    with pytest.raises(UserError, match="empty: no pictures in this folder"):
+    with pytest.raises(UserError, match="empty: no images in this folder"):
         files.opened(root, val="empty")
 
 
@@ -153,10 +154,29 @@ def test_names_come_from_the_one_file_beside_the_images(files, tmp_path):
     (root / "classes.txt").rename(root / "my.names")
     assert files.opened(root).names == files.names
     (root / "classes.txt").write_text("a\nb\nc\n")
-    with pytest.raises(UserError, match=r"the classes have no names; give data\.names .*or one classes\.txt"):
+    assert files.opened(root).names == ("a", "b", "c")
+    (root / "classes.txt").unlink()
+    (root / "other.names").write_text("a\nb\nc\n")
+    with pytest.raises(UserError, match=r"the classes have no names: .*; write data\.names='\[first, second\]'"):
         files.opened(root)
     assert files.opened(root, names=("x", "y", "z")).names == ("x", "y", "z")
-    for name in ("classes.txt", "my.names"):
-        (root / name).unlink()
-    with pytest.raises(UserError, match="the classes have no names"):
-        open_dataset(DataSection(root=str(root)), "val")
+
+
+def test_outlines_become_the_boxes_around_them_and_are_counted(files, tmp_path):
+    root = files.write_yolo(tmp_path)
+    (root / "labels" / "val" / "one.txt").write_text("1 0.25 0.25 0.5 0.25 0.5 0.75 0.3 0.6\n2 0.5 0.5 0.5 0.5\n")
+    dataset = files.opened(root)
+    assert dataset.samples[0].boxes.tolist() == [[16, 12, 32, 36], [16, 12, 48, 36]]
+    assert dataset.samples[0].labels.tolist() == [1, 2]
+    assert dataset.report.problems == (
+        "1 images have no label file, taken as without objects: two.png",
+        "1 outlines were taken as the boxes around them",
+    )
+
+
+def test_what_leads_out_of_the_tree_means_what_lies_in_it(files, tmp_path):
+    root = files.write_yolo(tmp_path / "set", split="train")
+    files.write_yolo(tmp_path / "images" / "other")  # somebody else's, beside it
+    (tmp_path / "images" / "train").mkdir()
+    dataset = files.opened(root, "train", train="../images/train")
+    assert all(sample.path.is_relative_to(root) for sample in dataset.samples) and len(dataset) == 3

@@ -14,8 +14,8 @@ import torch
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.catalogue import open_dataset
 from yolov3.datasets.dataset import Dataset, DatasetReport
 from yolov3.evaluation.coco import COCO_NUMBERS, coco_metric, coco_results
 from yolov3.structures import Detections, Sample

@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from yolov3.datasets.catalogue import open_dataset, resolve_data
+from yolov3.catalogue.naming import resolve_data
+from yolov3.catalogue.opening import open_dataset
 from yolov3.errors import UserError
 from yolov3.evaluation.evaluate import evaluate
 from yolov3.evaluation.shared import SharedRules, evaluate_shared
@@ -25,7 +26,8 @@ from yolov3.structures import ModelMeaning, Preprocessing
 
 PROGRAM = """
 import json, sys, torch
-from yolov3.datasets.catalogue import open_dataset, resolve_data
+from yolov3.catalogue.opening import open_dataset
+from yolov3.catalogue.naming import resolve_data
 from yolov3.evaluation.shared import SharedRules, evaluate_shared
 from yolov3.formats.load import load_model
 from yolov3.postprocess import Selection

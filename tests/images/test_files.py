@@ -27,6 +27,7 @@ from yolov3.images.files import (
     ImageError,
     read_image,
     read_image_size,
+    read_thumbnail,
     write_image,
 )
 
@@ -382,3 +383,16 @@ def _full_disk(folder: Path) -> Path:
     path = folder / "full.png"
     path.symlink_to("/dev/full")
     return path
+
+
+def test_a_thumbnail_is_small_and_grey(tmp_path):
+    image = np.zeros((160, 240, 3), np.uint8)
+    image[:, 120:] = 200
+    for name in ("a.jpg", "a.png"):
+        write_image(tmp_path / name, image)
+        thumbnail = read_thumbnail(tmp_path / name)
+        assert thumbnail.shape == (20, 30) and thumbnail.dtype == np.uint8
+        assert thumbnail[:, :14].max() < 10 and abs(int(thumbnail[:, 16:].min()) - 200) < 10
+    (tmp_path / "b.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:30])
+    with pytest.raises(ImageError, match=r"b\.jpg: "):
+        read_thumbnail(tmp_path / "b.jpg")

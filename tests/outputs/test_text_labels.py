@@ -13,7 +13,7 @@ from yolov3.outputs.text_labels import TextLabels
 def test_boxes_come_back_through_the_reader_of_data_sets(make_result, tmp_path):
     result = make_result()
     TextLabels(tmp_path, with_scores=False).write(result)
-    rows = read_label_file(tmp_path / "labels" / "street.txt", num_classes=10)
+    rows = read_label_file(tmp_path / "labels" / "street.txt", num_classes=10).rows
     for (box, _, label), (own, x, y, width, height) in zip(result.rows, rows, strict=True):
         assert own == label
         found = [(x - width / 2) * 64, (y - height / 2) * 48, (x + width / 2) * 64, (y + height / 2) * 48]

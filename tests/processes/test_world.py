@@ -166,7 +166,7 @@ from dataclasses import replace
 from yolov3.batches.detection import training_loader
 from yolov3.batches.plan import EpochSettings
 from yolov3.config.loading import build_experiment
-from yolov3.datasets.catalogue import open_dataset
+from yolov3.catalogue.opening import open_dataset
 from yolov3.formats.build import build_detector
 from yolov3.processes.world import join_world
 from yolov3.training.objective import DetectionObjective

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from yolov3.batches.detection import evaluation_loader
+from yolov3.catalogue.naming import resolve_data
+from yolov3.catalogue.opening import open_dataset
 from yolov3.codec import Predictions
-from yolov3.datasets.catalogue import open_dataset, resolve_data
 from yolov3.evaluation.evaluate import evaluate_runtime
 from yolov3.evaluation.measure import EvaluationSettings
 from yolov3.evaluation.shared import SharedRules, evaluate_shared

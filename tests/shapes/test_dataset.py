@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from yolov3.datasets.catalogue import open_dataset, resolve_data
+from yolov3.catalogue.naming import resolve_data
+from yolov3.catalogue.opening import open_dataset
 from yolov3.errors import UserError
 from yolov3.shapes.dataset import CLASSES, write_shapes_dataset, write_shapes_video
 

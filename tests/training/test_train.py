@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 
 import pytest
 import torch
@@ -12,7 +13,10 @@ import yaml
 from yolov3 import UserError, load_model
 from yolov3.config.experiment import TrainSection
 from yolov3.config.loading import build_experiment
-from yolov3.processes.world import World
+from yolov3.evaluation.evaluate import evaluate
+from yolov3.formats.checkpoint import read_checkpoint
+from yolov3.processes.world import World, join_world
+from yolov3.training.detection import DetectionTask
 from yolov3.training.train import check_batch, start_run, train
 
 
@@ -140,3 +144,25 @@ def test_a_batch_is_divisible_or_refused(batch_size, accumulate, processes, poss
     )
     with pytest.raises(UserError, match=re.escape(message)):
         check_batch(settings, World(size=processes))
+
+
+def test_a_division_is_kept_by_the_run_and_holds_ever_after(experiment_of, data, tmp_path, capsys):
+    root = tmp_path / "undivided"
+    shutil.copytree(data / "train", root / "images")
+    shutil.copy(data / "annotations" / "instances_train.json", root / "result.json")
+    settings = {"data": {"root": str(root), "val_share": 0.25}, "train": {"epochs": 1, "evaluate_every": 1}}
+    folder = train(experiment_of(tmp_path, **settings), name="run").folder
+    listed = {name: (folder / f"{name}.txt").read_text().split() for name in ("train", "val")}
+    assert len(listed["val"]) in (5, 6) and len(listed["train"] + listed["val"]) == 20
+    assert f"lists: {folder}" in (folder / "config.yaml").read_text()
+    content = read_checkpoint(folder / "weights" / "last.pt")
+    assert content["experiment"]["data"]["lists"] == str(folder)
+    moved = folder.rename(tmp_path / "moved")
+    capsys.readouterr()
+    evaluation = evaluate(weights=moved / "weights" / "best.pt", device="cpu", workers=0)
+    assert evaluation.settings is not None and evaluation.settings.images == len(listed["val"])
+    with join_world() as world:
+        run = start_run(experiment_of(tmp_path), name="run", resume=moved, world=world)
+    assert isinstance(run.task, DetectionTask) and run.folder == moved
+    names = [sample.path.relative_to(root).as_posix() for sample in run.task.validation_data.samples]
+    assert sorted(names) == sorted(listed["val"]) and len(run.task.training_data) == len(listed["train"])

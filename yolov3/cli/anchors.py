@@ -1,4 +1,4 @@
-"""``yolov3 anchors CONFIG [section.key=value ...]``"""
+"""``yolov3 anchors [CONFIG] [--data D] [section.key=value ...]``"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 from yolov3.errors import UserError
 from yolov3.words.answer import add_json_option, output_kept_free, print_json
 
@@ -21,8 +22,7 @@ class AnchorWords:
     """Which experiment's data, with which overrides, where the experiment with its new anchors goes, and whether a program
     reads the answer."""
 
-    config: Path
-    overrides: tuple[str, ...]
+    experiment: ExperimentWords
     write: Path | None
     seed: int
     json: bool
@@ -30,23 +30,23 @@ class AnchorWords:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("config", type=Path, help="experiment file")
-    parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings that override the file's")
+    add_experiment_arguments(parser)
     parser.add_argument("--write", type=Path, metavar="NEW", help="write the experiment with the fitted anchors here")
     parser.add_argument("--seed", type=int, default=0, help="of the fitting")
     add_json_option(parser)
 
 
 def parse(arguments: argparse.Namespace) -> AnchorWords:
-    """The command's words."""
-    return AnchorWords(arguments.config, tuple(arguments.overrides), arguments.write, arguments.seed, arguments.json)
+    """The command's words. Raises UserError when nothing is said."""
+    words = parse_experiment(arguments)
+    if words.are_none:
+        raise UserError("give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --data D")
+    return AnchorWords(words, arguments.write, arguments.seed, arguments.json)
 
 
 def run(words: AnchorWords) -> int:
     """Cluster, tell the match before and after, write a new experiment file if asked. Raises UserError."""
-    from yolov3.config.loading import load_experiment
-
-    experiment = load_experiment(words.config, words.overrides)  # a mistake is told before torch is imported
+    experiment = words.experiment.load()  # a mistake is told before torch is imported
 
     from yolov3.training.anchors import propose_anchors
 
@@ -81,6 +81,6 @@ def _write(words: AnchorWords, new: Path, anchors: AnchorSet) -> None:
 
     if new.exists():
         raise UserError(f"{new}: exists already; name a new file")
-    given = read_settings(words.config, words.overrides)
+    given = read_settings(words.experiment.file, words.experiment.all_overrides())
     given.setdefault("model", {})["anchors"] = [[list(anchor) for anchor in level] for level in anchors]
     write_text_atomically(new, write_yaml(given))

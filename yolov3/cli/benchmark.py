@@ -10,6 +10,7 @@ from yolov3.errors import UserError
 from yolov3.words.answer import add_json_option, output_kept_free, print_json
 
 HELP = "measure how fast an experiment's network learns and answers on this machine"
+CLASSES = 80  # COCO's
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class BenchmarkWords:
     """What is measured, and how often; whether a program reads the answer."""
 
     experiment: ExperimentWords
-    num_classes: int
+    num_classes: int | None
     rounds: int
     json: bool
 
@@ -25,29 +26,32 @@ class BenchmarkWords:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_experiment_arguments(parser)
-    parser.add_argument("--num-classes", type=int, default=80, help="classes of the network")
+    parser.add_argument("--num-classes", type=int, help=f"classes of the network; default: the data's, else {CLASSES}")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts")
     add_json_option(parser)
 
 
 def parse(arguments: argparse.Namespace) -> BenchmarkWords:
     """The command's words. Raises UserError for numbers that cannot be."""
-    if arguments.rounds < 1 or arguments.num_classes < 1:
+    if arguments.rounds < 1 or (arguments.num_classes is not None and arguments.num_classes < 1):
         raise UserError("--rounds and --num-classes must be at least 1")
     return BenchmarkWords(parse_experiment(arguments), arguments.num_classes, arguments.rounds, arguments.json)
 
 
 def run(words: BenchmarkWords) -> int:
     """Measure, print a table as Markdown, or JSON. Raises UserError."""
-    from yolov3.config.loading import load_experiment
+    experiment = words.experiment.load()  # a mistake is told before torch is imported
 
-    experiment = load_experiment(words.experiment.file, words.experiment.overrides)  # told before torch is imported
-
+    from yolov3.catalogue.opening import open_dataset
     from yolov3.training.benchmark import benchmark
     from yolov3.watching.watcher import Bar
 
+    num_classes = words.num_classes
+    if num_classes is None:
+        says_data = experiment.data.file is not None or experiment.data.root is not None
+        num_classes = len(open_dataset(experiment.data, "train").names) if says_data else CLASSES
     with output_kept_free(words.json), Bar("measuring") as bar:
-        result = benchmark(experiment, num_classes=words.num_classes, rounds=words.rounds, watcher=bar)
+        result = benchmark(experiment, num_classes=num_classes, rounds=words.rounds, watcher=bar)
     if words.json:
         print_json(result.as_plain())
         return 0

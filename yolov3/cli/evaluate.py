@@ -31,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="D",
-        help="data YAML, experiment YAML or data set folder; without it, the data the model was trained with",
+        help="data set folder, YAML, .data file or COCO json; without it, the data the model was trained with",
     )
+    parser.add_argument("changes", nargs="*", metavar="data.key=value", help="settings laid over the data's")
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="which part of the data")
     parser.add_argument(
         "--multi-label", action=argparse.BooleanOptionalAction, default=True, help="a box may carry several classes"
@@ -53,6 +54,7 @@ def parse(arguments: argparse.Namespace) -> EvaluateWords:
     options = EvaluateOptions(
         weights=arguments.weights,
         data=arguments.data,
+        data_changes=tuple(arguments.changes),
         split=arguments.split,
         **parse_model_options(arguments),
         multi_label=arguments.multi_label,

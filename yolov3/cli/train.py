@@ -1,4 +1,4 @@
-"""``yolov3 train CONFIG [section.key=value ...]``"""
+"""``yolov3 train [CONFIG] [--data D] [section.key=value ...]``"""
 
 from __future__ import annotations
 
@@ -32,19 +32,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def parse(arguments: argparse.Namespace) -> TrainWords:
     """The command's words. Raises UserError for those that do not go together."""
     words = parse_experiment(arguments)
-    if arguments.resume and (words.file or words.overrides):
+    if arguments.resume and not words.are_none:
         raise UserError("--resume goes on with the run's own settings; give no experiment file and no overrides")
-    if not arguments.resume and words.file is None and not words.overrides:
-        raise UserError("give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --resume RUN")
+    if not arguments.resume and words.are_none:
+        raise UserError("give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --data D, or --resume RUN")
     return TrainWords(words, arguments.resume)
 
 
 def run(words: TrainWords) -> int:
     """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
-    from yolov3.config.loading import load_experiment
-
     file = words.experiment.file
-    experiment = load_experiment(file, words.experiment.overrides)  # a mistake is told before torch is imported
+    experiment = words.experiment.load()  # a mistake is told before torch is imported
 
     from yolov3.processes.interruption import Interrupted
     from yolov3.training.train import train

@@ -73,13 +73,13 @@ class DataSection(Section):
     """The images, their boxes and the names of the classes."""
 
     file: str | None = None
-    """a data YAML (configs/data/); its keys are overridden by those given here"""
+    """a data YAML (configs/data/) or .data; its keys are overridden by those given here"""
     root: str | None = None
     """folder of the data set; other paths are relative to it"""
     format: str = "auto"
     """coco, voc, yolo; auto: told from what lies in root"""
     train: str | tuple[str, ...] | None = None
-    """images to train on; COCO: a json; VOC: a split's name; YOLO: a folder or list of images"""
+    """images to train on; COCO: a json; VOC: a split's name; VOC, YOLO: a folder or list of images"""
     val: str | tuple[str, ...] | None = None
     """images to evaluate on"""
     test: str | tuple[str, ...] | None = None
@@ -90,6 +90,14 @@ class DataSection(Section):
     """COCO only: folder of the images to evaluate on"""
     test_images: str | None = None
     """COCO only: folder of the images of test"""
+    val_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """share of the images set apart for validation, where the data has no split; 0: it has"""
+    group_by: str | None = None
+    """with val_share: images whose paths match this regular expression alike stay together; null: near-identical neighbours"""
+    val_seed: CountFromZero = 0
+    """with val_share: another seed sets other images apart"""
+    lists: str | None = None
+    """folder with train.txt and val.txt, such as a run's; or a list of the images for validation"""
     names: tuple[str, ...] | dict[int, str] | None = None
     """class names; COCO takes them from the json"""
     one_based: bool = True

@@ -16,7 +16,7 @@ from yolov3.files.strict_yaml import parse_yaml, read_yaml
 COMMAND_LINE = "command line"
 """What is named where no file is to blame."""
 
-PATH_SETTINGS = (("data", "file"), ("data", "root"), ("model", "cfg"), ("train", "weights"))
+PATH_SETTINGS = (("data", "file"), ("data", "root"), ("data", "lists"), ("model", "cfg"), ("train", "weights"))
 """Settings of an experiment that name a file or a folder that must be there."""
 
 

@@ -7,7 +7,6 @@ less is the rounding of normalised coordinates.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -117,30 +116,9 @@ def as_list(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def list_files(folder: Path) -> set[str]:
-    """The names of the plain files (or links to such) in a folder, read in one go; none if there is no such folder."""
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be listed: {error.strerror or error}") from error
-
-
-def require_images(paths: Sequence[Path], *, named_by: str) -> None:
-    """Raise UserError, with a count and the first few, if images are missing. Each folder is listed once, because
-    asking for every file of a large data set takes minutes on a network drive."""
-    listings: dict[str, set[str]] = {}
-    missing = []
-    for path in paths:
-        folder, name = os.path.split(path)
-        if folder not in listings:
-            listings[folder] = list_files(Path(folder))
-        if name not in listings[folder]:
-            missing.append(path)
-    if missing:
-        raise UserError(f"{named_by}: {len(missing)} of {len(paths)} image files are missing: {some(missing)}")
+def describe_places(given: Sequence[str]) -> str:
+    """Where a split lies, in words."""
+    return ", ".join("all images" if text == "." else text for text in given)
 
 
 def require_distinct(names: Sequence[object], *, what: str, source: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from yolov3.anchor_clustering import measure_anchors
@@ -13,8 +15,15 @@ POOR_RECALL = 0.9
 
 
 def describe_data(dataset: Dataset, name: str) -> str:
-    """One line about what was read."""
-    return f"{name}: {dataset.report.summary()}; {len(dataset.names)} classes ({dataset.source})"
+    """What was read in a line, and a line for each problem."""
+    counts, *problems = dataset.report.summary().split("\n")
+    return "\n".join((f"{name}: {counts}; {len(dataset.names)} classes ({dataset.source})", *problems))
+
+
+def without_repeated(dataset: Dataset, told: Dataset) -> Dataset:
+    """A data set without the remarks that another one's report makes too: what is true of both is said once."""
+    problems = tuple(text for text in dataset.report.problems if text not in told.report.problems)
+    return replace(dataset, report=replace(dataset.report, problems=problems))
 
 
 def describe_overlap(training_data: Dataset, validation_data: Dataset) -> str | None:
@@ -22,7 +31,7 @@ def describe_overlap(training_data: Dataset, validation_data: Dataset) -> str | 
     both = shared_images(training_data, validation_data)
     if not both:
         return None
-    return f"warning: {len(both)} of the validation pictures are training pictures too, such as {both[0]}"
+    return f"warning: {len(both)} of the validation images are training images too, such as {both[0]}"
 
 
 def describe_anchors(dataset: Dataset, preprocessing: Preprocessing, levels: tuple[Level, ...]) -> str:

@@ -37,6 +37,6 @@ def read_class_folders(folder: Path, *, names: tuple[str, ...] | None = None) ->
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
     ]
     if not pairs:
-        raise UserError(f"{folder}: no pictures in class folders (expected {folder}/CLASS/*.jpg)")
+        raise UserError(f"{folder}: no images in class folders (expected {folder}/CLASS/*.jpg)")
     paths, labels = zip(*pairs)
     return ClassFolders(paths, labels, classes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -66,9 +66,14 @@ class Dataset:
 
     def first(self, count: int) -> Dataset:
         """The first ``count`` samples only. What was dropped and clipped stays counted for the whole."""
-        samples = self.samples[:count]
-        note = f"only the first {len(samples)} of {len(self.samples)} images are used"
-        report = replace(self.report, **count_samples(samples), problems=(*self.report.problems, note))
+        used = range(min(count, len(self.samples)))
+        return self.part(used, note=f"only the first {len(used)} of {len(self.samples)} images are used")
+
+    def part(self, places: Sequence[int], *, note: str | None = None) -> Dataset:
+        """The samples at these places only; ``note`` says why. What was dropped and clipped stays counted for the whole."""
+        samples = tuple(self.samples[place] for place in places)
+        notes = (note,) if note else ()
+        report = replace(self.report, **count_samples(samples), problems=(*self.report.problems, *notes))
         return replace(self, samples=samples, report=report)
 
 
@@ -92,7 +97,7 @@ def read_sample_image(sample: Sample) -> np.ndarray:
     image = read_image(sample.path)
     if image.shape[:2] != sample.size:
         found, given = ("{1}x{0}".format(*size) for size in (image.shape[:2], sample.size))
-        raise UserError(f"{sample.path}: the upright picture is {found} (width x height), its annotation says {given}")
+        raise UserError(f"{sample.path}: the upright image is {found} (width x height), its annotation says {given}")
     return image
 
 

@@ -1,17 +1,17 @@
-"""Pascal VOC's folders: a list of names per split, an xml and an image per name.
+"""Pascal VOC's data sets: an xml and an image per name, a list of names or a folder per split.
 
 Corners count from 1 and are both inside the box, as the VOC devkit's do: a box (xmin, ymin, xmax, ymax) covers the
 pixels' area (xmin - 1, ymin - 1, xmax, ymax); ``data.one_based: false`` is for tools that count from 0. A box without
 area is one whose corners, as written, span none. Difficult objects become ignored ones. The xml's ``size`` and
-``filename`` are often wrong or missing, so the image is found by the name in the list and measured itself.
+``filename`` are often wrong or missing, so an image and its xml are found by their common name, and the image is
+measured itself. Of a list every name must have both; in a folder an image without xml has not been looked at by
+anybody, so it is left out, and told.
 """
 
 from __future__ import annotations
 
-import math
-import re
-import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -23,133 +23,185 @@ from yolov3.datasets.assemble import (
     Objects,
     as_list,
     assemble,
+    describe_places,
     given_names,
-    list_files,
     path_ids,
     require_distinct,
 )
 from yolov3.datasets.dataset import Dataset, some
-from yolov3.datasets.label_format import LabelFormat, Split
+from yolov3.datasets.image_lists import images_below, images_in, read_image_list
+from yolov3.datasets.label_format import LabelFormat, Reference, Split
+from yolov3.datasets.listing import list_files
+from yolov3.datasets.tree import Tree, is_called
+from yolov3.datasets.voc_xml import Annotation, XmlFiles, read_annotation
 from yolov3.errors import UserError
-from yolov3.files.class_names import published_names
 from yolov3.files.text import LARGEST_LIST, read_lines
-from yolov3.images.files import IMAGE_SUFFIXES, read_image_size
+from yolov3.images.files import read_image_size
 
-LARGEST_XML = 1_000_000  # bytes
-_DECLARATION = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+LISTS = "imagesets/main"
 
 
-@dataclass(frozen=True)
-class XmlObject:
-    """An ``object`` of an annotation: its class's name, its corners as written, whether it is difficult."""
+@dataclass
+class Pairs:
+    """Images with the files of their annotations, in order, and what is to be told."""
 
-    name: str
-    corners: tuple[float, float, float, float]
-    difficult: bool
+    images: list[Path] = field(default_factory=list)
+    xmls: list[Path] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
-
-@dataclass(frozen=True)
-class Annotation:
-    """What an xml file says: ``size`` (height, width), None where it gives none, and its objects."""
-
-    path: Path
-    size: tuple[int, int] | None
-    objects: tuple[XmlObject, ...]
+    def add(self, image: Path, xml: Path) -> None:
+        """One more."""
+        self.images.append(image)
+        self.xmls.append(xml)
 
 
-def read_voc(data: DataSection, root: Path, split: Split) -> Dataset:
-    """The samples of the lists that ``data`` names for ``split``. Raises UserError naming the file."""
-    lists = [_list_file(root, text) for text in as_list(getattr(data, split) or split)]
-    annotations, paths = [], []
-    for file in lists:
-        folder = file.parents[2]
-        names = _read_list(file)
-        require_distinct(names, what="name", source=str(file))
-        paths += _find_images(folder / "JPEGImages", names, named_by=file)
-        annotations += [read_annotation(folder / "Annotations" / f"{name}.xml") for name in names]
-    classes = _classes(data, [file.parents[2] for file in lists], annotations)
-    sizes = np.array([read_image_size(path) for path in paths], np.int64).reshape(-1, 2)
+def read_voc(data: DataSection, tree: Tree, split: Split) -> Dataset:
+    """The samples of the lists or folders that ``data`` names for ``split``. Raises UserError naming the file."""
+    given = as_list(getattr(data, split))
+    pairs = Pairs()
+    xml_files = XmlFiles(tree)
+    folders: list[Path] = []  # of annotations that need no walk through the tree
+    for text in given:
+        devkit = _devkit_list(tree, text)
+        if devkit is not None:
+            folders.append(_add_devkit_list(devkit, pairs))
+        else:
+            _add_others(tree, text, xml_files, pairs)
+    annotations = [read_annotation(path) for path in pairs.xmls]
+    every_xml = _xmls_in(folders) if folders else xml_files.all()
+    classes = _classes(data, annotations, every_xml)
+    sizes = np.array([read_image_size(path) for path in pairs.images], np.int64).reshape(-1, 2)
     wrong = [
         annotation.path.name
         for annotation, size in zip(annotations, sizes.tolist())
         if annotation.size and list(annotation.size) != size
     ]
-    problems = [f"{len(wrong)} xml files give another size than their picture has: {some(wrong)}"] if wrong else []
+    if wrong:
+        pairs.notes.append(f"{len(wrong)} xml files give another size than their image has: {some(wrong)}")
+    images = Images(pairs.images, sizes, path_ids(pairs.images, tree.root))
     objects = _objects(annotations, classes, one_based=data.one_based)
-    source = f"VOC, {split}: {', '.join(map(str, lists))}"
-    return assemble(Images(paths, sizes, path_ids(paths, root)), objects, classes, source=source, problems=problems)
+    source = f"VOC, {split}: {describe_places(given)} in {tree.root}"
+    return assemble(images, objects, classes, source=source, problems=pairs.notes)
 
 
-def recognises(root: Path, given: tuple[str, ...]) -> bool:
-    """Whether a folder has VOC's lists, or one of them is named."""
+def recognises(tree: Tree, given: tuple[str, ...]) -> bool:
+    """Whether a folder has VOC's lists, or one of them is named, or xml annotations lie where people put them."""
     if any(text.endswith(".json") for text in given):
         return False
-    return (root / "ImageSets" / "Main").is_dir() or any("ImageSets" in text for text in given)
+    if tree.folder(LISTS) is not None or any("ImageSets" in text for text in given):
+        return True
+    if tree.folder("labels") is not None:
+        return False
+    annotations = tree.folder("annotations")
+    if annotations is not None and tree.holds(annotations, ".xml"):
+        return True
+    words = ("train", "training", "val", "valid", "validation")
+    folders = [folder for word in words for folder in tree.folders_called(word)]
+    inside = [tree.folder(f"{folder}/annotations") for folder in folders]
+    return any(
+        _has_xml(tree, folder) for folder in (".", tree.folder("images"), *folders, *inside) if folder is not None
+    )
 
 
-def find_split(root: Path, words: tuple[str, ...]) -> str:
-    """The list with one of the names."""
-    return next((word for word in words if (root / "ImageSets" / "Main" / f"{word}.txt").is_file()), words[0])
+def find_split(tree: Tree, words: tuple[str, ...]) -> Reference | None:
+    """The list of VOC's, the folder or the list in the root with one of the names."""
+    lists = tree.folder(LISTS)
+    for word in words:
+        if lists is not None and f"{word}.txt" in tree.files(lists, ".txt"):
+            return word
+        images = [place for place in (tree.folder("images"), tree.folder("jpegimages")) if place is not None]
+        folders = [
+            *tree.folders_called(word),
+            *(folder for place in images for folder in tree.folders_called(word, place)),
+        ]
+        folders = [folder for folder in folders if tree.holds_images(folder)]
+        if folders:
+            return folders[0] if len(folders) == 1 else tuple(folders)
+        named = [name for name in tree.files(".", ".txt") if is_called(Path(name).stem, word)]
+        if named:
+            return named[0]
+    return None
 
 
-def read_annotation(path: Path) -> Annotation:
-    """An annotation file. Raises UserError naming what is wrong, and refuses what only an attack would contain."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: the annotation cannot be read: {error.strerror or error}") from error
-    if len(content) > LARGEST_XML:
-        raise UserError(f"{path}: {len(content)} bytes; an annotation has at most {LARGEST_XML}")
-    if _DECLARATION.search(content):
-        raise UserError(f"{path}: holds a DOCTYPE or ENTITY declaration, which an annotation does not need")
-    try:
-        tree = ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError) as error:
-        raise UserError(f"{path}: not readable as xml: {error}") from error
-    objects = tuple(_read_object(path, node, place) for place, node in enumerate(tree.findall("object")))
-    return Annotation(path, _read_size(tree), objects)
+def find_all(tree: Tree) -> Reference | None:
+    """The only list of VOC's, else the whole tree."""
+    lists = tree.folder(LISTS)
+    names = [Path(name).stem for name in tree.files(lists, ".txt")] if lists is not None else []
+    return names[0] if len(names) == 1 else "."
 
 
-def _read_object(path: Path, node: ElementTree.Element, place: int) -> XmlObject:
-    name = (node.findtext("name") or "").strip()
-    if not name:
-        raise UserError(f"{path}: object {place + 1} has no name")
-    corners = []
-    for corner in _CORNERS:
-        text = node.findtext(f"bndbox/{corner}")
-        value = _number(text)
-        if value is None:
-            raise UserError(f"{path}: object {place + 1} ({name}): bndbox/{corner}: found {text!r}, expected a number")
-        corners.append(value)
-    difficult = (node.findtext("difficult") or "0").strip()
-    if difficult not in ("0", "1"):
-        raise UserError(f"{path}: object {place + 1} ({name}): difficult: found {difficult!r}, expected 0 or 1")
-    return XmlObject(name, (corners[0], corners[1], corners[2], corners[3]), difficult == "1")
+def _has_xml(tree: Tree, folder: str) -> bool:
+    return bool(tree.files(folder, ".xml"))
 
 
-def _read_size(tree: ElementTree.Element) -> tuple[int, int] | None:
-    height, width = (_number(tree.findtext(f"size/{side}")) for side in ("height", "width"))
-    return (int(height), int(width)) if height and width and min(height, width) >= 1 else None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
+def _devkit_list(tree: Tree, text: str) -> Path | None:
+    """The list that lies, or should, in an ImageSets/Main: a split's name, or a path."""
+    if "/" in text or text.endswith(".txt"):
+        file = next((place for place in (tree.root / text, Path(text)) if place.is_file()), tree.root / text)
+        lies_there = [part.lower() for part in file.parent.parts[-2:]] == LISTS.split("/")
+        if lies_there and not file.is_file():
+            raise UserError(f"{file}: the list of the split does not exist; there are: {_lists_in(file.parent)}")
+        return file if lies_there else None
+    lists = tree.folder(LISTS)
+    if lists is None or (tree.root / text).is_dir():
         return None
-    return value if math.isfinite(value) else None
-
-
-def _list_file(root: Path, text: str) -> Path:
-    """The file of a split: a name in ``root``'s ImageSets/Main, or a path, so that several years go together."""
-    file = root / text if text.endswith(".txt") else root / "ImageSets" / "Main" / f"{text}.txt"
+    file = tree.root / lists / f"{text}.txt"
     if not file.is_file():
-        known = sorted(name.removesuffix(".txt") for name in list_files(file.parent) if name.endswith(".txt"))
-        raise UserError(f"{file}: the list of the split does not exist; there are: {some(known) or 'none'}")
-    if len(file.resolve().parents) < 4 or file.parent.parent.name != "ImageSets":
-        raise UserError(f"{file}: a VOC list lies in FOLDER/ImageSets/Main, beside FOLDER/Annotations")
+        raise UserError(f"{file}: the list of the split does not exist; there are: {_lists_in(file.parent)}")
     return file
+
+
+def _lists_in(folder: Path) -> str:
+    return some(sorted(name.removesuffix(".txt") for name in list_files(folder) if name.endswith(".txt"))) or "none"
+
+
+def _add_devkit_list(file: Path, pairs: Pairs) -> Path:
+    """Add the names of a list of the devkit's; return the folder of the annotations."""
+    devkit = Tree(file.parents[2])
+    names = _read_list(file)
+    require_distinct(names, what="name", source=str(file))
+    folder = devkit.root / (devkit.folder("jpegimages", "images") or "JPEGImages")
+    annotations = devkit.root / (devkit.folder("annotations") or "Annotations")
+    there = images_in(folder)
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise UserError(
+            f"{file}: {len(missing)} of {len(names)} have no image in {folder}: {some(missing)}; "
+            f"in {devkit.root} there is: {devkit.describe()}"
+        )
+    for name in names:
+        pairs.add(there[name], annotations / f"{name}.xml")
+    return annotations
+
+
+def _add_others(tree: Tree, text: str, xml_files: XmlFiles, pairs: Pairs) -> None:
+    """Add the images of a folder, or of a list that lies anywhere."""
+    place = next((place for place in (tree.root / text, Path(text)) if place.exists()), None)
+    if place is None:
+        raise UserError(
+            f"{tree.root / text}: neither a list nor a folder of images; in {tree.root} there is: {tree.describe()}"
+        )
+    if place.is_dir():
+        images = images_below(place)
+        found = [(image, xml_files.of(image)) for image in images]
+        without = [image.name for image, xml in found if xml is None]
+        if len(without) == len(found):
+            raise UserError(
+                f"{place}: none of its {len(found)} images has an xml; in {tree.root} there is: {tree.describe()}"
+            )
+        if without:
+            pairs.notes.append(f"{len(without)} images without an xml are left out: {some(without)}")
+    else:
+        located = read_image_list(place, tree)
+        require_distinct(located.paths, what="image", source=str(place))
+        found = [(image, xml_files.of(image)) for image in located.paths]
+        without = [image.name for image, xml in found if xml is None]
+        if without:
+            raise UserError(f"{place}: {len(without)} of {len(found)} images have no xml: {some(without)}")
+        pairs.notes += located.notes
+    for image, xml in found:
+        if xml is not None:
+            pairs.add(image, xml)
 
 
 def _read_list(file: Path) -> list[str]:
@@ -164,37 +216,31 @@ def _read_list(file: Path) -> list[str]:
             raise UserError(f"{file}:{number}: a list of one class (name and 1, 0 or -1), not of a split")
         name = line.strip()
         if "/" in name or "\\" in name or name in (".", ".."):
-            raise UserError(f"{file}:{number}: found {name!r}; expected the plain name of a picture without suffix")
+            raise UserError(f"{file}:{number}: found {name!r}; expected the plain name of an image without suffix")
         names.append(name)
     return names
 
 
-def _find_images(folder: Path, names: list[str], *, named_by: Path) -> list[Path]:
-    """The image of each name, whatever its suffix; JPEG before others."""
-    found: dict[str, str] = {}
-    for file in sorted(list_files(folder), reverse=True):
-        stem, dot, suffix = file.rpartition(".")
-        if dot and f".{suffix.lower()}" in IMAGE_SUFFIXES:
-            found[stem] = file if stem not in found or suffix.lower() in ("jpg", "jpeg") else found[stem]
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise UserError(f"{named_by}: {len(missing)} of {len(names)} have no picture in {folder}: {some(missing)}")
-    return [folder / found[name] for name in names]
+def _xmls_in(folders: Sequence[Path]) -> list[Path]:
+    return [
+        folder / name
+        for folder in dict.fromkeys(folders)
+        for name in sorted(list_files(folder))
+        if name.endswith(".xml")
+    ]
 
 
-def _classes(data: DataSection, folders: list[Path], annotations: list[Annotation]) -> Classes:
-    """The named classes; else the devkit's, if those are all there are; else those in all xml files, by name."""
+def _classes(data: DataSection, annotations: Sequence[Annotation], every_xml: Sequence[Path]) -> Classes:
+    """The named classes, else those in all xml files, by name: not this split's alone, so that training and validation
+    number their classes alike."""
     names = given_names(data)
     if names is not None:
         return _numbered(names)
     used = {item.name for annotation in annotations for item in annotation.objects}
-    if used <= set(published_names("voc")):
-        return _numbered(published_names("voc"))
-    # All files, not this split's, so that training and validation number their classes alike.
-    for folder in dict.fromkeys(folders):
-        for name in sorted(list_files(folder / "Annotations")):
-            if name.endswith(".xml"):
-                used.update(item.name for item in read_annotation(folder / "Annotations" / name).objects)
+    read = {annotation.path for annotation in annotations}
+    for path in every_xml:
+        if path not in read:
+            used.update(item.name for item in read_annotation(path).objects)
     return _numbered(tuple(sorted(used)))
 
 
@@ -226,4 +272,4 @@ def _objects(annotations: list[Annotation], classes: Classes, *, one_based: bool
     )
 
 
-FORMAT = LabelFormat("voc", "ImageSets/Main/*.txt", recognises, find_split, read_voc)
+FORMAT = LabelFormat("voc", "ImageSets/Main/*.txt or xml files", recognises, find_split, find_all, read_voc)

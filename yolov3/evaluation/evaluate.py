@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from yolov3.batches.detection import evaluation_loader
+from yolov3.catalogue.naming import beside_model, change_data, resolve_data
+from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
 from yolov3.config.loading import build_experiment
-from yolov3.datasets.catalogue import Split, open_dataset, resolve_data
 from yolov3.datasets.dataset import Dataset
+from yolov3.datasets.label_format import Split
 from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
@@ -34,6 +36,7 @@ class EvaluateChanges(TypedDict, total=False):
 
     weights: str | Path
     data: str | Path | None
+    data_changes: Sequence[str]
     split: Split
     confidence: float
     nms_threshold: float
@@ -52,12 +55,14 @@ class EvaluateChanges(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with.
+    """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with;
+    ``data_changes`` are words laid over it, such as ``data.root=FOLDER``.
     ``image_size`` (side, or height and width) and ``fit`` replace the model's own. With ``output`` a new folder ``name``
     (default: the weights') is made in there and gets ``metrics.json`` and ``predictions.json``."""
 
     weights: str | Path
     data: str | Path | None = None
+    data_changes: Sequence[str] = ()
     split: Split = "val"
     confidence: float = 0.001
     nms_threshold: float = 0.6
@@ -88,7 +93,7 @@ def evaluate(
     model = load_model(options.weights)
     runtime = TorchRuntime.of(model.detector(), device, precision)
     preprocessing, selection = _rules(options, model)
-    dataset = open_dataset(_data_section(options.data, model), options.split)
+    dataset = open_dataset(_data_section(options, model), options.split)
     labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
     folder = None
     if options.output is not None:
@@ -165,13 +170,19 @@ def _rules(options: EvaluateOptions, model: LoadedModel) -> tuple[Preprocessing,
     return preprocessing, selection
 
 
-def _data_section(data: str | Path | None, model: LoadedModel) -> DataSection:
-    """The data that the user names, or else that of the model's training."""
-    if data is not None:
-        return resolve_data(data)
-    if model.experiment is None:
-        raise UserError(f"{model.source}: does not say which data it was trained with; give --data")
-    section = build_experiment(model.experiment, model.source).data
+def _data_section(options: EvaluateOptions, model: LoadedModel) -> DataSection:
+    """The data that the user names, or else that of the model's training; with the changes."""
+    section = None
+    if options.data is not None:
+        section = resolve_data(options.data)
+    elif model.experiment is not None:
+        section = beside_model(build_experiment(model.experiment, model.source).data, Path(model.source))
+    section = change_data(section, options.data_changes)
     if section.file is None and section.root is None:
-        raise UserError(f"{model.source}: its experiment names no data; give --data")
+        why = (
+            "does not say which data it was trained with"
+            if model.experiment is None
+            else "its experiment names no data"
+        )
+        raise UserError(f"{model.source}: {why}; give --data")
     return section

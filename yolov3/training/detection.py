@@ -15,9 +15,9 @@ from yolov3.batches.balance import repeat_factors
 from yolov3.batches.detection import training_loader
 from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.plan import EpochSettings
+from yolov3.catalogue.opening import Splits, open_splits
 from yolov3.config.experiment import EvaluateSection, Experiment
-from yolov3.datasets.catalogue import open_dataset
-from yolov3.datasets.checks import describe_anchors, describe_data, describe_overlap
+from yolov3.datasets.checks import describe_anchors, describe_data, describe_overlap, without_repeated
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
 from yolov3.evaluation.measure import Evaluation
@@ -69,13 +69,13 @@ class DetectionTask(Task[Batch]):
         self,
         settings: Experiment,
         network: DetectionNetwork,
-        training_data: Dataset,
-        validation_data: Dataset,
+        splits: Splits,
         place: Place,
         beginning: Beginning,
     ) -> None:
         self.settings, self.network, self.beginning = settings, network, beginning
-        self.training_data, self.validation_data = training_data, validation_data
+        self.training_data, self.validation_data, self.division = splits.train, splits.val, splits.division
+        training_data = splits.train
         self.backbone = network.backbone
         self.experiment = settings.as_plain()
         self.meaning = ModelMeaning(training_data.names, settings.model.preprocessing, settings.model.suppression_rule)
@@ -93,7 +93,7 @@ class DetectionTask(Task[Batch]):
     def describe(self) -> list[str]:
         return [
             describe_data(self.training_data, "train"),
-            describe_data(self.validation_data, "val"),
+            describe_data(without_repeated(self.validation_data, self.training_data), "val"),
             describe_anchors(self.training_data, self.meaning.preprocessing, self._levels),
         ]
 
@@ -105,6 +105,12 @@ class DetectionTask(Task[Batch]):
             str(self.beginning.taken) if self.beginning.taken is not None else None,
         ]
         return [line for line in lines if line]
+
+    def record(self, folder: Path) -> None:
+        """The lists of a division that was made here, so that it holds for ever after."""
+        if self.division is not None:
+            self.division.write(folder)
+            self.experiment["data"]["lists"] = str(folder.absolute())
 
     def judge(self, network: nn.Module, place: Place, check: Callable[[], None]) -> DetectionScores:
         runtime = TorchRuntime(_detector(network), place.device, place.precision)
@@ -171,9 +177,9 @@ class DetectionTask(Task[Batch]):
 
 def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) -> DetectionTask:
     """The task of an experiment, begun anew or as a stopped run left it. Raises UserError."""
-    training_data = open_dataset(settings.data, "train")
-    validation_data = open_dataset(settings.data, "val")
-    _check_data(training_data, validation_data)
+    splits = open_splits(settings.data)
+    training_data = splits.train
+    _check_data(training_data, splits.val)
     start, notes = Start(), list[str]()
     if stopped is None:
         if settings.train.weights:
@@ -189,7 +195,7 @@ def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) 
     else:
         network = _detector(build_network(stopped.content["model"]))
     network = _detector(prepare_network(network, settings.train, place))
-    return DetectionTask(settings, network, training_data, validation_data, place, Beginning(tuple(notes), taken))
+    return DetectionTask(settings, network, splits, place, Beginning(tuple(notes), taken))
 
 
 def training_part(dataset: Dataset, count: int) -> Dataset:

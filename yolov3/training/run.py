@@ -126,6 +126,7 @@ def _make_folder(task: Task[Any], settings: TrainSection, name: str) -> Path:
     """The new folder of a run, with its settings in it."""
     folder = make_run_folder(Path(settings.output), settings.name or name)
     (folder / "weights").mkdir()
+    task.record(folder)
     write_text_atomically(folder / "config.yaml", write_yaml(task.experiment))
     remember_run(Path(settings.output), folder)
     return folder

@@ -6,6 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -60,6 +61,9 @@ class Task(ABC, Generic[BatchKind]):
     def notes(self) -> list[str]:
         """What to know or to beware of, a line each."""
         return []
+
+    def record(self, folder: Path) -> None:
+        """Write into a run's new folder what it must remember; the settings may then name it."""
 
     @abstractmethod
     def judge(self, network: nn.Module, place: Place, check: Callable[[], None]) -> Scores:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from yolov3.catalogue.naming import beside_model
 from yolov3.config.experiment import Experiment, TrainSection
 from yolov3.config.loading import build_experiment
 from yolov3.errors import UserError
@@ -31,6 +32,7 @@ def start_run(experiment: Experiment, *, name: str, resume: Path | None, world: 
     stopped = find_stopped(resume, Path(experiment.train.output))
     if stopped is not None:
         experiment = build_experiment(stopped.content["experiment"], str(stopped.last))
+        experiment = experiment.model_copy(update={"data": beside_model(experiment.data, stopped.last)})
     check_batch(experiment.train, world)
     place = Place.of(experiment.train, world)
     task = detection_task(experiment, place, stopped)

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from yolov3.catalogue.formats import FORMATS
+from yolov3.catalogue.naming import resolve_data
+from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.catalogue import FORMATS, open_dataset, resolve_data
 from yolov3.errors import UserError
 
 
@@ -39,7 +41,7 @@ def test_a_stated_format_is_the_one_that_is_told(files, tmp_path, kind):
 
 def test_another_format_than_the_folders_is_not_guessed_at(files, tmp_path):
     root = files.write_yolo(tmp_path)
-    with pytest.raises(UserError, match=r"ImageSets/Main/val\.txt: the list of the split does not exist"):
+    with pytest.raises(UserError, match=r"images/val: none of its 3 images has an xml; in .* there is: images/val/"):
         files.opened(root, format="voc")
     with pytest.raises(UserError, match=r"data\.format: found 'yolov8'; allowed: auto, voc, coco, yolo$"):
         files.opened(root, format="yolov8")
@@ -65,10 +67,9 @@ def test_a_data_yaml_in_our_words_or_without_a_folder(files, tmp_path):
     ("text", "message"),
     [
         ("path: set\nval: images/val\nnc: 4\nnames: [cat, dog, bird]\n", "nc is 4, but there are 3 names"),
-        ("path: set\nval: images/val\nnc: 4\n", "nc without names; give the names of the 4 classes"),
         ("path: set\nroot: set\n", "gives both path and root; they mean the same"),
         ("root: [a, b]\n", r"root: found \['a', 'b'\], expected the path of a folder"),
-        ("path: set\nvalid: images/val\n", "unknown key valid; allowed here: file, root, format, train, val"),
+        ("root: set\nvalid: images/val\n", "unknown key valid; allowed here: file, root, format, train, val"),
         ("path: elsewhere\n", r"root: there is no elsewhere \(neither .*/elsewhere nor .*/elsewhere\)"),
         ("path: set\npath: other\n", "path"),
         ("path: set\nval: 7\n", "val: found 7"),
@@ -155,8 +156,8 @@ def test_a_folder_of_something_else_is_not_recognised(tmp_path):
     with pytest.raises(UserError) as error:
         open_dataset(DataSection(root=str(tmp_path)), "val")
     assert str(error.value) == (
-        f"{tmp_path}: not recognised as a data set. Expected ImageSets/Main/*.txt (voc), annotations/*.json (coco), "
-        "images/ and labels/ (yolo), or data.format and data.train, data.val"
+        f"{tmp_path}: not recognised as a data set: looked for ImageSets/Main/*.txt or xml files (voc), COCO's json (coco), "
+        "images/ and labels/ (yolo); there is: thing.txt; write data.root=FOLDER, the one that holds images and labels"
     )
 
 
