@@ -179,7 +179,9 @@ def test_merge_replaces_what_is_no_mapping():
     assert merge({}, {"a": None}) == {"a": None} and merge({"a": {"b": 1}}, {"a": {}}) == {"a": {"b": 1}}
 
 
-PLACES = {"data.file": "set.yaml", "data.root": "images", "model.cfg": "a.cfg", "train.weights": "start.pt"}
+PLACES = {
+    "data.file": "set.yaml", "data.root": "images", "data.lists": "val.txt", "model.cfg": "a.cfg", "train.weights": "start.pt",
+}  # fmt: skip
 """Every setting that names a path, and one."""
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from yolov3.config.recipes import RECIPES
+from yolov3.dialogue.answer import print_json
+from yolov3.dialogue.suggestions import ask, did_you_mean, nearest_settings
 from yolov3.errors import UserError
-from yolov3.words.answer import print_json
-from yolov3.words.suggestions import ask, did_you_mean, nearest_settings
 
 if TYPE_CHECKING:
     from yolov3.config.settings import SettingGroup
