@@ -14,7 +14,7 @@ from yolov3 import assign as assigning
 from yolov3.assign import Assignment, LevelAssignment, assign, assign_best_anchor, assign_multi_anchor, ignore_mask
 from yolov3.boxes import coverage_matrix, iou_matrix
 from yolov3.codec import decode_boxes
-from yolov3.config.experiment import LossSection
+from yolov3.config.learning import LossSection
 from yolov3.structures import Level, Targets
 
 Row = tuple[int, int, float, float, float, float]

@@ -14,7 +14,7 @@ from yolov3.assign import assign, ignore_mask
 from yolov3.box_losses import BOX_LOSSES, BoxTask
 from yolov3.boxes import iou_matrix
 from yolov3.codec import combine, decode_boxes
-from yolov3.config.experiment import LossSection
+from yolov3.config.learning import LossSection
 from yolov3.loss import LossTerms, detection_loss, loss_divisor
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.structures import Level, Size, Targets

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from yolov3.boxes import box_sides, coverage_matrix, overlaps_any, shape_iou_matrix, xyxy_to_cxcywh
 from yolov3.codec import level_anchors
-from yolov3.config.experiment import LossSection
+from yolov3.config.learning import LossSection
 from yolov3.structures import Level, Size, Targets
 
 CROWD_COVERAGE = 0.5

@@ -20,7 +20,7 @@ from yolov3.assign import Assignment, LevelAssignment, ignore_mask
 from yolov3.box_losses import BOX_LOSSES, BoxTask
 from yolov3.boxes import paired_iou
 from yolov3.codec import combine, decode_boxes, level_anchors
-from yolov3.config.experiment import LossSection
+from yolov3.config.learning import LossSection
 from yolov3.prediction_layout import BOX, CLASSES, OBJECTNESS
 from yolov3.structures import Level, Targets
 

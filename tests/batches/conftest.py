@@ -12,7 +12,7 @@ import pytest
 from yolov3.batches.detection import training_loader
 from yolov3.batches.loader import EpochLoader
 from yolov3.batches.plan import EpochSettings
-from yolov3.config.experiment import AugmentSection
+from yolov3.config.learning import AugmentSection
 from yolov3.datasets.dataset import Dataset, DatasetReport
 from yolov3.structures import Batch, Preprocessing, Sample
 

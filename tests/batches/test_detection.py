@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from yolov3.batches.detection import evaluation_loader, stack_images
-from yolov3.config.experiment import AugmentSection
+from yolov3.config.learning import AugmentSection
 from yolov3.datasets.dataset import read_sample_image
 from yolov3.geometry import Geometry
 from yolov3.structures import Preprocessing

@@ -158,7 +158,8 @@ import yolov3.batches.loader as module
 import yolov3.batches.sample as reading
 from yolov3.batches.detection import training_loader
 from yolov3.batches.plan import EpochSettings
-from yolov3.config.experiment import AugmentSection, DataSection
+from yolov3.config.experiment import DataSection
+from yolov3.config.learning import AugmentSection
 from yolov3.catalogue.opening import open_dataset
 from yolov3.structures import Preprocessing
 

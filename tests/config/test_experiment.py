@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
-from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
-from yolov3.box_losses import BOX_LOSSES
 from yolov3.config import experiment as module
-from yolov3.config.experiment import BoxKind, Experiment, LossSection, ModelSection, Section, TrainSection
+from yolov3.config.experiment import Experiment, ModelSection, Section, TrainSection
+from yolov3.config.learning import LossSection
 from yolov3.structures import Preprocessing, Suppression
 
 SECTIONS = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if issubclass(kind, Section)]
@@ -108,14 +107,6 @@ def test_ranges_include_their_ends(section, key, least, most):
 def test_some_ranges_end_before_their_ends(section, key, end):
     with pytest.raises(ValidationError, match=r"greater than|less than"):
         Experiment.model_validate({section: {key: end}})
-
-
-def test_exactly_the_box_losses_there_are_can_be_named():
-    assert get_args(BoxKind) == tuple(BOX_LOSSES)
-    for kind in BOX_LOSSES:
-        assert LossSection(box_kind=kind).box_kind == kind
-    with pytest.raises(ValidationError, match="'ciou'"):
-        LossSection(box_kind="foo")
 
 
 @pytest.mark.parametrize("size", [100, 0, (416, 100), (416,), (416, 416, 3), 416.0, "416", -32])

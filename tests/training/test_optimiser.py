@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from yolov3.config.experiment import OptimiserSection
+from yolov3.config.learning import OptimiserSection
 from yolov3.training.optimiser import learning_rate_factor, make_optimiser, set_learning_rate
 
 

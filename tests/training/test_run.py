@@ -11,7 +11,8 @@ import yaml
 from torch import nn
 
 from yolov3 import UserError
-from yolov3.config.experiment import OptimiserSection, TrainSection
+from yolov3.config.experiment import TrainSection
+from yolov3.config.learning import OptimiserSection
 from yolov3.formats.checkpoint import read_checkpoint, save_checkpoint
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.processes.world import World

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from yolov3 import UserError
-from yolov3.config.experiment import OptimiserSection, TrainSection
+from yolov3.config.experiment import TrainSection
+from yolov3.config.learning import OptimiserSection
 from yolov3.formats.checkpoint import read_checkpoint, save_checkpoint
 from yolov3.journal.rows import ClassificationRow, DetectionRow
 from yolov3.models.yolov3 import YOLOv3

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from yolov3.batches.detection import training_loader
 from yolov3.batches.plan import EpochSettings
 from yolov3.catalogue.opening import open_dataset
-from yolov3.config.experiment import LossSection, OptimiserSection, TrainSection
+from yolov3.config.experiment import TrainSection
+from yolov3.config.learning import LossSection, OptimiserSection
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.processes.world import World
 from yolov3.structures import Batch

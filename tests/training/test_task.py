@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from yolov3.batches.loader import Arrays, EpochLoader, Work
 from yolov3.batches.plan import BatchPlan, EpochSettings
-from yolov3.config.experiment import OptimiserSection, TrainSection
+from yolov3.config.experiment import TrainSection
+from yolov3.config.learning import OptimiserSection
 from yolov3.files.strict_yaml import read_yaml
 from yolov3.formats.checkpoint import read_checkpoint
 from yolov3.formats.load import load_model

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from yolov3.config.experiment import AugmentSection
+from yolov3.config.learning import AugmentSection
 from yolov3.errors import UserError
 
 HUE_TURN = 180  # OpenCV's hue of an 8-bit image is in steps of two degrees

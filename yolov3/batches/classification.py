@@ -18,7 +18,7 @@ from yolov3.batches.augment import distort_colour
 from yolov3.batches.detection import stack_images
 from yolov3.batches.loader import Arrays, EpochLoader, OrderedLoader, Work
 from yolov3.batches.plan import BatchPlan, EpochSettings, plan_in_order
-from yolov3.config.experiment import AugmentSection
+from yolov3.config.learning import AugmentSection
 from yolov3.datasets.class_folders import ClassFolders
 from yolov3.images.files import read_image
 from yolov3.structures import Size

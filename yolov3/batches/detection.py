@@ -13,7 +13,7 @@ from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.loader import Arrays, EpochLoader, OrderedLoader, Work
 from yolov3.batches.plan import BatchPlan, EpochSettings, plan_in_order
 from yolov3.batches.sample import TrainingSample, TrainingSampleMaker
-from yolov3.config.experiment import AugmentSection
+from yolov3.config.learning import AugmentSection
 from yolov3.datasets.dataset import Dataset, read_sample_image
 from yolov3.geometry import Geometry
 from yolov3.structures import Batch, Preprocessing, Targets

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from yolov3.boxes import box_sides, cxcywh_to_xyxy, xyxy_to_cxcywh
-from yolov3.config.experiment import AugmentSection
+from yolov3.config.learning import AugmentSection
 from yolov3.structures import Preprocessing, Size
 
 SHRINK_BEFORE = 2.0  # an image shrunk more than this is averaged first: one bilinear sample would miss most pixels

@@ -14,7 +14,7 @@ import numpy as np
 from yolov3.batches.augment import Augmenter
 from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.placement import clip_placed, draw_placement, place_boxes, place_image, placement_matrix
-from yolov3.config.experiment import AugmentSection
+from yolov3.config.learning import AugmentSection
 from yolov3.datasets.dataset import Dataset, read_sample_image
 from yolov3.structures import Preprocessing, Sample
 

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from yolov3 import __version__
+from yolov3.dialogue.parser import WordParser
+from yolov3.dialogue.suggestions import did_you_mean
 from yolov3.errors import UserError
-from yolov3.words.parser import WordParser
-from yolov3.words.suggestions import did_you_mean
 
 COMMANDS = {
     "train": "yolov3.cli.train",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
+from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
 from yolov3.errors import UserError
-from yolov3.words.answer import add_json_option, output_kept_free, print_json
 
 if TYPE_CHECKING:
     from yolov3.anchors import AnchorSet

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from yolov3.words.vocabulary import Vocabulary
+    from yolov3.dialogue.vocabulary import Vocabulary
 
 HELP = "print a script that lets a shell complete commands, options and settings"
 
@@ -33,9 +33,9 @@ def parse(arguments: argparse.Namespace) -> CompletionWords:
 
 def run(words: CompletionWords) -> int:
     """Print the script."""
-    from yolov3.words.bash import bash_script
-    from yolov3.words.fish import fish_script
-    from yolov3.words.zsh import zsh_script
+    from yolov3.dialogue.bash import bash_script
+    from yolov3.dialogue.fish import fish_script
+    from yolov3.dialogue.zsh import zsh_script
 
     scripts = {"bash": bash_script, "zsh": zsh_script, "fish": fish_script}
     print(scripts[words.shell](vocabulary()), end="")
@@ -46,8 +46,8 @@ def vocabulary() -> Vocabulary:
     """All words that the command line takes."""
     from yolov3.cli import COMMANDS, parser_of
     from yolov3.config.settings import PATHS, all_settings, setting_groups
+    from yolov3.dialogue.vocabulary import SettingWords, Vocabulary, words_of
     from yolov3.downloads.manifest import known_files
-    from yolov3.words.vocabulary import SettingWords, Vocabulary, words_of
 
     settings = all_settings()
     further = {

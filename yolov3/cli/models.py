@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+from yolov3.dialogue.answer import add_json_option, print_json
 from yolov3.errors import UserError
-from yolov3.words.answer import add_json_option, print_json
 
 HELP = "list the networks with their parameters and operations"
 

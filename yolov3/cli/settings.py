@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from yolov3.config.recipes import RECIPES
+from yolov3.dialogue.answer import print_json
+from yolov3.dialogue.suggestions import ask, did_you_mean, nearest_settings
 from yolov3.errors import UserError
-from yolov3.words.answer import print_json
-from yolov3.words.suggestions import ask, did_you_mean, nearest_settings
 
 if TYPE_CHECKING:
     from yolov3.config.settings import SettingGroup
@@ -35,12 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = form.add_argument
     add("--yaml", dest="form", action="store_const", const="yaml", help="print an experiment file with comments")
     add("--json", dest="form", action="store_const", const="json", help="print JSON, for programs")
-    parser.set_defaults(form="text")
 
 
 def parse(arguments: argparse.Namespace) -> SettingWords:
     """The command's words."""
-    return SettingWords(arguments.about, arguments.recipe, arguments.form)
+    return SettingWords(arguments.about, arguments.recipe, arguments.form or "text")
 
 
 def run(words: SettingWords) -> int:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from yolov3.config.kinds import Section, section_of, setting_names
-from yolov3.words.suggestions import ask, did_you_mean, nearest_settings
+from yolov3.dialogue.suggestions import ask, did_you_mean, nearest_settings
 
 SectionKind = TypeVar("SectionKind", bound=Section)
 

@@ -4,9 +4,7 @@ An experiment is: the defaults below, changed by its recipe (yolov3/config/recip
 ``section.key=value`` on the command line, in this order. Nothing is changed after that. ``yolov3 settings``, the
 completion of shells and messages are made from here: types say what is allowed, the text below a setting what it is.
 
-The switches between the original way of training and later ones name where they come from and the gain published there:
-BoF is Bag of Freebies (Zhang et al. 2019; YOLOv3 at 416, mAP on VOC 2007), PP-YOLO (Long et al. 2020) and YOLOX (Ge et
-al. 2021) are AP on COCO with YOLOv3's network. What they bring here is measured in docs/recipes.md.
+Sources of switches and their gains are named as in yolov3/config/learning.py.
 """
 
 from __future__ import annotations
@@ -16,10 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from yolov3.config.kinds import Anchor, BelowOne, Count, CountFromZero, Fraction, NotNegative, Positive, Section
+from yolov3.config.kinds import Anchor, BelowOne, Count, CountFromZero, Fraction, Positive, Section
+from yolov3.config.learning import AugmentSection, LossSection, OptimiserSection
 from yolov3.meaning import Fit, Overlap, Preprocessing, Resize, Suppression
-
-BoxKind = Literal["darknet", "iou", "giou", "diou", "ciou"]  # the names of yolov3/box_losses.py, whose import is slow
 
 LEFT_TO_WEIGHTS = ("image_size", "anchors", "xy_scale", "fit", "resize", "fill", "suppression", "diou_exponent")
 """What an experiment that does not say it takes from train.weights and from model.cfg, and tells."""
@@ -104,97 +101,6 @@ class DataSection(Section):
     """VOC only: corners count from 1, as the VOC devkit's do"""
     overfit: CountFromZero = 0
     """train and evaluate on the first N training images; 0 = off"""
-
-
-class AugmentSection(Section):
-    """How the images of the training are varied."""
-
-    flip: Fraction = 0.5
-    """probability of a horizontal mirror image"""
-    hue: Fraction = 0.1
-    """largest shift of the hue, in turns"""
-    saturation: Annotated[float, Field(ge=1)] = 1.5
-    """largest factor on the saturation, or its inverse"""
-    exposure: Annotated[float, Field(ge=1)] = 1.5
-    """largest factor on the brightness, or its inverse"""
-    jitter: BelowOne = 0.3
-    """largest relative change of each side (changes the aspect)"""
-    scale: tuple[Positive, Positive] = (1.0, 1.0)
-    """smallest and largest zoom; 1 fits the whole image"""
-    translate: Fraction = 1.0
-    """how freely the image is placed in the free space (1: anywhere, 0: centred)"""
-    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """largest rotation in degrees"""
-    flip_vertical: Fraction = 0.0
-    """probability of an upside-down image (microscopes, aerial images)"""
-    blur: Fraction = 0.0
-    """probability of a slight blur"""
-    noise: Fraction = 0.0
-    """probability of sensor noise"""
-    mosaic: Fraction = 0.0
-    """probability of four images in one (after YOLOv4; YOLOX: +2.4 AP together with mixup)"""
-    mixup: Fraction = 0.0
-    """probability of two images blended (BoF: +1.5 mAP)"""
-    close_mosaic: CountFromZero = 0
-    """neither of them for the last N epochs (YOLOX: 15 of 300)"""
-    minimum_visible: Fraction = 0.1
-    """a box of which less than this share stays in the image is dropped"""
-
-
-class LossSection(Section):
-    """What the network is punished for."""
-
-    box_kind: BoxKind = "darknet"
-    """darknet: cross-entropy on x and y, half squares on w and h; or 1 - IoU or a relative (PP-YOLO: IoU, +0.5 AP)"""
-    assigner: Literal["best_anchor", "multi_anchor"] = "best_anchor"
-    """the best anchor of each object; or all that fit it, at neighbouring cells too (YOLOX: several positives, +2.1 AP)"""
-    anchor_ratio: Annotated[float, Field(gt=1)] = 4.0
-    """multi_anchor: largest ratio of an object's sides to an anchor's"""
-    ignore_threshold: Fraction = 0.7
-    """a background prediction this close (IoU) to an object is not punished"""
-    objectness_target: Literal["one", "iou"] = "one"
-    """what objectness learns: 1, or the box's IoU with its object (PP-YOLO, as a branch of its own: +0.6 AP)"""
-    normaliser: Literal["batch", "positives"] = "batch"
-    """what the sums are divided by; batch is Darknet's"""
-    box_weight: NotNegative = 1.0
-    """factor on the loss of the boxes"""
-    objectness_weight: NotNegative = 1.0
-    """factor on the loss of objectness"""
-    class_weight: NotNegative = 1.0
-    """factor on the loss of the classes"""
-    level_weights: tuple[Positive, ...] | None = None
-    """objectness weight per level, coarse first; null: 1 each"""
-    label_smoothing: BelowOne = 0.0
-    """goals 1 - s/2 and s/2 (BoF: +0.45 mAP)"""
-
-
-class OptimiserSection(Section):
-    """How the weights follow the gradient."""
-
-    learning_rate: Positive = 0.001
-    """length of a step, after the warm-up"""
-    momentum: BelowOne = 0.9
-    """share of the last step that goes on in the next"""
-    nesterov: bool = False
-    """Nesterov's momentum"""
-    weight_decay: NotNegative = 0.0005
-    """on the weights of convolutions"""
-    decay_everything: bool = False
-    """on biases and norms too; Darknet and BoF do not, gain not published alone"""
-    schedule: Literal["cosine", "steps", "constant"] = "cosine"
-    """how the learning rate falls; Darknet has steps (BoF: cosine, +0.46 mAP)"""
-    final_ratio: Fraction = 0.01
-    """cosine: last learning rate as a share of the first"""
-    steps: tuple[Fraction, ...] = (0.8, 0.9)
-    """steps: at these shares of the training the learning rate falls"""
-    step_factor: Fraction = 0.1
-    """steps: it is multiplied by this there"""
-    warmup_epochs: NotNegative = 1.0
-    """so long the learning rate grows from 0"""
-    warmup_power: Positive = 4.0
-    """learning rate ~ (step / warm-up steps) ** power; Darknet's burn-in has 4"""
-    gradient_clip: NotNegative = 0.0
-    """largest norm of the gradient; 0 = no limit"""
 
 
 class TrainSection(Section):

@@ -16,7 +16,8 @@ from yolov3.batches.classification import (
     classification_training_loader,
 )
 from yolov3.batches.plan import EpochSettings
-from yolov3.config.experiment import OptimiserSection, TrainSection
+from yolov3.config.experiment import TrainSection
+from yolov3.config.learning import OptimiserSection
 from yolov3.config.loading import validate_section
 from yolov3.datasets.class_folders import ClassFolders, read_class_folders
 from yolov3.errors import UserError

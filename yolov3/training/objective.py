@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from yolov3.assign import assign
 from yolov3.batches.classification import LabelledImages
-from yolov3.config.experiment import LossSection
+from yolov3.config.learning import LossSection
 from yolov3.loss import detection_loss, loss_divisor
 from yolov3.models.contract import DetectionNetwork
 from yolov3.processes.world import World

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import nn
 
-from yolov3.config.experiment import OptimiserSection
+from yolov3.config.learning import OptimiserSection
 
 
 def make_optimiser(network: nn.Module, settings: OptimiserSection) -> torch.optim.SGD:

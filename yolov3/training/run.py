@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import nn
 
-from yolov3.config.experiment import OptimiserSection, TrainSection
+from yolov3.config.experiment import TrainSection
+from yolov3.config.learning import OptimiserSection
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.run_folder import make_run_folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from yolov3.config.experiment import Experiment
-from yolov3.words.suggestions import did_you_mean, nearest_settings
+from yolov3.dialogue.suggestions import did_you_mean, nearest_settings
 
 SETTINGS = [
     f"{section}.{key}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from yolov3.words.parser import WordParser, takes_settings
+from yolov3.dialogue.parser import SETTINGS, WordParser, settings_taken
 
 Follows = Literal["nothing", "choice", "file", "text"]
 """What stands behind an option: nothing, one of its choices, a file, or what nobody can know."""
@@ -26,13 +26,14 @@ class OptionWords:
 
 @dataclass(frozen=True)
 class CommandWords:
-    """A command: its ``options``, whether ``files`` and ``settings`` may stand there, and further ``words`` that may."""
+    """A command: its ``options``, whether ``files`` may stand there, with what ``settings`` begin that may (nothing: all may;
+    None: none), and further ``words``."""
 
     name: str
     help: str
     options: tuple[OptionWords, ...]
     files: bool
-    settings: bool
+    settings: str | None
     words: tuple[str, ...] = ()
 
 
@@ -53,10 +54,9 @@ class Vocabulary:
     commands: tuple[CommandWords, ...]
     settings: tuple[SettingWords, ...]
 
-    @property
-    def beginnings(self) -> list[str]:
-        """How settings begin: ``train.`` for those of a section, ``recipe=`` for one without."""
-        names = (setting.name for setting in self.settings)
+    def beginnings(self, start: str = "") -> list[str]:
+        """How settings begin of those that begin with ``start``: ``train.`` in a section, ``recipe=`` in none."""
+        names = (setting.name for setting in self.settings if setting.name.startswith(start))
         return list(dict.fromkeys(f"{name.partition('.')[0]}{'.' if '.' in name else '='}" for name in names))
 
 
@@ -69,8 +69,8 @@ def words_of(parser: WordParser, name: str, words: Sequence[str] = ()) -> Comman
         name=name,
         help=parser.description or "",
         options=tuple(_option(action) for action in actions if action.option_strings),
-        files=not (known or words) and any(_follows(action) == "file" for action in positionals),
-        settings=takes_settings(parser),
+        files=not (known or words) and any(_is_file(action) for action in positionals),
+        settings=settings_taken(parser),
         words=(*known, *words),
     )
 
@@ -79,6 +79,10 @@ def _option(action: argparse.Action) -> OptionWords:
     help_text = " ".join((action.help or "").split())
     choices = tuple(map(str, action.choices or ()))
     return OptionWords(tuple(action.option_strings), help_text, _follows(action), choices)
+
+
+def _is_file(positional: argparse.Action) -> bool:
+    return positional.metavar not in SETTINGS and _follows(positional) == "file"
 
 
 def _follows(action: argparse.Action) -> Follows:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from yolov3.words.vocabulary import CommandWords, OptionWords, SettingWords, Vocabulary
+from yolov3.dialogue.vocabulary import CommandWords, OptionWords, SettingWords, Vocabulary
 
 Typed = Callable[[list[str], list[str], list[str], Path], list[list[str]]]
 
@@ -30,18 +30,17 @@ def vocabulary() -> Vocabulary:
             OptionWords(("--layers",), "how many", "text"),
         ),
         files=True,
-        settings=True,
+        settings="",
     )
-    wash = CommandWords(
-        "wash", "wash them", (OptionWords(("--wet",), "with water", "nothing"),), False, False, ("all",)
-    )
+    wash = CommandWords("wash", "wash them", (OptionWords(("--wet",), "with water", "nothing"),), False, None, ("all",))
+    hang = CommandWords("hang", "hang it", (), False, "wall.")
     settings = (
         SettingWords("recipe", "the beginning", ("old", "new")),
         SettingWords("room.size", "how large: it's $HOME", ()),
         SettingWords("room.lamp", "lit [or] not", ("true", "false")),
         SettingWords("wall.file", "where", (), True),
     )
-    return Vocabulary((paint, wash), settings)
+    return Vocabulary((paint, wash, hang), settings)
 
 
 @pytest.fixture

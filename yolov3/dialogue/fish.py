@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yolov3.words.vocabulary import CommandWords, OptionWords, Vocabulary
+from yolov3.dialogue.vocabulary import CommandWords, OptionWords, Vocabulary
 
 _HEAD = r"""# Completion of yolov3 for fish, made by: yolov3 completion fish
 # Use it with: yolov3 completion fish | source
@@ -25,7 +25,7 @@ function __yolov3_settings
 @VALUES@
         end
     else
-        printf '%s\n' @NAMES@
+        printf '%s\n' @NAMES@ | string match "$argv[1]*"
     end
 end
 
@@ -54,8 +54,8 @@ def fish_script(vocabulary: Vocabulary) -> str:
         here = f"complete -c yolov3 -n '__yolov3_command {command.name}'"
         if command.words:
             lines.append(f"{here} -a {_quoted(' '.join(command.words))}")
-        if command.settings:
-            lines.append(f"{here} -a '(__yolov3_settings)'")
+        if command.settings is not None:
+            lines.append(f"{here} -a '(__yolov3_settings {command.settings})'")
         if command.files:
             lines.append(f"complete -c yolov3 -n '__yolov3_file {command.name}' -F")
     return "\n".join(lines) + "\n"

@@ -6,13 +6,13 @@ import re
 import shlex
 from collections.abc import Iterable
 
-from yolov3.words.vocabulary import CommandWords, OptionWords, Vocabulary
+from yolov3.dialogue.vocabulary import CommandWords, OptionWords, Vocabulary
 
 _SCRIPT = r"""#compdef yolov3
 # Completion of yolov3 for zsh, made by: yolov3 completion zsh
 # Use it with: source <(yolov3 completion zsh)   (after compinit), or as a file _yolov3 in a folder of $fpath
 
-_yolov3_settings() {
+_yolov3_settings() {  # the words given are how they begin
     local -a names
     if [[ $PREFIX == *=* ]]; then
         local key=${PREFIX%%=*}
@@ -26,7 +26,7 @@ _yolov3_settings() {
         )
         _describe -t settings setting names -S ''
     else
-        compadd -S '' -- @BEGINNINGS@
+        compadd -S '' -- "$@"
     fi
 }
 
@@ -61,11 +61,10 @@ def zsh_script(vocabulary: Vocabulary) -> str:
             values.append(f"{setting.name}) _files ;;")
     names = [_entry(f"{setting.name}=", setting.help) for setting in vocabulary.settings]
     commands = [_entry(command.name, command.help) for command in vocabulary.commands]
-    cases = [line for command in vocabulary.commands for line in _case(command)]
+    cases = [line for command in vocabulary.commands for line in _case(command, vocabulary)]
     parts = {
         "VALUES": _indented(values, 12),
         "NAMES": _indented(names, 12),
-        "BEGINNINGS": " ".join(vocabulary.beginnings),
         "COMMANDS": _indented(commands, 12),
         "CASES": _indented(cases, 8),
     }
@@ -75,15 +74,18 @@ def zsh_script(vocabulary: Vocabulary) -> str:
     return script
 
 
-def _case(command: CommandWords) -> list[str]:
+def _case(command: CommandWords, vocabulary: Vocabulary) -> list[str]:
     """The branch of a command: what _arguments is told of its options and of its other words."""
     specifications = [each for option in command.options for each in _specifications(option)]
+    settings = None
+    if command.settings is not None:
+        settings = " ".join(("_yolov3_settings", *vocabulary.beginnings(command.settings)))
     if command.words:
         specifications.append(f"*:word:({' '.join(command.words)})")
-    elif command.settings and command.files:
-        specifications.append("*: : _alternative 'settings:setting:_yolov3_settings' 'files:file:_files'")
-    elif command.settings:
-        specifications.append("*: :_yolov3_settings")
+    elif settings and command.files:
+        specifications.append(f"*: : _alternative 'settings:setting:{settings}' 'files:file:_files'")
+    elif settings:
+        specifications.append(f"*: : {settings}")
     elif command.files:
         specifications.append("*:file:_files")
     lines = [f"    {shlex.quote(each)} \\" for each in specifications]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from yolov3.words.vocabulary import CommandWords, Vocabulary
+from yolov3.dialogue.vocabulary import CommandWords, Vocabulary
 
 _SCRIPT = r"""# Completion of yolov3 for bash, made by: yolov3 completion bash
 # Use it with: source <(yolov3 completion bash)
@@ -24,7 +24,7 @@ _yolov3_offer_files() {
     done < <(compgen -f -- "$value")
 }
 
-_yolov3_offer_settings() {
+_yolov3_offer_settings() {  # $1 is how they begin
     case "$current" in
         *=*)
             value="${current#*=}"
@@ -33,7 +33,7 @@ _yolov3_offer_settings() {
             esac
             return ;;
         *.*) _yolov3_offer "@NAMES@" ;;
-        *) _yolov3_offer "@BEGINNINGS@" ;;
+        *) _yolov3_offer "$1" ;;
     esac
     if [ "${#COMPREPLY[@]}" -gt 0 ]; then compopt -o nospace 2>/dev/null; fi
 }
@@ -95,11 +95,10 @@ def bash_script(vocabulary: Vocabulary) -> str:
         following += _following(command)
         spellings = [spelling for option in command.options for spelling in option.spellings]
         options.append(f"{shlex.quote(command.name + ' -')}*) _yolov3_offer {_words(spellings)}; return ;;")
-        places.append(f"{command.name}) {_place(command)} ;;")
+        places.append(f"{command.name}) {_place(command, vocabulary)} ;;")
     parts = {
         "VALUES": _indented(values, 16),
         "NAMES": " ".join(f"{setting.name}=" for setting in vocabulary.settings),
-        "BEGINNINGS": " ".join(vocabulary.beginnings),
         "COMMANDS": " ".join(command.name for command in vocabulary.commands),
         "FOLLOWING": _indented(following, 8),
         "OPTIONS": _indented(options, 8),
@@ -122,12 +121,12 @@ def _following(command: CommandWords) -> list[str]:
     return lines
 
 
-def _place(command: CommandWords) -> str:
+def _place(command: CommandWords, vocabulary: Vocabulary) -> str:
     acts = []
     if command.words:
         acts.append(f"_yolov3_offer {_words(command.words)}")
-    if command.settings:
-        acts.append("_yolov3_offer_settings")
+    if command.settings is not None:
+        acts.append(f"_yolov3_offer_settings {_words(vocabulary.beginnings(command.settings))}")
     if command.files:
         acts.append('case "$current" in *=*) ;; *) _yolov3_offer_files ;; esac')
     return "; ".join(acts)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from yolov3.dialogue.parser import WordParser, options_of, settings_taken
 from yolov3.errors import UserError
-from yolov3.words.parser import SETTINGS, WordParser, options_of, takes_settings
 
 
 def make_parser(*, with_settings: bool = False) -> WordParser:
@@ -19,7 +19,7 @@ def make_parser(*, with_settings: bool = False) -> WordParser:
     parser.add_argument("--wet", action="store_true", help="do not dry")
     parser.add_argument("wall", nargs="?")
     if with_settings:
-        parser.add_argument("overrides", nargs="*", metavar=SETTINGS)
+        parser.add_argument("overrides", nargs="*", metavar="section.key=value")
     return parser
 
 
@@ -85,4 +85,16 @@ def test_help_tells_defaults_where_there_are_any(capsys):
 
 def test_what_a_parser_knows():
     assert options_of(make_parser()) == ["-h", "--help", "--colour", "--hue", "--brushes", "--wet"]
-    assert takes_settings(make_parser(with_settings=True)) and not takes_settings(make_parser())
+    assert settings_taken(make_parser(with_settings=True)) == "" and settings_taken(make_parser()) is None
+
+
+def test_a_command_that_takes_settings_of_one_section_is_told_those():
+    parser = WordParser("look", description="", settings=lambda: ["train.root", "data.root", "train.seed"])
+    parser.add_argument("changes", nargs="*", metavar="data.key=value")
+    assert settings_taken(parser) == "data."
+    for words, question in (
+        (["--root", "x"], r"\(did you mean data.root=x\?\)"),
+        (["--seed", "1"], "no option --seed; see"),
+    ):
+        with pytest.raises(UserError, match=question):
+            parser.parse_words(words)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from yolov3.words.bash import bash_script
+from yolov3.dialogue.bash import bash_script
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 
@@ -41,7 +41,7 @@ def answers(place: Path, line: str, word_breaks: str = WORD_BREAKS) -> list[str]
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("yolov3 ", ["paint", "wash"]),
+        ("yolov3 ", ["paint", "wash", "hang"]),
         ("yolov3 pa", ["paint"]),
         ("yolov3 wash ", ["all"]),
         ("yolov3 wash --", ["--wet"]),
@@ -60,6 +60,8 @@ def answers(place: Path, line: str, word_breaks: str = WORD_BREAKS) -> list[str]
         ("yolov3 paint wa", ["wall.", "walls/"]),
         ("yolov3 paint pl", ["plan one.yaml"]),
         ("yolov3 other ", []),
+        ("yolov3 hang ", ["wall."]),
+        ("yolov3 hang wall.", ["wall.file="]),
     ],
 )
 def test_answers(place, line, expected):

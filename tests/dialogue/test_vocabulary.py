@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yolov3.words.parser import SETTINGS, WordParser
-from yolov3.words.vocabulary import OptionWords, SettingWords, Vocabulary, words_of
+from yolov3.dialogue.parser import WordParser
+from yolov3.dialogue.vocabulary import OptionWords, SettingWords, Vocabulary, words_of
 
 
 def make_parser() -> WordParser:
@@ -21,7 +21,7 @@ def test_options_and_what_follows():
     parser.add_argument("--layers", type=int)
     parser.add_argument("--wet", action="store_true")
     command = words_of(parser, "paint")
-    assert (command.name, command.help, command.files, command.settings) == ("paint", "paint things", False, False)
+    assert (command.name, command.help, command.files, command.settings) == ("paint", "paint things", False, None)
     assert command.options[1] == OptionWords(("--colour", "--hue"), "of the paint", "choice", ("red", "green"))
     follows = {option.spellings[0]: option.follows for option in command.options}
     assert follows == {
@@ -33,9 +33,13 @@ def test_options_and_what_follows():
 def test_places():
     parser = make_parser()
     parser.add_argument("config", nargs="?")
-    parser.add_argument("overrides", nargs="*", metavar=SETTINGS)
+    parser.add_argument("overrides", nargs="*", metavar="section.key=value")
     command = words_of(parser, "paint")
-    assert command.files and command.settings and command.words == ()
+    assert command.files and command.settings == "" and command.words == ()
+    parser = make_parser()
+    parser.add_argument("changes", nargs="*", metavar="data.key=value")
+    command = words_of(parser, "paint")
+    assert not command.files and command.settings == "data."
     parser = make_parser()
     parser.add_argument("shell", choices=("bash", "zsh"))
     command = words_of(parser, "paint")
@@ -48,4 +52,6 @@ def test_places():
 
 def test_settings_begin_with_their_section():
     names = ("recipe", "train.epochs", "train.seed", "model.cfg")
-    assert Vocabulary((), tuple(SettingWords(name, "") for name in names)).beginnings == ["recipe=", "train.", "model."]
+    vocabulary = Vocabulary((), tuple(SettingWords(name, "") for name in names))
+    assert vocabulary.beginnings() == ["recipe=", "train.", "model."]
+    assert vocabulary.beginnings("train.") == ["train."]

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from yolov3.dialogue.suggestions import ask, did_you_mean, nearest_settings
 from yolov3.errors import UserError
-from yolov3.words.suggestions import ask, did_you_mean, nearest_settings
 
-SETTINGS = "section.key=value"
-"""The metavar of an argument that takes settings."""
+SETTINGS = {"section.key=value": "", "data.key=value": "data."}
+"""The metavars of arguments that take settings, and with what their names begin."""
 
 _NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")
 
@@ -60,9 +60,11 @@ class WordParser(argparse.ArgumentParser):
     def _meant(self, name: str, value: str) -> str:
         """The option, or the setting, that is most like an unknown option."""
         near = did_you_mean(name, options_of(self))
-        if near or not takes_settings(self):
+        beginning = settings_taken(self)
+        if near or beginning is None:
             return near
-        settings = nearest_settings(name.lstrip("-").replace("-", "_"), self._settings())
+        names = [setting for setting in self._settings() if setting.startswith(beginning)]
+        settings = nearest_settings(name.lstrip("-").replace("-", "_"), names)
         return ask(f"{setting}={value}" for setting in settings)
 
     def _options_without_dashes(self) -> list[str]:
@@ -84,6 +86,7 @@ def options_of(parser: argparse.ArgumentParser) -> list[str]:
     return [option for action in parser._actions for option in action.option_strings]
 
 
-def takes_settings(parser: argparse.ArgumentParser) -> bool:
-    """Whether words ``section.key=value`` may follow."""
-    return any(action.metavar == SETTINGS for action in parser._actions)
+def settings_taken(parser: argparse.ArgumentParser) -> str | None:
+    """With what the settings begin that a parser takes as words: nothing for all of them; None where it takes none."""
+    found = [SETTINGS[str(action.metavar)] for action in parser._actions if str(action.metavar) in SETTINGS]
+    return min(found, default=None)

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from yolov3.words.answer import add_json_option, output_kept_free, print_json
+from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
 
 
 def test_the_option_is_off_by_default():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from yolov3.words.fish import fish_script
+from yolov3.dialogue.fish import fish_script
 
 pytestmark = pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
 
@@ -26,7 +26,7 @@ def answers(folder: Path, line: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("yolov3 ", {"paint", "wash"}),
+        ("yolov3 ", {"paint", "wash", "hang"}),
         ("yolov3 wash ", {"all"}),
         ("yolov3 wash --", {"--wet"}),
         ("yolov3 paint --", {"--help", "--colour", "--hue", "--wall", "--layers"}),
@@ -39,6 +39,7 @@ def answers(folder: Path, line: str) -> dict[str, str]:
         ("yolov3 paint room.size=", set()),
         ("yolov3 paint wall.file=wa", {"wall.file=walls/"}),
         ("yolov3 paint wa", {"wall.file=", "walls/"}),
+        ("yolov3 hang ", {"wall.file="}),
         ("yolov3 paint --hue red wash --w", {"--wall"}),
     ],
 )
