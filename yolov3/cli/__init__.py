@@ -106,9 +106,25 @@ def _prepare_process() -> None:
     from yolov3.machine.allocator import keep_freed_memory
 
     keep_freed_memory()
+    _tell_notes()
     # Pillow tells of metadata that nobody asked for; what is wrong with an image is told in words of our own.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+
+class _ErrorOutput(logging.Handler):
+    """Prints to what is the error output at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
+def _tell_notes() -> None:
+    """What the package notes on its way, such as which of several files it takes, is told."""
+    logger = logging.getLogger(__package__.partition(".")[0])
+    logger.setLevel(logging.INFO)
+    if not any(isinstance(handler, _ErrorOutput) for handler in logger.handlers):
+        logger.addHandler(_ErrorOutput())
 
 
 def _load(name: str) -> ModuleType:

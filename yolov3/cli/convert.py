@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.cli.model_options import add_darknet_options
+
 if TYPE_CHECKING:
     from yolov3.formats.convert import ConvertOptions
 
@@ -14,10 +16,12 @@ HELP = "carry a model between our checkpoints, safetensors and Darknet"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("source", type=Path, metavar="IN", help="model file: .pt, .safetensors, .weights")
+    parser.add_argument(
+        "source", type=Path, metavar="IN",
+        help="model file (.pt, .safetensors, .weights), folder of a run, Darknet's .data file, or stem",
+    )  # fmt: skip
     parser.add_argument("target", type=Path, metavar="OUT", help="new file; its ending says the kind")
-    parser.add_argument("--cfg", type=Path, help="Darknet's .cfg of IN; default: the one of its name beside it")
-    parser.add_argument("--names", type=Path, help="Darknet's .names of IN; default: one beside it that fits")
+    add_darknet_options(parser, of="IN")
     parser.add_argument(
         "--fit", choices=("letterbox", "stretch"), help="how IN wants its pictures, if its files are wrong"
     )

@@ -42,6 +42,8 @@ class EvaluateChanges(TypedDict, total=False):
     multi_label: bool
     image_size: int | tuple[int, int] | None
     fit: Fit | None
+    cfg: str | Path | None
+    names: str | Path | None
     device: str
     precision: str
     batch_size: int
@@ -52,9 +54,10 @@ class EvaluateChanges(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with.
-    ``image_size`` (side, or height and width) and ``fit`` replace the model's own. With ``output`` a new folder ``name``
-    (default: the weights') is made in there and gets ``metrics.json`` and ``predictions.json``."""
+    """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with, or that its
+    ``.data`` file names. ``image_size`` (side, or height and width) and ``fit`` replace the model's own, ``cfg`` and
+    ``names`` the files of a Darknet model. With ``output`` a new folder ``name`` (default: the weights') is made in there
+    and gets ``metrics.json`` and ``predictions.json``."""
 
     weights: str | Path
     data: str | Path | None = None
@@ -66,6 +69,8 @@ class EvaluateOptions:
     multi_label: bool = True
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
+    cfg: str | Path | None = None
+    names: str | Path | None = None
     device: str = "auto"
     precision: str = "float32"
     batch_size: int = 16
@@ -85,14 +90,14 @@ def evaluate(
     watcher = watcher or Watcher()
     device = select_device(options.device)
     precision = select_precision(options.precision, device)
-    model = load_model(options.weights)
+    model = load_model(options.weights, cfg=options.cfg, names=options.names)
     runtime = TorchRuntime.of(model.detector(), device, precision)
     preprocessing, selection = _rules(options, model)
-    dataset = open_dataset(_data_section(options.data, model), options.split)
+    dataset = open_dataset(_data_section(options, model), options.split)
     labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
     folder = None
     if options.output is not None:
-        folder = make_run_folder(Path(options.output), options.name or Path(options.weights).stem)
+        folder = make_run_folder(Path(options.output), options.name or Path(options.weights).absolute().stem)
     watcher.report(f"data: {dataset.report.summary()}")
     settings = EvaluationSettings(
         model=f"{model.description} ({options.weights})",
@@ -165,10 +170,12 @@ def _rules(options: EvaluateOptions, model: LoadedModel) -> tuple[Preprocessing,
     return preprocessing, selection
 
 
-def _data_section(data: str | Path | None, model: LoadedModel) -> DataSection:
+def _data_section(options: EvaluateOptions, model: LoadedModel) -> DataSection:
     """The data that the user names, or else that of the model's training."""
-    if data is not None:
-        return resolve_data(data)
+    if options.data is not None:
+        return resolve_data(options.data)
+    if Path(options.weights).suffix.lower() == ".data":
+        return resolve_data(options.weights)
     if model.experiment is None:
         raise UserError(f"{model.source}: does not say which data it was trained with; give --data")
     section = build_experiment(model.experiment, model.source).data
