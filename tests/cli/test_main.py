@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import logging
 import os
 import subprocess
 import sys
@@ -48,6 +49,15 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     width = max(map(len, COMMANDS))
     for name, place in COMMANDS.items():
         assert f"  {name:<{width}}  {importlib.import_module(place).HELP}" in lines
+
+
+def test_what_is_noted_is_told_once_on_the_error_output(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        main(["models"])
+        logging.getLogger("yolov3.formats").info("a note")
+        logging.getLogger("another").info("nothing of ours")
+        told = capsys.readouterr()
+        assert told.err == "a note\n" and "a note" not in told.out
 
 
 def test_help_is_there_at_once() -> None:

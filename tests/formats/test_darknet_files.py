@@ -261,7 +261,19 @@ def test_several_files_of_names_that_fit_are_none(saved):
     saved.with_suffix(".names").unlink()
     for name in ("a", "b"):
         write_names(saved.with_name(f"{name}.names"), ("x", "y", "z"))
+    assert load_darknet(saved).names == ("x", "y", "z")  # they say the same
+    write_names(saved.with_name("b.names"), ("x", "y", "w"))
     assert load_darknet(saved).names == ()
+
+
+def test_names_in_the_folder_for_them_are_taken_where_none_are_nearer(saved):
+    saved.with_suffix(".names").unlink()
+    (saved.parent / "data").mkdir()
+    write_names(saved.parent / "data" / "far.names", ("x", "y", "z"))
+    write_names(saved.with_name("other.names"), ("x", "y"))  # of another network
+    assert load_darknet(saved).names == ("x", "y", "z")
+    write_names(saved.with_name("near.names"), ("a", "b", "c"))
+    assert load_darknet(saved).names == ("a", "b", "c")
 
 
 # ---- the released tiny weights ----
