@@ -23,9 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=Path, metavar="OUT", help="new file; its ending says the kind")
     add_darknet_options(parser, of="IN")
     parser.add_argument(
-        "--fit", choices=("letterbox", "stretch"), help="how IN wants its pictures, if its files are wrong"
+        "--fit", choices=("letterbox", "stretch"), help="how IN wants its images, if its files are wrong"
     )
-    parser.add_argument("--image", type=Path, help="picture to compare both models on; default: a generated one")
+    parser.add_argument("--image", type=Path, help="image to compare both models on; default: a generated one")
 
 
 def parse(arguments: argparse.Namespace) -> ConvertOptions:
@@ -45,7 +45,7 @@ def run(options: ConvertOptions) -> int:
     print(done.description)
     print(f"written: {', '.join(map(str, done.files))}")
     print(
-        f"both models run on one picture: largest difference {done.largest_difference:.3g} "
+        f"both models run on one image: largest difference {done.largest_difference:.3g} "
         f"(largest output {done.largest_output:.3g})"
     )
     return 0
