@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import logging
 import os
 import subprocess
 import sys
@@ -50,6 +51,15 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"  {name:<{width}}  {importlib.import_module(place).HELP}" in lines
 
 
+def test_what_is_noted_is_told_once_on_the_error_output(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        main(["models"])
+        logging.getLogger("yolov3.formats").info("a note")
+        logging.getLogger("another").info("nothing of ours")
+        told = capsys.readouterr()
+        assert told.err == "a note\n" and "a note" not in told.out
+
+
 def test_help_is_there_at_once() -> None:
     heavy = "{'torch', 'cv2', 'numpy', 'pydantic', 'rich', 'yaml', 'pycocotools'}"
     done = program(
@@ -68,8 +78,8 @@ def test_only_the_chosen_command_is_imported() -> None:
     code = "import atexit; atexit.register(lambda: print(sorted(n for n in sys.modules if n.startswith('yolov3.'))))"
     done = program("evaluate", "--help", code=code)
     expected = [
-        "yolov3.cli", "yolov3.cli.evaluate", "yolov3.cli.model_options", "yolov3.errors", "yolov3.dialogue",
-        "yolov3.dialogue.answer", "yolov3.dialogue.parser", "yolov3.dialogue.suggestions",
+        "yolov3.cli", "yolov3.cli.evaluate", "yolov3.cli.model_options", "yolov3.dialogue", "yolov3.dialogue.answer",
+        "yolov3.dialogue.parser", "yolov3.dialogue.suggestions", "yolov3.errors",
     ]  # fmt: skip
     assert done.stdout.endswith(f"{expected}\n")
 

@@ -271,6 +271,15 @@ def test_known_weights_are_named_and_not_looked_for(config):
     assert load_experiment(config).train.weights == "yolov3-tiny"
 
 
+def test_weights_without_an_ending_are_looked_for_beside_the_file_too(config):
+    """A run's folder has none; what is not there may be a stem or a name, and is told when the weights are opened."""
+    (config.parent / "run").mkdir()
+    config.write_text("train: {weights: run}\n")
+    assert load_experiment(config).train.weights == str(config.parent / "run")
+    config.write_text("train: {weights: backup/x}\n")
+    assert load_experiment(config).train.weights == "backup/x"
+
+
 @pytest.mark.parametrize(
     "text", ["data: {root: 5}", "data: 3", "data: [root]", "model: {cfg: [a]}", "train: {weights: {}}"]
 )

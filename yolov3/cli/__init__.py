@@ -114,6 +114,7 @@ def _prepare_process() -> None:
     from yolov3.machine.allocator import keep_freed_memory
 
     keep_freed_memory()
+    _tell_notes()
     # Pillow tells of metadata that nobody asked for; what is wrong with an image is told in words of our own.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -126,6 +127,21 @@ def _check_opencv() -> None:
     note = mixed_opencv_note()
     if note is not None and os.environ.get("RANK", "0") == "0":  # of several processes only the first speaks
         print(f"yolov3: warning: {note}", file=sys.stderr)
+
+
+class _ErrorOutput(logging.Handler):
+    """Prints to what is the error output at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
+def _tell_notes() -> None:
+    """What the package notes on its way, such as which of several files it takes, is told."""
+    logger = logging.getLogger(__package__.partition(".")[0])
+    logger.setLevel(logging.INFO)
+    if not any(isinstance(handler, _ErrorOutput) for handler in logger.handlers):
+        logger.addHandler(_ErrorOutput())
 
 
 def _load(name: str) -> ModuleType:

@@ -26,7 +26,9 @@ class BenchmarkWords:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_experiment_arguments(parser)
-    parser.add_argument("--num-classes", type=int, help=f"classes of the network; default: those of the data named here, else {CLASSES}")
+    parser.add_argument(
+        "--num-classes", type=int, help=f"classes of the network; default: those of the data named here, else {CLASSES}"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts")
     add_json_option(parser)
 

@@ -126,11 +126,11 @@ def _locate_paths(given: dict[str, Any], file: Path) -> tuple[dict[str, Any], di
         values = located.get(section)
         if not isinstance(values, dict) or not isinstance(values.get(key), str):
             continue  # absent, or wrong in a way that is told later
-        if section == "train" and not Path(values[key]).suffix:
-            continue  # the name of known weights
         try:
             values[key] = str(find_beside(file, values[key], what=f"{section}.{key}"))
         except UserError as error:
+            if section == "train" and not Path(values[key]).suffix:
+                continue  # the stem of weights, or the name of known ones
             missing[f"{section}.{key}"] = error
     return located, missing
 
