@@ -98,8 +98,32 @@ def test_a_video_behind_an_address_ends(write_avi, frame_number, tmp_path):
     [
         (98, "^camera 98: cannot be opened$"),
         ("http://127.0.0.1:9/video", "^http://127.0.0.1:9/video: cannot be opened$"),
+        ("rtsp://ada:geheim@127.0.0.1:9/1", "^rtsp://127.0.0.1:9/1: cannot be opened$"),
     ],
 )
 def test_what_cannot_be_opened_is_told(address, message):
     with pytest.raises(SourceError, match=message):
         LiveStream(address).open()
+
+
+def test_user_and_password_open_a_stream_and_are_not_shown(web, page):
+    web.login = "ada:ge@heim"
+    jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+    web.pages["video"] = page("multipart/x-mixed-replace; boundary=frame", jpeg, frames=40, pause=0.01)
+    with LiveStream(web.address("video", "ada:ge%40heim")) as source:
+        frame = next(iter(source))
+    assert frame.source == source.name == web.address("video") and web.logins == ["ada:ge@heim"]
+    with pytest.raises(SourceError) as caught:
+        LiveStream(web.address("video", "ada:geheim")).open()
+    assert str(caught.value) == f"{web.address('video')}: cannot be opened"
+
+
+def test_a_stream_without_a_frame_is_told(write_avi, web, page, monkeypatch):
+    """It opens, and then there is nothing that could be decoded."""
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05,))
+    avi = write_avi(count=3)
+    avi.break_frames(0, 1, 2)
+    web.pages["video.avi"] = page("video/avi", avi.path.read_bytes())
+    with LiveStream(web.address("video.avi", "ada:geheim")) as source, pytest.raises(SourceError) as caught:
+        list(source)
+    assert str(caught.value) == f"{web.address('video.avi')}: not a single frame came"
