@@ -113,7 +113,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(served)) as server:
         server.daemon_threads = True
         served.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield served
         server.shutdown()
 

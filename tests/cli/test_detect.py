@@ -368,6 +368,23 @@ def test_a_password_opens_and_reaches_nothing(weights, images, tmp_path, web, pa
     assert wrong.returncode == 2 and wrong.stderr == f"yolov3: error: {web.address(path)}: answers 401 Unauthorized\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("detect", "rtsp://ada:geheim@camera/1", "--weights", "best.pt", "--source", "0"),
+        ("detect", "--weights", "best.pt", "--sorce=rtsp://ada:geheim@camera/1", "--source", "0"),
+        ("detect", "--weights", "http://ada:geheim@host/best.pt", "--source", "0"),
+        ("detect", "--weights", "best.pt", "--source", "ftp://ada:geheim@host/a.jpg"),
+        ("rtsp://ada:geheim@camera/1",),
+    ],
+)
+def test_a_mistake_with_an_address_repeats_no_password(words, capsys):
+    assert main(list(words)) == 2
+    told = capsys.readouterr()
+    assert "geheim" not in told.err + told.out and "error" in told.err
+    assert any(place in told.err for place in ("//camera/1", "//host/"))
+
+
 def test_the_size_that_is_used_is_told(weights, images, tmp_path, capsys):
     assert detect(weights, images, tmp_path, "--no-save", "--imgsz", "64", "96", "--fit", "stretch") == 0
     first = capsys.readouterr().out.splitlines()[0]

@@ -195,7 +195,9 @@ def test_what_comes_to_nothing_leaves_no_folder(weights, images, tmp_path):
         with pytest.raises(UserError) as caught:
             detect(weights=weights, source=source, output=tmp_path / "out")
         assert "geheim" not in str(caught.value) and not (tmp_path / "out").exists()
-    assert str(caught.value) == f"source 98, {tmp_path}/none.mp4: none of its 2 files could be used"
+    assert (
+        str(caught.value) == f"sources 98, {tmp_path}/none.mp4: none of the 2 images, videos and streams could be used"
+    )
 
 
 def test_options_that_are_printed_show_no_password():

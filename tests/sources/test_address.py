@@ -48,6 +48,9 @@ def test_what_is_shown_of_an_address(address, shown):
 def test_addresses_in_a_text():
     text = "unrecognized arguments: rtsp://ada:geheim@camera/1 'http://ada:geheim@b/2.jpg' c@d"
     assert without_logins(text) == "unrecognized arguments: rtsp://camera/1 'http://b/2.jpg' c@d"
+    assert without_logins("rtsp:/ada:geheim@camera/1: no such file") == "rtsp://camera/1: no such file"
+    for same in ("c:/people/@ada/x", "file:///tmp/a b", "http://host:80/x: cannot", "3:/x@y", "a/b: not found", ""):
+        assert without_logins(same) == same
 
 
 def test_what_is_an_address():

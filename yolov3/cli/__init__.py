@@ -19,6 +19,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from types import ModuleType
+from typing import NoReturn
 
 from yolov3 import __version__
 from yolov3.errors import UserError
@@ -71,6 +72,13 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
         return action.help if action.default in (None, False) else super()._get_help_string(action)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats no password that stands in a word it does not know."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_without_logins(message))
+
+
 def _dispatch(words: list[str]) -> int:
     if not words:
         print(_overview(), file=sys.stderr)
@@ -85,7 +93,7 @@ def _dispatch(words: list[str]) -> int:
     if name not in COMMANDS:
         raise UserError(f"no command {name!r}{_suggestion(name)}; the commands are {', '.join(COMMANDS)}")
     command = _load(name)
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"yolov3 {name}",
         description=command.HELP,
         allow_abbrev=False,
@@ -128,8 +136,14 @@ def _suggestion(name: str) -> str:
 
 
 def _complain(message: str) -> int:
-    print(f"yolov3: error: {message}", file=sys.stderr)
+    print(f"yolov3: error: {_without_logins(message)}", file=sys.stderr)
     return USER_ERROR
+
+
+def _without_logins(message: str) -> str:
+    from yolov3.sources.address import without_logins  # where something is wrong, and no sooner
+
+    return without_logins(message)
 
 
 def _silence_output() -> None:

@@ -120,9 +120,7 @@ def detect(
             watcher.say(f"stopped after {counted(tally.frames, 'frame')}; what was written is complete so far")
             raise
     if not tally.frames:
-        sources = ", ".join(map(without_login, options.sources[:MOST_SOURCES]))
-        more = " ..." if len(options.sources) > MOST_SOURCES else ""
-        raise UserError(f"source {sources}{more}: none of its {counted(len(found.items), 'file')} could be used")
+        raise UserError(_nothing_used(options.sources, len(found.items)))
     return DetectSummary(
         frames=tally.frames,
         boxes=dict(tally.boxes.most_common()),
@@ -131,6 +129,14 @@ def detect(
         times=detector.times,
         folder=folder.folder if folder else None,
     )
+
+
+def _nothing_used(sources: Sequence[str], count: int) -> str:
+    names = ", ".join(map(without_login, sources[:MOST_SOURCES]))
+    if len(sources) == 1:
+        return f"source {names}: none of its {counted(count, 'file')} could be used"
+    more = " ..." if len(sources) > MOST_SOURCES else ""
+    return f"sources {names}{more}: none of the {count} images, videos and streams could be used"
 
 
 @contextmanager

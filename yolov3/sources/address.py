@@ -14,7 +14,7 @@ HIDDEN = "***"
 SCHEMES = ("rtsp", "rtsps", "rtmp", "http", "https", "udp", "tcp", "srt")
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-_IN_TEXT = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"]+", re.IGNORECASE)
+_IN_TEXT = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}([^\s'\"]+)", re.IGNORECASE)  # a Path has one slash left
 # Cameras take a login as words of the path or the query, services as a token: user=admin&password=..., ?token=...
 _SECRET = re.compile(
     r"((?:user|usr|login|pass|pwd|token|secret|key|sig|auth|credential)[\w.-]*=)[^&;/?#]*", re.IGNORECASE
@@ -60,7 +60,13 @@ def without_login(text: str) -> str:
 
 def without_logins(text: str) -> str:
     """A text with all addresses in it without user and password."""
-    return _IN_TEXT.sub(lambda found: without_login(found[0]), text)
+    return _IN_TEXT.sub(_shown, text)
+
+
+def _shown(found: re.Match[str]) -> str:
+    address = f"{found[1]}://{found[2].lstrip('/')}"
+    shown = without_login(address)
+    return found[0] if shown == address else shown
 
 
 def split_login(address: str) -> Login:
