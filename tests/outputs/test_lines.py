@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from yolov3.outputs.lines import Lines, boxes_in_words
+from yolov3.outputs.lines import LinePerImage, boxes_in_words
 
 
 def test_a_line_for_each_image_as_it_comes(make_result):
     told: list[str] = []
-    with Lines(told.append) as output:
+    with LinePerImage(told.append) as output:
         output.write(make_result())
         output.write(make_result([], source="b/\udcff.jpg"))
         output.write(make_result([([0.0, 0.0, 9.0, 9.0], 0.5, 1)] * 3, source="a.mp4", index=25))

@@ -50,6 +50,16 @@ def test_it_can_be_left_early():
     next(answers)
     answers.close()
     for thread in threading.enumerate():
-        if thread.name.startswith("ThreadPoolExecutor"):
+        if thread.name == "reader":
             thread.join(10)
             assert not thread.is_alive()
+
+
+def test_nobody_waits_for_what_does_not_answer():
+    released = threading.Event()
+    answers = read_ahead(lambda number: number and released.wait(60), range(10), ahead=5)
+    next(answers)
+    start = time.monotonic()
+    answers.close()
+    assert time.monotonic() - start < 5
+    released.set()

@@ -13,7 +13,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from yolov3.watching.watcher import Bar, Lines, Pace, Quiet, Watcher
+from yolov3.watching.watcher import Bar, InLines, Pace, Quiet, Watcher
 
 ODD = "[red]not a colour[/] 100% \\[x] :smile: ä 猫"
 
@@ -58,7 +58,7 @@ def test_a_quiet_one_tells_only_what_went_wrong(capfd):
 
 
 def test_lines_are_told_and_no_bar(capfd):
-    work(Lines())
+    work(InLines())
     assert capfd.readouterr() == ("the answer\n", f"{ODD}\na file is broken\ndone {'x' * 300}\n")
 
 

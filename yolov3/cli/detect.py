@@ -95,8 +95,8 @@ def run(request: Request) -> int:
 
 
 def _watcher(request: Request) -> AbstractContextManager[Watcher]:
-    from yolov3.watching.watcher import Bar, Lines, Quiet
+    from yolov3.watching.watcher import Bar, InLines, Quiet
 
     if request.quiet:
         return nullcontext(Quiet())
-    return nullcontext(Lines()) if request.options.verbose else Bar("detecting")
+    return nullcontext(InLines()) if request.options.verbose else Bar("detecting")

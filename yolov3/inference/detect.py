@@ -13,7 +13,7 @@ from yolov3.formats.model import LoadedModel
 from yolov3.inference.detector import Detector, DetectorOptions
 from yolov3.inference.loop import DetectionLoop, Tally
 from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs
-from yolov3.outputs.lines import Lines
+from yolov3.outputs.lines import LinePerImage
 from yolov3.outputs.new_folder import NewFolder
 from yolov3.outputs.output import Output
 from yolov3.sources.address import without_login
@@ -154,5 +154,5 @@ def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFold
             folder = NewFolder(Path(options.output), options.name, options.save, settings)
             outputs.append(stack.enter_context(folder))
         if options.verbose:
-            outputs.append(Lines(watcher.report))
+            outputs.append(LinePerImage(watcher.report))
         yield folder, outputs

@@ -9,7 +9,7 @@ from yolov3.outputs.output import Output, Result, printable
 from yolov3.watching.words import counted
 
 
-class Lines(Output):
+class LinePerImage(Output):
     """Tells ``street.mp4, frame 12, 0.48 s: 3 boxes: 2 person, 1 dog``."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:

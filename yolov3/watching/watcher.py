@@ -44,7 +44,7 @@ class Quiet(Watcher):
         print(line, file=sys.stderr, flush=True)
 
 
-class Lines(Quiet):
+class InLines(Quiet):
     """Tells everything in lines, without a bar: the answer on the standard output, the rest on the error output."""
 
     def say(self, line: str) -> None:
