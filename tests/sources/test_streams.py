@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -127,3 +129,35 @@ def test_a_stream_without_a_frame_is_told(write_avi, web, page, monkeypatch):
     with LiveStream(web.address("video.avi", "ada:geheim")) as source, pytest.raises(SourceError) as caught:
         list(source)
     assert str(caught.value) == f"{web.address('video.avi')}: not a single frame came"
+
+
+def test_user_and_password_are_given_to_an_rtsp_camera():
+    """One that asks for them and then has nothing to show."""
+    asked: list[str] = []
+
+    def answer(server: socket.socket) -> None:
+        connection = server.accept()[0]
+        with connection, connection.makefile("rwb") as stream:
+            lines: list[str] = []
+            for line in iter(stream.readline, b""):
+                lines.append(line.decode().strip())
+                if lines[-1]:
+                    continue
+                asked.append("\n".join(lines))
+                count = next(each for each in lines if each.startswith("CSeq"))
+                allowed = any(each.startswith("Authorization") for each in lines)
+                status = "404 Not Found" if allowed else "401 Unauthorized"
+                status = "200 OK" if lines[0].startswith("OPTIONS") else status
+                stream.write(f'RTSP/1.0 {status}\r\n{count}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'.encode())
+                stream.flush()
+                lines = []
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        camera = threading.Thread(target=answer, args=(server,))
+        camera.start()
+        place = f"127.0.0.1:{server.getsockname()[1]}/live"
+        with pytest.raises(SourceError, match=f"^rtsp://{place}: cannot be opened$"):
+            LiveStream(f"rtsp://ada:ge%2Fheim@{place}").open()
+        camera.join(10)
+    secret = base64.b64encode(b"ada:ge/heim").decode()
+    assert any(f"Authorization: Basic {secret}" in request for request in asked), asked
