@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -249,6 +250,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_class_folders(folder / "data" / "my_classes", folder / "pictures")
     shutil.copy(sorted((folder / "pictures").iterdir())[0], folder / "street.jpg")
     write_shapes_video(folder / "street.mp4", frames=4, fps=10.0, seed=1)
+    (folder / "list.txt").write_text("\n".join(map(str, sorted((folder / "pictures").iterdir()))))
     write_models(folder)
     write_darknet_project(folder)
     return folder
@@ -285,6 +287,10 @@ def words_of(line: str) -> list[str]:
 
 
 def run_yolov3(words: list[str]) -> int:
+    if "<" in words:
+        place = words.index("<")
+        with Path(words[place + 1]).open() as stream, mock.patch("sys.stdin", stream):
+            return run_yolov3(words[:place])
     return main(words if "--resume" in words else [*words, *TINY.get(words[0], ())])
 
 
@@ -321,9 +327,16 @@ RUNNERS: dict[str, Callable[[list[str]], int]] = {
 
 
 @pytest.mark.parametrize("command", [as_parameter(command) for command in COMMANDS if ours(command)])
-def test_every_command_runs(command: Command, reader: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_runs(
+    command: Command, reader: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
     made_beforehand(command.line, reader)
-    program, *words = words_of(command.line)
+    line = command.line
+    if "https://example.org/street.jpg" in line:
+        web = request.getfixturevalue("web")
+        web.pages["street.jpg"] = request.getfixturevalue("page")("image/jpeg", (reader / "street.jpg").read_bytes())
+        line = line.replace("https://example.org/", web.address(""))
+    program, *words = words_of(line)
     code = RUNNERS[program](words)
     told = capsys.readouterr()
     expected = next((message for part, message in FAILS_HERE.items() if part in command.line), None)

@@ -101,7 +101,7 @@ def test_broken_images_are_told_counted_and_passed_over(weights, images, tmp_pat
     before = {path: path.read_bytes() for path in source.iterdir() if path.is_file()}
     assert detect(weights, source, tmp_path, "--save-json") == 1
     output = capsys.readouterr()
-    assert "6 images" in output.out and "2 files could not be used, 1 were damaged" in output.out
+    assert "6 images" in output.out and "2 files could not be used, 1 was damaged" in output.out
     for line in ("zero.jpg: the file is empty (0 bytes)", "text.jpg: not a picture", "cut.jpg: the file is cut off"):
         assert line in output.err
     assert len(json.loads((tmp_path / "detect" / "detections.json").read_text())) == 6
@@ -110,7 +110,7 @@ def test_broken_images_are_told_counted_and_passed_over(weights, images, tmp_pat
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("nowhere.jpg", "does not exist"), ("*.nothing", "matches this pattern"), ("EMPTY", "no pictures or videos"),
+    [("nowhere.jpg", "does not exist"), ("*.nothing", "matches this pattern"), ("EMPTY", "no images or videos"),
      ("98", "camera 98: cannot be opened"), ("a\0b", "not a path")],
 )  # fmt: skip
 def test_a_source_that_is_not_there_is_one_clear_line(weights, tmp_path, capsys, source, message):
@@ -204,7 +204,8 @@ def test_a_limit_of_frames(weights, video, tmp_path):
 
 
 class MotionJpeg(http.server.BaseHTTPRequestHandler):
-    """A network camera: images without end in one answer. The first connection breaks after twelve."""
+    """A network camera: images without end in one answer. The first connection is a question what there is; the second
+    breaks after twelve."""
 
     frames: ClassVar[list[bytes]] = []
     connections = 0
@@ -216,7 +217,7 @@ class MotionJpeg(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         with contextlib.suppress(OSError):
             for number in range(1000):
-                if number == 12 and type(self).connections == 1:
+                if number == 12 and type(self).connections == 2:
                     return
                 data = self.frames[number % len(self.frames)]
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
@@ -236,7 +237,158 @@ def test_a_camera_on_the_network_that_breaks_off(weights, images, tmp_path):
         server.shutdown()
     records = json.loads((tmp_path / "detect" / "detections.json").read_text())
     assert [record["frame"] for record in records] == list(range(20))
-    assert code == 1 and handler.connections >= 2
+    assert code == 1 and handler.connections >= 3
+
+
+def command(weights, *words, **options) -> subprocess.CompletedProcess[str]:
+    """The program as a user runs it, with all that libraries write past Python."""
+    arguments = [sys.executable, "-m", "yolov3", "detect", "--weights", str(weights), *map(str, words)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENCV_")}
+    return subprocess.run(arguments, capture_output=True, text=True, env=clean, check=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("98", "camera 98: cannot be opened"),
+        ("rtsp://ada:geheim@127.0.0.1:9/live", "rtsp://127.0.0.1:9/live: cannot be opened"),
+        ("http://ada:geheim@127.0.0.1:9/video.mjpg", "http://127.0.0.1:9/video.mjpg: cannot be opened"),
+        ("http://ada:geheim@127.0.0.1:9/video", "http://127.0.0.1:9/video: cannot be fetched: Connection refused"),
+        ("bad.mp4", "bad.mp4: not readable as a video (damaged, cut off or of an unknown kind)"),
+        ("bad.jpg", "bad.jpg: not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)"),
+    ],
+)
+def test_what_cannot_be_opened_is_one_line_and_no_folder(weights, tmp_path, web, source, message):
+    for name in ("bad.mp4", "bad.jpg"):
+        (tmp_path / name).write_text("neither")
+    done = command(weights, "--source", source, "--save-json", "--save-csv", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr == f"yolov3: error: {message}\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.jpg", "bad.mp4"]
+
+
+def test_several_sources_in_every_way(weights, images, video, tmp_path, web, page):
+    """Options repeated, words after one, a list, an image of the web, a camera of the web."""
+    paths = sorted(images.iterdir())
+    web.pages["snap.jpg"] = page("image/jpeg", paths[0].read_bytes())
+    web.pages["live"] = page(
+        "multipart/x-mixed-replace; boundary=frame", paths[1].read_bytes(), frames=1000, pause=0.01
+    )
+    (tmp_path / "list.txt").write_text(f"{paths[3]}\n{web.address('snap.jpg')}\n")
+    words = [paths[0], paths[1], "--source", tmp_path / "list.txt", web.address("live"), "--no-save", "--save-json"]
+    assert detect(weights, words[0], tmp_path, *map(str, words[1:]), "--source", str(video), "--max-frames", "2") == 2
+    assert detect(weights, paths[0], tmp_path, "--source", *map(str, words[1:2]), *map(str, words[2:]),
+                  "--max-frames", "2", "--source", str(video)) == 0  # fmt: skip
+    records = json.loads((tmp_path / "detect" / "detections.json").read_text())
+    assert [record["source"] for record in records] == [
+        str(paths[0]), str(paths[1]), str(paths[3]), web.address("snap.jpg"), *[web.address("live")] * 2, *[str(video)] * 2,
+    ]  # fmt: skip
+
+
+def test_a_dead_address_among_others_is_told_and_passed_over(weights, images, tmp_path, capsys, web):
+    first, second = sorted(images.iterdir())[:2]
+    words = [web.address("gone.jpg", "ada:geheim"), "rtsp://ada:geheim@127.0.0.1:9/1", str(second)]
+    assert detect(weights, first, tmp_path, "--source", *words) == 1
+    told = capsys.readouterr()
+    assert "2 images, " in told.out and "2 files could not be used, 0 were damaged" in told.out
+    assert f"not used: {web.address('gone.jpg')}: answers 404 Not Found\n" in told.err
+    assert "not used: rtsp://127.0.0.1:9/1: cannot be opened\n" in told.err and "geheim" not in told.err + told.out
+
+
+def test_the_standard_input(weights, images, tmp_path):
+    first, second = sorted(images.iterdir())[:2]
+    words = ["--source", "-", "--save-json", "--batch-size", "1"]
+    done = command(weights, *words, cwd=tmp_path, input=f"{first}\n{second}\n")
+    assert done.returncode == 0 and "2 images, " in done.stdout, done.stderr
+    arguments = [sys.executable, "-m", "yolov3", "detect", "--weights", weights, *words]
+    with first.open("rb") as stream:
+        subprocess.run(arguments, stdin=stream, cwd=tmp_path, check=True, capture_output=True)
+    (folder, other) = (tmp_path / "runs" / "detect" / name for name in ("detect", "detect-2"))
+    (record,) = json.loads((other / "detections.json").read_text())
+    assert record["source"] == "stdin" and (other / "stdin.jpg").is_file()
+    assert record["detections"] == json.loads((folder / "detections.json").read_text())[0]["detections"]
+    done = command(weights, *words, cwd=tmp_path, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2 and done.stderr == "yolov3: error: source -: nothing came on the standard input\n"
+
+
+def test_one_line_for_each_image_or_only_the_result(weights, images, tmp_path, capsys):
+    source = tmp_path / "in"
+    shutil.copytree(images, source)
+    (source / "zero.jpg").write_bytes(b"")
+    (source / "notes.md").write_text("")
+    assert detect(weights, source, tmp_path, "--quiet", "--conf", "0.3") == 1
+    quiet = capsys.readouterr()
+    assert quiet.err == f"not used: {source}/zero.jpg: the file is empty (0 bytes)\n"
+    found, written = quiet.out.splitlines()
+    assert found.startswith("5 images, ") and written == f"written: {tmp_path}/detect"
+    assert detect(weights, source, tmp_path, "--verbose", "--conf", "0.3") == 1
+    verbose = capsys.readouterr()
+    lines = verbose.out.splitlines()
+    assert [line.partition(": ")[0] for line in lines[1:6]] == [
+        str(source / path.name) for path in sorted(images.iterdir())
+    ]
+    assert all(" boxes: " in line for line in lines[1:6]) and lines[6] == found and len(lines) == 10
+    assert verbose.err == f"1 other file passed over\n{quiet.err}"
+    assert detect(weights, source, tmp_path, "--verbose", "--quiet") == 2
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+LOGIN = "ada:geheim"
+
+
+@pytest.mark.parametrize("path", ["snap.jpg", "live"])
+def test_a_password_opens_and_reaches_nothing(weights, images, tmp_path, web, page, path):
+    """A server that asks for it; all outputs; all that the program writes, and the names of all it makes."""
+    jpeg = sorted(images.iterdir())[0].read_bytes()
+    web.login = LOGIN
+    web.pages["snap.jpg"] = page("image/jpeg", jpeg)
+    web.pages["live"] = page("multipart/x-mixed-replace; boundary=frame", jpeg, frames=1000, pause=0.01)
+    outputs = [
+        "--save-json",
+        "--save-csv",
+        "--save-txt",
+        "--save-conf",
+        "--save-crop",
+        "--verbose",
+        "--max-frames",
+        "3",
+    ]
+    words = [web.address(path, LOGIN), web.address("gone.jpg", LOGIN), "--conf", "0.6"]
+    done = command(weights, "--source", *words, *outputs, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert set(web.logins) == {LOGIN}
+    folder = tmp_path / "runs" / "detect" / "detect"
+    assert json.loads((folder / "detections.json").read_text())[0]["source"] == web.address(path)
+    written = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert {file.suffix for file in written} >= {".json", ".csv", ".txt", ".jpg"} and len(list(folder.iterdir())) >= 5
+    for text in (done.stdout, done.stderr, *map(str, tmp_path.rglob("*"))):
+        assert "geheim" not in text and "ada" not in text
+    for file in written:
+        assert b"geheim" not in file.read_bytes(), file
+    wrong = command(weights, "--source", web.address(path, "ada:wrong-geheim"), cwd=tmp_path)
+    assert wrong.returncode == 2 and wrong.stderr == f"yolov3: error: {web.address(path)}: answers 401 Unauthorized\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("detect", "rtsp://ada:geheim@camera/1", "--weights", "best.pt", "--source", "0"),
+        ("detect", "--weights", "best.pt", "--sorce=rtsp://ada:geheim@camera/1", "--source", "0"),
+        ("detect", "--weights", "http://ada:geheim@host/best.pt", "--source", "0"),
+        ("detect", "--weights", "best.pt", "--source", "ftp://ada:geheim@host/a.jpg"),
+        ("rtsp://ada:geheim@camera/1",),
+    ],
+)
+def test_a_mistake_with_an_address_repeats_no_password(words, capsys):
+    assert main(list(words)) == 2
+    told = capsys.readouterr()
+    assert "geheim" not in told.err + told.out and "error" in told.err
+    assert any(place in told.err for place in ("//camera/1", "//host/", "no option --sorce (did you mean --source?)"))
+
+
+def test_the_size_that_is_used_is_told(weights, images, tmp_path, capsys):
+    assert detect(weights, images, tmp_path, "--no-save", "--imgsz", "64", "96", "--fit", "stretch") == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("yolov3-tiny x0.125, 6 classes, 64x96 stretch (")
 
 
 def test_no_window_without_a_screen(weights, images, tmp_path, monkeypatch, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -210,7 +211,24 @@ def test_options_and_changes_of_them(tmp_path, shapes):
     assert settings is not None
     assert settings.preprocessing == Preprocessing(size=(32, 64), fit="stretch")
     assert (settings.selection.confidence, settings.selection.max_detections) == (0.2, 5)
+    assert "32x64 stretch (" in settings.model and "64x96" not in settings.model, "the input that is used is told"
     assert evaluate(options, split="train").counts.images == 2
+
+
+def test_what_happens_once_is_done_before_the_clock_runs(tmp_path, shapes, monkeypatch):
+    passes = []
+    whole = TorchRuntime.__call__
+
+    def slow_at_first(self, images):
+        time.sleep(0 if passes else 2)
+        passes.append(tuple(images.shape))
+        return whole(self, images)
+
+    monkeypatch.setattr(TorchRuntime, "__call__", slow_at_first)
+    weights = write_weights(tmp_path / "small.pt")
+    evaluation = evaluate(weights=weights, data=shapes, workers=0, device="cpu", batch_size=3)
+    assert passes == [(1, 3, 64, 96), (3, 3, 64, 96)]
+    assert evaluation.times.images == 3 and evaluation.times.network < 2
 
 
 def test_the_models_own_suppression_is_used(tmp_path, shapes):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from yolov3.errors import UserError
-from yolov3.files.run_folder import make_run_folder
+from yolov3.files.run_folder import check_run_name, make_run_folder
 
 
 def test_folders_are_counted_from_two(tmp_path: Path) -> None:
@@ -77,3 +77,9 @@ def test_twenty_processes_at_once_get_twenty_folders(tmp_path: Path) -> None:
         runner.stdin.flush()
     names = {runner.communicate()[0].strip() for runner in runners}
     assert names == {"run", *(f"run-{number}" for number in range(2, 21))}
+
+
+def test_a_name_can_be_checked_before_anything_is_made(tmp_path):
+    check_run_name("run 1")
+    with pytest.raises(UserError, match=r"must be the name of one folder, without slashes, found '\.\.'"):
+        check_run_name("..")

@@ -11,7 +11,7 @@ from torch import nn
 from yolov3.darknet.graph import build_graph
 from yolov3.darknet.native import native_plan
 from yolov3.errors import UserError
-from yolov3.formats.description import build_network, describe_in_words, describe_network
+from yolov3.formats.description import build_network, describe_in_words, describe_network, input_in_words
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import VARIANTS, YOLOv3
 from yolov3.structures import Preprocessing
@@ -103,3 +103,7 @@ def test_a_graphs_cfg_is_read_as_strictly_as_any():
 def test_what_is_none_of_ours_cannot_be_described():
     with pytest.raises(TypeError, match="a Linear cannot be stored in a checkpoint"):
         describe_network(nn.Linear(1, 1))
+
+
+def test_an_input_in_words():
+    assert input_in_words(Preprocessing((64, 96), "stretch")) == "64x96 stretch"

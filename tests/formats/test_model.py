@@ -10,7 +10,7 @@ from yolov3.errors import UserError
 from yolov3.formats.model import LoadedModel
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.structures import ModelMeaning
+from yolov3.structures import ModelMeaning, Preprocessing
 
 MEANING = ModelMeaning(("a", "b"))
 
@@ -41,3 +41,17 @@ def test_a_model_cannot_be_changed():
     model = LoadedModel(YOLOv3(variant="yolov3-tiny", num_classes=2, width=0.0625), MEANING)
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.source = "b.pt"
+
+
+@pytest.mark.parametrize(
+    ("description", "used", "words"),
+    [
+        ("small, 416x416 letterbox", Preprocessing(), "small, 416x416 letterbox"),
+        ("small, 416x416 letterbox", Preprocessing((608, 320), "stretch"), "small, 608x320 stretch"),
+        ("small", Preprocessing((64, 64)), "small, 64x64 letterbox"),
+        ("", Preprocessing((64, 64)), "64x64 letterbox"),
+    ],
+)
+def test_what_is_used_is_told(description, used, words):
+    network = YOLOv3(variant="yolov3-tiny", num_classes=2, width=0.0625)
+    assert LoadedModel(network, MEANING, description=description).described_with(used) == words

@@ -25,6 +25,7 @@ from yolov3.images.files import (
     IMAGE_SUFFIXES,
     WRITTEN_SUFFIXES,
     ImageError,
+    decode_image,
     read_image,
     read_image_size,
     read_thumbnail,
@@ -396,3 +397,39 @@ def test_a_thumbnail_is_small_and_grey(tmp_path):
     (tmp_path / "b.jpg").write_bytes((tmp_path / "a.jpg").read_bytes()[:30])
     with pytest.raises(ImageError, match=r"b\.jpg: "):
         read_thumbnail(tmp_path / "b.jpg")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".bmp"])
+def test_bytes_are_read_as_their_file_is(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_image(path, np.random.default_rng(0).integers(0, 255, (20, 31, 3), np.uint8))
+    np.testing.assert_array_equal(decode_image(path.read_bytes(), "from afar"), read_image(path))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "from afar: no bytes"),
+        (b"\0\0", "from afar: not a picture"),
+        (b"\x89PNG\r\n\x1a\n", "from afar: its header is cut off or damaged"),
+    ],
+)
+def test_bytes_that_are_no_image_are_refused_by_name(data, message):
+    with pytest.raises(ImageError, match=f"^{message}"):
+        decode_image(data, "from afar")
+
+
+def test_bytes_that_are_cut_off_are_refused_or_shown_as_far_as_they_go(tmp_path):
+    write_image(tmp_path / "a.jpg", np.full((64, 64, 3), 90, np.uint8))
+    data = (tmp_path / "a.jpg").read_bytes()[:-20]
+    with pytest.raises(ImageError, match="from afar: the file is cut off"):
+        decode_image(data, "from afar")
+    assert decode_image(data, "from afar", tolerate_truncation=True).shape == (64, 64, 3)
+
+
+def test_bytes_of_too_many_pixels_are_refused_by_their_header():
+    chunks = b"\x89PNG\r\n\x1a\n"
+    for name, content in ((b"IHDR", struct.pack(">II5B", 60_000, 60_000, 8, 2, 0, 0, 0)), (b"IDAT", b"x")):
+        chunks += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    with pytest.raises(ImageError, match="from afar: 60000x60000 pixels; at most"):
+        decode_image(chunks, "from afar")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import cv2
 import pytest
@@ -12,6 +13,7 @@ from yolov3 import UserError
 from yolov3.formats.load import load_model
 from yolov3.inference.detect import DetectOptions, detect
 from yolov3.inference.detector import DetectorOptions
+from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.watching.watcher import Watcher
 
 SURE = DetectorOptions(confidence=0.3, device="cpu")
@@ -90,7 +92,7 @@ def test_what_was_passed_over_and_what_was_wrong_is_told(weights, images, tmp_pa
     watcher = Told()
     summary = detect(weights=weights, source=source, detector=SURE, save=(), watcher=watcher)
     assert (summary.frames, len(summary.problems), len(summary.damaged), summary.is_whole) == (6, 1, 1, False)
-    assert watcher.said[0] == "1 other files passed over" and len(watcher.said) == 3
+    assert watcher.said[0] == "1 other file passed over" and len(watcher.said) == 3
     (source / "zero.jpg").unlink()
     assert not detect(weights=weights, source=source, detector=SURE, save=()).is_whole
 
@@ -138,3 +140,65 @@ def test_a_window_is_opened_before_anything_is_written(weights, images, tmp_path
     with pytest.raises(UserError, match="--view needs a screen"):
         detect(weights=weights, source=images, view=True, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_happens_once_is_done_before_the_clock_runs(weights, images, monkeypatch):
+    """The first pass through a network takes longer than all that follow."""
+    passes = []
+    whole = TorchRuntime.__call__
+
+    def slow_at_first(self, batch):
+        time.sleep(0 if passes else 2)
+        passes.append(len(batch))
+        return whole(self, batch)
+
+    monkeypatch.setattr(TorchRuntime, "__call__", slow_at_first)
+    summary = detect(weights=weights, source=sorted(images.iterdir())[0], detector=SURE, save=())
+    assert passes == [1, 1] and summary.frames == summary.times.images == 1
+    assert summary.times.milliseconds("network") < 2000
+
+
+def test_the_size_that_is_used_is_told(weights, images):
+    watcher = Told()
+    options = DetectOptions(weights, images, DetectorOptions(image_size=64, fit="stretch", device="cpu"), save=())
+    detect(options, watcher=watcher)
+    assert watcher.reported == [f"yolov3-tiny x0.125, 6 classes, 64x64 stretch ({weights}) on cpu"]
+    detect(options, weights=load_model(weights), watcher=watcher)
+    assert watcher.reported[1] == watcher.reported[0], "of a model that is loaded its file is told"
+
+
+def test_several_sources_are_one_run(weights, images, video, tmp_path):
+    first, second = sorted(images.iterdir())[:2]
+    watcher = Told()
+    summary = detect(
+        weights=weights, source=[first, str(video), second], detector=SURE, save=("json",), verbose=True,
+        output=tmp_path, watcher=watcher,
+    )  # fmt: skip
+    records = json.loads((summary.folder / "detections.json").read_text())
+    assert [record["source"] for record in records] == [str(first), *[str(video)] * 13, str(second)]
+    lines = watcher.reported[1:]
+    assert len(lines) == 15 and lines[0].startswith(f"{first}: ") and lines[1].startswith(f"{video}, frame 0, 0.00 s: ")
+    for line, record in zip(lines, records):
+        assert f": {len(record['detections'])} box" in line
+    with pytest.raises(UserError, match="no source: nothing to look at"):
+        detect(weights=weights, source=[])
+
+
+def test_a_video_that_is_named_twice_is_written_twice(weights, video, tmp_path):
+    summary = detect(weights=weights, source=[video, video], detector=SURE, max_frames=2, output=tmp_path)
+    assert {path.name for path in summary.folder.iterdir()} == {"shapes.mp4", "shapes-2.mp4"}
+
+
+def test_what_comes_to_nothing_leaves_no_folder(weights, images, tmp_path):
+    for source in ("98", "rtsp://ada:geheim@127.0.0.1:9/1", ["98", str(tmp_path / "none.mp4")]):
+        (tmp_path / "none.mp4").write_bytes(b"")
+        with pytest.raises(UserError) as caught:
+            detect(weights=weights, source=source, output=tmp_path / "out")
+        assert "geheim" not in str(caught.value) and not (tmp_path / "out").exists()
+    assert (
+        str(caught.value) == f"sources 98, {tmp_path}/none.mp4: none of the 2 images, videos and streams could be used"
+    )
+
+
+def test_options_that_are_printed_show_no_password():
+    assert "geheim" not in repr(DetectOptions("best.pt", "rtsp://ada:geheim@camera/1"))

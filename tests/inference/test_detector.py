@@ -13,6 +13,7 @@ from yolov3.images.files import read_image
 from yolov3.inference.detector import DetectorOptions
 from yolov3.postprocess import postprocess
 from yolov3.structures import ModelMeaning, Preprocessing, Suppression
+from yolov3.watching.stage_times import StageTimes
 
 
 def same(first, second, tolerance=1e-3) -> bool:
@@ -126,3 +127,14 @@ def test_times_and_images_are_counted(weights, images):
     detector(sorted(images.iterdir())[0])
     times = detector.times
     assert times.images == 4 and min(times.fitting, times.network, times.selecting) > 0
+
+
+def test_what_happens_once_is_no_part_of_the_times(weights, images, monkeypatch):
+    detector = Detector(weights, confidence=0.3, device="cpu")
+    seen = []
+    whole = detector.runtime
+    monkeypatch.setattr(detector, "runtime", lambda batch: seen.append(tuple(batch.shape)) or whole(batch))
+    detector.warm_up()
+    assert seen == [(1, 3, 96, 128)] and detector.times == StageTimes()
+    path = sorted(images.iterdir())[0]
+    assert same(detector(path), Detector(weights, confidence=0.3, device="cpu")(path)) and detector.times.images == 1

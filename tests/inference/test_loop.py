@@ -13,8 +13,9 @@ from yolov3.inference.detector import Detector
 from yolov3.inference.loop import DetectionLoop, Tally
 from yolov3.outputs.json_file import JsonFile
 from yolov3.outputs.output import Output, Result, StopDetecting
-from yolov3.sources.find import ImageItem, StreamItem, VideoItem, find_items
+from yolov3.sources.find import find_items
 from yolov3.sources.frames import SourceError
+from yolov3.sources.items import DataItem, ImageItem, StreamItem, VideoItem, WebItem
 from yolov3.watching.watcher import Watcher
 
 
@@ -115,7 +116,7 @@ def test_a_limit_counts_for_each_video_and_not_for_images(make_loop, items, vide
     output = Collected()
     make_loop(output, batch_size=4, max_frames=3).run([*items, VideoItem(video)])
     assert [result.frame.index for result in output.results] == [None, None, 0, 1, 2, None, 0, 1, 2]
-    assert output.ended == ["shapes", "shapes"]
+    assert output.ended == ["shapes", "shapes-2"], "the second does not overwrite the first"
 
 
 def test_an_output_that_wants_no_more_ends_it_and_the_others_get_that_frame_too(make_loop, items, tmp_path):
@@ -156,6 +157,28 @@ def test_what_cannot_be_used_is_told_counted_and_passed_over(make_loop, images, 
 def test_a_stream_that_cannot_be_opened_is_an_error(make_loop):
     with pytest.raises(SourceError, match="camera 98: cannot be opened"):
         make_loop().run([StreamItem(98)])
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        (ImageItem(Path("none.jpg")), "none.jpg: does not exist"),
+        (VideoItem(Path("none.mp4")), "none.mp4: does not exist"),
+        (DataItem(b"\0", "stdin"), "stdin: not a picture"),
+        (WebItem("http://ada:geheim@127.0.0.1:9/a.jpg"), "http://127.0.0.1:9/a.jpg: cannot be fetched"),
+        (StreamItem("rtsp://ada:geheim@127.0.0.1:9/a"), "rtsp://127.0.0.1:9/a: cannot be opened"),
+    ],
+)
+def test_what_cannot_be_used_is_an_error_where_it_is_all_there_is(make_loop, images, item, message):
+    loop = make_loop()
+    with pytest.raises(SourceError, match=f"^{message}"):
+        loop.run([item])
+    assert loop.watcher.lines == [], "it is told once"
+    output = Collected()
+    loop = make_loop(output)
+    loop.run([item, ImageItem(sorted(images.iterdir())[0])])
+    assert len(output.results) == 1 and len(loop.tally.problems) == 1 and loop.tally.problems[0].startswith(message)
+    assert loop.watcher.lines == [f"not used: {loop.tally.problems[0]}"]
 
 
 def test_progress_knows_the_end_where_there_is_one(make_loop, images, video):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from yolov3.inference.detect import DetectSummary
-from yolov3.inference.report import MOST_CLASSES, summary_lines
+from yolov3.inference.report import MOST_CLASSES, result_lines, summary_lines
 from yolov3.watching.stage_times import StageTimes
 
 TIMES = StageTimes(reading=0.1, fitting=0.2, network=2.0, selecting=0.4, writing=0.3, images=10)
@@ -25,7 +25,7 @@ def test_a_whole_run_is_three_lines():
 
 def test_nothing_found_and_nothing_written():
     lines = summary_lines(DetectSummary(1, {}, (), (), StageTimes(images=1), None))
-    assert lines[0] == "1 images, 0 boxes" and len(lines) == 2
+    assert lines[0] == "1 image, 0 boxes" and len(lines) == 2
 
 
 @pytest.mark.parametrize(("count", "more"), [(MOST_CLASSES, ""), (MOST_CLASSES + 5, " and 5 more classes")])
@@ -33,10 +33,27 @@ def test_of_many_classes_the_most_frequent_are_named(count, more):
     boxes = {f"class {number}": 100 - number for number in range(count)}
     (line, *_) = summary_lines(DetectSummary(1, boxes, (), (), TIMES, None))
     named = ", ".join(f"{100 - number} class {number}" for number in range(MOST_CLASSES))
-    assert line == f"1 images, {sum(boxes.values())} boxes: {named}{more}"
+    assert line == f"1 image, {sum(boxes.values())} boxes: {named}{more}"
 
 
-@pytest.mark.parametrize(("problems", "damaged"), [(("x",), ()), ((), ("y", "z"))])
-def test_what_could_not_be_used_is_counted(problems, damaged):
-    lines = summary_lines(DetectSummary(1, {}, problems, damaged, TIMES, None))
-    assert lines[-1] == f"{len(problems)} files could not be used, {len(damaged)} were damaged"
+@pytest.mark.parametrize(
+    ("problems", "damaged", "line"),
+    [
+        (("x",), (), "1 file could not be used, 0 were damaged"),
+        ((), ("y", "z"), "0 files could not be used, 2 were damaged"),
+        (("x", "y"), ("z",), "2 files could not be used, 1 was damaged"),
+    ],
+)
+def test_what_could_not_be_used_is_counted(problems, damaged, line):
+    assert summary_lines(DetectSummary(1, {}, problems, damaged, TIMES, None))[-1] == line
+
+
+def test_one_is_one():
+    lines = summary_lines(DetectSummary(1, {"cat": 1}, (), (), TIMES, None))
+    assert lines[0] == "1 image, 1 box: 1 cat"
+
+
+def test_the_result_alone():
+    summary = DetectSummary(2, {"cat": 3}, ("x",), (), TIMES, Path("runs/detect"))
+    assert result_lines(summary) == ["2 images, 3 boxes: 3 cat", "written: runs/detect"]
+    assert result_lines(DetectSummary(2, {}, (), (), TIMES, None)) == ["2 images, 0 boxes"]

@@ -26,7 +26,17 @@ def test_cameras_and_addresses_have_names_too():
     names = OutputNames()
     assert names.name_of("0") == "0"
     assert names.name_of("rtsp://user:secret@camera:554/live?x=1") == "live_x=1"
-    assert safe_name(names.name_of("http://camera:80/")) != ""
+    assert names.name_of("http://camera:80/") == "camera_80"
+    assert names.name_of("rtsp://10.0.0.7:554") == "10.0.0.7_554"
+    assert names.name_of("http://host/a.b/c.jpg") == "c"
+
+
+def test_a_source_that_has_ended_keeps_its_name_to_itself():
+    names = OutputNames()
+    assert names.name_of("a.mp4") == names.name_of("a.mp4") == "a"
+    names.end("a.mp4")
+    names.end("never seen.mp4")
+    assert names.name_of("a.mp4") == names.name_of("a.mp4") == "a-2"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -69,3 +72,14 @@ def test_a_video_that_is_gone_when_it_is_finished_is_told(tmp_path):
     (tmp_path / "a.mp4").unlink()
     with pytest.raises(UserError, match=r"a\.mp4: the video could not be written \(disk full\?\)"):
         writer.close()
+
+
+def test_opencv_says_nothing_itself(tmp_path):
+    """It writes past Python, so a process is asked."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom yolov3.outputs.video_writer import VideoWriter\n"
+        "VideoWriter(Path(sys.argv[1]), rate=7.0, size=(1, 1))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.mp4")], capture_output=True, text=True)
+    assert done.returncode == 1 and "cannot be written here" in done.stderr
+    assert "OpenCV" not in done.stderr and "VIDEOIO" not in done.stderr and "[" not in done.stderr, done.stderr

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from yolov3.errors import UserError
-from yolov3.sources.find import Found, ImageItem, StreamItem, VideoItem, find_items, sources_of
-from yolov3.sources.image_files import ImageFiles
+from yolov3.images.files import read_image
+from yolov3.sources import find
+from yolov3.sources.find import find_all_items, find_items, sources_of
+from yolov3.sources.frames import Frame, Unusable
+from yolov3.sources.image_files import ImageFiles, ReadImages
+from yolov3.sources.items import DataItem, Found, ImageItem, StreamItem, VideoItem, WebItem
 from yolov3.sources.streams import LiveStream
 from yolov3.sources.videos import VideoFile
 
@@ -36,7 +44,8 @@ def test_what_sources_mean(image_paths, write_avi, tmp_path):
         ("0", 0),
         ("12", 12),
         ("rtsp://camera/1", "rtsp://camera/1"),
-        ("HTTP://camera/video?a=*", "HTTP://camera/video?a=*"),
+        ("HTTP://camera/video.MJPG?a=*", "HTTP://camera/video.MJPG?a=*"),
+        ("https://camera/live.m3u8", "https://camera/live.m3u8"),
         ("udp://@:1234", "udp://@:1234"),
     ],
 )
@@ -79,7 +88,7 @@ def test_patterns_may_go_deep_and_pass_over_what_is_none(tmp_path):
         (tmp_path / name).write_bytes(b"")
     found = find_items(f"{tmp_path}/**/*.*")
     assert [item.path.name for item in found.items] == ["1.jpg", "2.jpg"]
-    assert found.notes == ("1 other files passed over",)
+    assert found.notes == ("1 other file passed over",)
     odd = tmp_path / "odd[1].jpg"
     odd.write_bytes(b"")
     assert find_items(str(odd)).items == (ImageItem(odd),)
@@ -99,7 +108,9 @@ def test_a_list_names_paths_from_here_or_from_its_own_folder(tmp_path, monkeypat
     ("content", "message"),
     [
         (b"a.jpg\nb.jpg\n", "source LIST, line 2: b.jpg does not exist"),
-        (b"# nothing\n\n", "source LIST: lists no pictures or videos"),
+        (b"# nothing\n\n", "source LIST: lists no images or videos"),
+        (b"a.jpg\nftp://ada:x@h/1", "source LIST, line 2: ftp://h/1: addresses begin with rtsp"),
+        (b"a.jpg\n" + b"x" * 300, "xxx: File name too long"),
         (b"\xff\xfe\xff", "LIST: not readable as a list of paths: not a text in UTF-8"),
     ],
 )
@@ -114,13 +125,15 @@ def test_what_is_wrong_with_a_list_is_told_with_its_line(tmp_path, content, mess
     ("text", "message"),
     [
         ("FOLDER/nowhere.jpg", "FOLDER/nowhere.jpg: does not exist"),
-        ("FOLDER/*.nothing", "no picture or video matches this pattern"),
-        ("FOLDER/*.md", "no picture or video matches this pattern"),
-        ("FOLDER", "no pictures or videos in this folder or below it (1 other files)"),
+        ("FOLDER/*.nothing", "no image or video matches this pattern"),
+        ("FOLDER/*.md", "no image or video matches this pattern"),
+        ("FOLDER", "no images or videos in this folder or below it (1 other file)"),
         ("FOLDER/link", "a link that leads nowhere"),
         ("a\0b", "source 'a\\x00b': not a path, a pattern, a camera's number or an address"),
         ("", "source '': not a path"),
         ("1234", "1234: does not exist"),
+        ("x" * 300, "xxx: File name too long"),
+        ("ftp://ada:geheim@host/a.jpg", "source ftp://host/a.jpg: addresses begin with rtsp, rtsps, rtmp, http, https"),
     ],
 )
 def test_what_is_not_there_is_told(tmp_path, text, message):
@@ -141,3 +154,115 @@ def test_images_that_follow_each_other_are_one_source(tmp_path):
     assert sources[0].paths == [a, b] and sources[0].ahead == 5 and sources[4].paths == [d]
     assert (sources[1].path, sources[3].address) == (c, 0)
     assert list(sources_of([], ahead=1)) == []
+
+
+def test_an_address_of_the_web_is_asked_what_it_is_unless_it_says_so(tmp_path):
+    for address in ("http://host/a.jpg", "HTTPS://ada:geheim@host/snapshot?x=1", "http://host"):
+        assert find_items(address) == Found((WebItem(address),))
+    for address in ("http://host/a.mp4", "https://host/live.m3u8", "rtsp://host/a.jpg"):
+        assert find_items(address) == Found((StreamItem(address),))
+
+
+def test_several_sources_are_one_after_the_other(image_paths, write_avi, tmp_path):
+    video = write_avi().path
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("")
+    shutil.copy(image_paths[0], tmp_path / "notes" / "x.png")
+    found = find_all_items([str(image_paths[1]), "0", str(tmp_path / "notes"), str(video), str(image_paths[1])])
+    assert found.items == (
+        ImageItem(image_paths[1]), StreamItem(0), ImageItem(tmp_path / "notes" / "x.png"), VideoItem(video),
+        ImageItem(image_paths[1]),
+    )  # fmt: skip
+    assert found.notes == ("1 other file passed over",)
+    with pytest.raises(UserError, match=r"nowhere\.jpg: does not exist"):
+        find_all_items([str(image_paths[1]), "nowhere.jpg"])
+    with pytest.raises(UserError, match=r"^no source: nothing to look at$"):
+        find_all_items([])
+    with pytest.raises(UserError, match=r"^source -: the standard input can be read once$"):
+        find_all_items(["-", str(video), "-"])
+
+
+def test_a_list_may_hold_addresses(image_paths, tmp_path):
+    listing = tmp_path / "list.txt"
+    listing.write_text(f"rtsp://ada:geheim@camera/1\n{image_paths[0].name}\nhttps://host/a.jpg?x=#1\n")
+    assert find_items(str(listing)).items == (
+        StreamItem("rtsp://ada:geheim@camera/1"), ImageItem(image_paths[0]), WebItem("https://host/a.jpg?x=#1"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def standard_input(monkeypatch):
+    """Lets bytes come on the standard input."""
+    return lambda data: monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+def test_the_standard_input_may_be_a_list(image_paths, standard_input, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    odd = Path(os.fsdecode(b"\xe9t\xe9.jpg"))  # a name that is no UTF-8
+    shutil.copy(image_paths[1], odd)
+    standard_input(b"# images\r\n0.png\r\n\n" + os.fsencode(odd) + b"\nhttp://host/a\nBM.jpg")
+    shutil.copy(image_paths[1], "BM.jpg")
+    assert find_items("-").items == (
+        ImageItem(Path("0.png")), ImageItem(odd), WebItem("http://host/a"), ImageItem(Path("BM.jpg")),
+    )  # fmt: skip
+
+
+def test_the_standard_input_may_be_an_image(image_paths, standard_input):
+    for path in image_paths:
+        standard_input(path.read_bytes())
+        (item,) = find_items("-").items
+        assert item == DataItem(path.read_bytes(), "stdin")
+        (source,) = sources_of([item], ahead=2)
+        (frame,) = source
+        assert isinstance(frame, Frame) and frame.source == "stdin"
+        np.testing.assert_array_equal(frame.image, read_image(path))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "source -: nothing came on the standard input"),
+        (b"\n \n", "source -: lists no images or videos"),
+        (b"none.jpg\n", "source -, line 1: none.jpg does not exist"),
+    ],
+)
+def test_what_is_wrong_with_the_standard_input_is_told(standard_input, data, message):
+    standard_input(data)
+    with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
+        find_items("-")
+
+
+def test_there_may_be_no_standard_input(monkeypatch, standard_input):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UserError, match=r"^source -: there is no standard input$"):
+        find_items("-")
+    standard_input(bytes(1001))
+    monkeypatch.setattr(find, "MAXIMUM_BYTES", 1000)
+    with pytest.raises(UserError, match=r"^source -: more than 1000 bytes on the standard input$"):
+        find_items("-")
+
+
+def test_bytes_that_are_no_image_are_told_in_their_place():
+    (source,) = sources_of([DataItem(b"\0\1\2", "stdin")], ahead=2)
+    assert list(source) == [Unusable("stdin: not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)")]
+
+
+def test_addresses_are_images_and_streams_in_their_order(web, page, image_paths):
+    jpeg = image_paths[1].read_bytes()
+    for name in ("a.jpg", "b", "c.jpg"):
+        web.pages[name] = page("image/jpeg", jpeg)
+    web.pages["live"] = page("multipart/x-mixed-replace; boundary=frame", jpeg, frames=1000, pause=0.01)
+    names = ["a.jpg", "b", "gone.jpg", "live", "live", "c.jpg"]
+    sources = sources_of([WebItem(web.address(name)) for name in names], ahead=3)
+    told: list[object] = []
+    for source in sources:
+        if isinstance(source, LiveStream):
+            told.append(source.address)
+        else:
+            assert isinstance(source, ReadImages) and source.rate is None
+            told.append([each.source if isinstance(each, Frame) else each.reason for each in source])
+    assert told == [
+        [web.address("a.jpg"), web.address("b"), f"{web.address('gone.jpg')}: answers 404 Not Found"],
+        web.address("live"), web.address("live"), [web.address("c.jpg")],
+    ]  # fmt: skip
+    assert sorted(web.asked) == sorted(names), "each was asked once, several at a time"

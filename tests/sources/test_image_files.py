@@ -67,7 +67,7 @@ def test_a_source_can_be_left_early(image_paths):
     next(source)
     source.close()
     for thread in threading.enumerate():
-        if thread.name.startswith("ThreadPoolExecutor"):
+        if thread.name == "reader":
             thread.join(10)
     assert threading.active_count() <= before
 

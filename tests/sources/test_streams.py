@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import functools
 import http.server
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -98,8 +100,64 @@ def test_a_video_behind_an_address_ends(write_avi, frame_number, tmp_path):
     [
         (98, "^camera 98: cannot be opened$"),
         ("http://127.0.0.1:9/video", "^http://127.0.0.1:9/video: cannot be opened$"),
+        ("rtsp://ada:geheim@127.0.0.1:9/1", "^rtsp://127.0.0.1:9/1: cannot be opened$"),
     ],
 )
 def test_what_cannot_be_opened_is_told(address, message):
     with pytest.raises(SourceError, match=message):
         LiveStream(address).open()
+
+
+def test_user_and_password_open_a_stream_and_are_not_shown(web, page):
+    web.login = "ada:ge@heim"
+    jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
+    web.pages["video"] = page("multipart/x-mixed-replace; boundary=frame", jpeg, frames=40, pause=0.01)
+    with LiveStream(web.address("video", "ada:ge%40heim")) as source:
+        frame = next(iter(source))
+    assert frame.source == source.name == web.address("video") and web.logins == ["ada:ge@heim"]
+    with pytest.raises(SourceError) as caught:
+        LiveStream(web.address("video", "ada:geheim")).open()
+    assert str(caught.value) == f"{web.address('video')}: cannot be opened"
+
+
+def test_a_stream_without_a_frame_is_told(write_avi, web, page, monkeypatch):
+    """It opens, and then there is nothing that could be decoded."""
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05,))
+    avi = write_avi(count=3)
+    avi.break_frames(0, 1, 2)
+    web.pages["video.avi"] = page("video/avi", avi.path.read_bytes())
+    with LiveStream(web.address("video.avi", "ada:geheim")) as source, pytest.raises(SourceError) as caught:
+        list(source)
+    assert str(caught.value) == f"{web.address('video.avi')}: not a single frame came"
+
+
+def test_user_and_password_are_given_to_an_rtsp_camera():
+    """One that asks for them and then has nothing to show."""
+    asked: list[str] = []
+
+    def answer(server: socket.socket) -> None:
+        connection = server.accept()[0]
+        with connection, connection.makefile("rwb") as stream:
+            lines: list[str] = []
+            for line in iter(stream.readline, b""):
+                lines.append(line.decode().strip())
+                if lines[-1]:
+                    continue
+                asked.append("\n".join(lines))
+                count = next(each for each in lines if each.startswith("CSeq"))
+                allowed = any(each.startswith("Authorization") for each in lines)
+                status = "404 Not Found" if allowed else "401 Unauthorized"
+                status = "200 OK" if lines[0].startswith("OPTIONS") else status
+                stream.write(f'RTSP/1.0 {status}\r\n{count}\r\nWWW-Authenticate: Basic realm="x"\r\n\r\n'.encode())
+                stream.flush()
+                lines = []
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        camera = threading.Thread(target=answer, args=(server,))
+        camera.start()
+        place = f"127.0.0.1:{server.getsockname()[1]}/live"
+        with pytest.raises(SourceError, match=f"^rtsp://{place}: cannot be opened$"):
+            LiveStream(f"rtsp://ada:ge%2Fheim@{place}").open()
+        camera.join(10)
+    secret = base64.b64encode(b"ada:ge/heim").decode()
+    assert any(f"Authorization: Basic {secret}" in request for request in asked), asked

@@ -13,7 +13,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from yolov3.watching.watcher import Bar, Pace, Watcher
+from yolov3.watching.watcher import Bar, InLines, Pace, Quiet, Watcher
 
 ODD = "[red]not a colour[/] 100% \\[x] :smile: ä 猫"
 
@@ -23,6 +23,7 @@ def work(watcher: Watcher) -> None:
     watcher.advance(1, 4, text="first")
     watcher.advance(2)
     watcher.report("the answer")
+    watcher.warn("a file is broken")
     watcher.advance(4, text="second")
     watcher.say("done " + "x" * 300)
 
@@ -51,12 +52,22 @@ def test_a_watcher_keeps_all_to_itself(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_quiet_one_tells_only_what_went_wrong(capfd):
+    work(Quiet())
+    assert capfd.readouterr() == ("", "a file is broken\n")
+
+
+def test_lines_are_told_and_no_bar(capfd):
+    work(InLines())
+    assert capfd.readouterr() == ("the answer\n", f"{ODD}\na file is broken\ndone {'x' * 300}\n")
+
+
 def test_where_no_terminal_is_there_are_lines_only(capfd):
     with Bar("working", total=4) as bar:
         work(bar)
     output, complaints = capfd.readouterr()
     assert output == "the answer\n"
-    assert complaints == f"{ODD}\ndone {'x' * 300}\n"
+    assert complaints == f"{ODD}\na file is broken\ndone {'x' * 300}\n"
 
 
 def test_a_terminal_sees_a_bar_that_goes_and_lines_that_stay(capsys):

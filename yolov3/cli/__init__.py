@@ -156,8 +156,14 @@ def _overview() -> str:
 
 
 def _complain(message: str) -> int:
-    print(f"yolov3: error: {message}", file=sys.stderr)
+    print(f"yolov3: error: {_without_logins(message)}", file=sys.stderr)
     return USER_ERROR
+
+
+def _without_logins(message: str) -> str:
+    from yolov3.sources.address import without_logins  # where something is wrong, and no sooner
+
+    return without_logins(message)
 
 
 def _silence_output() -> None:

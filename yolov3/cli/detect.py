@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,9 @@ from yolov3.outputs.catalogue import DRAWN, OUTPUTS
 
 if TYPE_CHECKING:
     from yolov3.inference.detect import DetectOptions
+    from yolov3.watching.watcher import Watcher
 
-HELP = "find things in pictures, folders, videos and camera streams"
+HELP = "find things in images, folders, videos and camera streams"
 
 SOME_NOT_USED = 1
 """Exit code when the rest was processed but files could not be used, or only in part."""
@@ -23,23 +26,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_model_options(parser, confidence=0.25, nms_threshold=0.45)
     parser.add_argument(
-        "--source", required=True, metavar="S",
-        help="picture, video, folder, pattern ('dir/*.jpg'), list file, camera number, or a stream's address",
+        "--source", required=True, nargs="+", action="extend", metavar="S",
+        help="images, videos, folders, patterns ('dir/*.jpg'), list files, camera numbers, addresses of images and "
+        "streams, or - for the standard input (a path per line, or the bytes of an image)",
     )  # fmt: skip
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes, by name or number")
-    parser.add_argument("--batch-size", type=int, default=4, help="pictures at once")
-    parser.add_argument("--no-save", action="store_true", help="write no drawn pictures and videos")
+    parser.add_argument("--batch-size", type=int, default=4, help="images at once")
+    parser.add_argument("--no-save", action="store_true", help="write no drawn images and videos")
     for word, kind in OUTPUTS.items():
         if word != DRAWN:
             parser.add_argument(f"--save-{word}", action="append_const", const=word, dest="save", help=kind.help)
     parser.add_argument("--save-conf", action="store_true", help="with the scores in the text labels")
     parser.add_argument("--view", action="store_true", help="show the results in a window; q stops")
+    telling = parser.add_mutually_exclusive_group()
+    telling.add_argument("--verbose", action="store_true", help="tell what is in each image in a line")
+    telling.add_argument("--quiet", action="store_true", help="tell only what was found, and what went wrong")
     parser.add_argument("--max-frames", type=int, metavar="N", help="stop a video or a stream after N frames")
     parser.add_argument("--output", type=Path, default=Path("runs/detect"), help="a new folder is made in here")
     parser.add_argument("--name", default="detect", help="the new folder's name")
 
 
-def parse(arguments: argparse.Namespace) -> DetectOptions:
+@dataclass(frozen=True)
+class Request:
+    """What is to be done, and whether little is to be told of it."""
+
+    options: DetectOptions
+    quiet: bool
+
+
+def parse(arguments: argparse.Namespace) -> Request:
     """The command's options. Raises UserError for numbers that cannot be."""
     from yolov3.inference.detect import DetectOptions
     from yolov3.inference.detector import DetectorOptions
@@ -50,7 +65,7 @@ def parse(arguments: argparse.Namespace) -> DetectOptions:
         raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
     detector = DetectorOptions(**parse_model_options(arguments), classes=arguments.classes)
     drawn = () if arguments.no_save else (DRAWN,)
-    return DetectOptions(
+    options = DetectOptions(
         weights=arguments.weights,
         source=arguments.source,
         detector=detector,
@@ -58,21 +73,30 @@ def parse(arguments: argparse.Namespace) -> DetectOptions:
         save=tuple(dict.fromkeys((*drawn, *(arguments.save or ())))),
         save_scores=arguments.save_conf,
         view=arguments.view,
+        verbose=arguments.verbose,
         max_frames=arguments.max_frames,
         output=arguments.output,
         name=arguments.name,
     )
+    return Request(options, arguments.quiet)
 
 
-def run(options: DetectOptions) -> int:
+def run(request: Request) -> int:
     """Detect, write what was asked for, print a summary. Returns 1 when some files could not be used; raises UserError
     when nothing could begin."""
     from yolov3.inference.detect import detect
-    from yolov3.inference.report import summary_lines
-    from yolov3.watching.watcher import Bar
+    from yolov3.inference.report import result_lines, summary_lines
 
-    with Bar("detecting") as bar:
-        summary = detect(options, watcher=bar)
-    for line in summary_lines(summary):
+    with _watcher(request) as watcher:
+        summary = detect(request.options, watcher=watcher)
+    for line in result_lines(summary) if request.quiet else summary_lines(summary):
         print(line)
     return 0 if summary.is_whole else SOME_NOT_USED
+
+
+def _watcher(request: Request) -> AbstractContextManager[Watcher]:
+    from yolov3.watching.watcher import Bar, InLines, Quiet
+
+    if request.quiet:
+        return nullcontext(Quiet())
+    return nullcontext(InLines()) if request.options.verbose else Bar("detecting")

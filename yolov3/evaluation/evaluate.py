@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+import torch
+
 from yolov3.batches.detection import evaluation_loader
 from yolov3.catalogue.naming import beside_model, change_data, resolve_data
 from yolov3.catalogue.opening import open_dataset
@@ -100,12 +102,14 @@ def evaluate(
     preprocessing, selection = _rules(options, model)
     dataset = open_dataset(_data_section(options, model), options.split)
     labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
+    # What happens only once is no part of what an image takes.
+    runtime(torch.zeros((1, 3, *preprocessing.size), dtype=torch.uint8))
     folder = None
     if options.output is not None:
         folder = make_run_folder(Path(options.output), options.name or Path(options.weights).absolute().stem)
     watcher.report(f"data: {dataset.report.summary()}")
     settings = EvaluationSettings(
-        model=f"{model.description} ({options.weights})",
+        model=f"{model.described_with(preprocessing)} ({options.weights})",
         data=dataset.source,
         images=len(dataset.samples),
         num_classes=len(dataset.names),

@@ -15,8 +15,7 @@ def make_run_folder(parent: Path, name: str) -> Path:
     Raises UserError when ``name`` is not the name of one folder, when the folder cannot be made, or when something
     that is no folder lies in its place.
     """
-    if not name or name in (".", "..") or any(character in name for character in "/\\\0"):
-        raise UserError(f"the name of a run must be the name of one folder, without slashes, found {name!r}")
+    check_run_name(name)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         for number in itertools.count(1):
@@ -33,3 +32,9 @@ def make_run_folder(parent: Path, name: str) -> Path:
         reason = "a file lies in its place" if isinstance(error, FileExistsError) else error.strerror or error
         raise UserError(f"{place}: the run's folder cannot be made: {reason}") from error
     raise AssertionError("counting never ends")
+
+
+def check_run_name(name: str) -> None:
+    """Raise UserError for what is not the name of one folder."""
+    if not name or name in (".", "..") or any(character in name for character in "/\\\0"):
+        raise UserError(f"the name of a run must be the name of one folder, without slashes, found {name!r}")

@@ -36,6 +36,7 @@ from yolov3.formats.darknet_weights import (
     read_weights,
     write_weights,
 )
+from yolov3.formats.description import input_in_words
 from yolov3.formats.model import LoadedModel
 from yolov3.formats.model_files import cfg_beside, names_beside, names_folders
 from yolov3.models.classifier import Darknet53Classifier
@@ -240,5 +241,4 @@ def _take_memory(network: nn.Module) -> None:
 
 def _describe(network: DarknetNetwork, preprocessing: Preprocessing) -> str:
     kind = network.variant if isinstance(network, YOLOv3) else type(network).__name__
-    height, width = preprocessing.size
-    return f"{kind} from Darknet, {network.num_classes} classes, {height}x{width} {preprocessing.fit}"
+    return f"{kind} from Darknet, {network.num_classes} classes, {input_in_words(preprocessing)}"

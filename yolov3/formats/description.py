@@ -48,10 +48,15 @@ def build_network(description: dict[str, Any]) -> nn.Module:
 
 def describe_in_words(model: dict[str, Any], preprocessing: Preprocessing) -> str:
     """One line for people: which network, how wide, how many classes, which input."""
-    height, breadth = preprocessing.size
-    how = f"{height}x{breadth} {preprocessing.fit}"
+    how = input_in_words(preprocessing)
     if model["kind"] == "darknet-graph":
         return f"a network of Darknet's family, {how}"
     name = model.get("variant", model["kind"])
     width = "" if model["width"] == 1 else f" x{model['width']:g}"
     return f"{name}{width}, {model['num_classes']} classes, {how}"
+
+
+def input_in_words(preprocessing: Preprocessing) -> str:
+    """The end of that line: ``416x416 letterbox``."""
+    height, width = preprocessing.size
+    return f"{height}x{width} {preprocessing.fit}"

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from yolov3.formats.description import input_in_words
 from yolov3.models.contract import DetectionNetwork, require_detector
-from yolov3.structures import ModelMeaning
+from yolov3.structures import ModelMeaning, Preprocessing
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,13 @@ class LoadedModel:
     def names(self) -> tuple[str, ...]:
         """Of all classes; empty where nobody knows them."""
         return self.meaning.names
+
+    def described_with(self, preprocessing: Preprocessing) -> str:
+        """The description with the input that is used, where that is not the model's own."""
+        own = input_in_words(self.meaning.preprocessing)
+        if not self.description.endswith(own):
+            return f"{self.description}, {input_in_words(preprocessing)}".removeprefix(", ")
+        return self.description.removesuffix(own) + input_in_words(preprocessing)
 
     def detector(self) -> DetectionNetwork:
         """The network as a detector. Raises UserError when it is none."""

@@ -7,6 +7,7 @@ Files are read and written by Python, so every name works that the system allows
 
 from __future__ import annotations
 
+import io
 import stat
 from pathlib import Path
 
@@ -41,16 +42,19 @@ def read_image(path: Path, *, tolerate_truncation: bool = False) -> np.ndarray:
     missing is refused, or with ``tolerate_truncation`` shown as far as it goes. Raises ImageError.
     """
     header, data = _read_file(path, whole=True)
-    if is_truncated(data, header):
-        if not tolerate_truncation:
-            raise ImageError(
-                f"{path}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
-            )
-        data = complete(data, header)
+    return _whole_image(path, data, header, tolerate_truncation=tolerate_truncation)
+
+
+def decode_image(data: bytes, name: str, *, tolerate_truncation: bool = False) -> np.ndarray:
+    """The same of the bytes of a file that errors are to call ``name``."""
+    if not data:
+        raise ImageError(f"{name}: no bytes")
     try:
-        return _upright(_decode(path, data, header), header)
-    except (cv2.error, MemoryError) as error:
-        raise ImageError(f"{path}: cannot be decoded: {_first_line(error)}") from error
+        header = read_header(io.BytesIO(data))
+    except HeaderError as error:
+        raise ImageError(f"{name}: {error}") from error
+    _check_size(name, header)
+    return _whole_image(name, data, header, tolerate_truncation=tolerate_truncation)
 
 
 def read_image_size(path: Path) -> Size:
@@ -93,6 +97,19 @@ def write_image(path: Path, image_rgb: np.ndarray) -> None:
     write_whole(path, encoded.tobytes())
 
 
+def _whole_image(path: Path | str, data: bytes, header: ImageHeader, *, tolerate_truncation: bool) -> np.ndarray:
+    if is_truncated(data, header):
+        if not tolerate_truncation:
+            raise ImageError(
+                f"{path}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
+            )
+        data = complete(data, header)
+    try:
+        return _upright(_decode(path, data, header), header)
+    except (cv2.error, MemoryError) as error:
+        raise ImageError(f"{path}: cannot be decoded: {_first_line(error)}") from error
+
+
 def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
     """The checked header and, where asked for, all bytes of the file."""
     if "\0" in str(path):
@@ -121,7 +138,7 @@ def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
         raise ImageError(f"{path}: cannot be read: there is not enough memory for {status.st_size} bytes") from error
 
 
-def _check_size(path: Path, header: ImageHeader) -> None:
+def _check_size(path: Path | str, header: ImageHeader) -> None:
     height, width = header.stored_size
     if min(height, width) < 1:
         raise ImageError(f"{path}: its header gives a size of {width}x{height}")
@@ -131,7 +148,7 @@ def _check_size(path: Path, header: ImageHeader) -> None:
         )
 
 
-def _decode(path: Path, data: bytes, header: ImageHeader) -> np.ndarray:
+def _decode(path: Path | str, data: bytes, header: ImageHeader) -> np.ndarray:
     """(H, W, 3) uint8 RGB as OpenCV decodes it: upright for TIFF, as stored for the other formats."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE)
     if image is None:

@@ -9,27 +9,33 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from yolov3.errors import UserError
-from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.model import LoadedModel
 from yolov3.inference.detector import Detector, DetectorOptions
 from yolov3.inference.loop import DetectionLoop, Tally
-from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs, open_output
+from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs
+from yolov3.outputs.lines import LinePerImage
+from yolov3.outputs.new_folder import NewFolder
 from yolov3.outputs.output import Output
-from yolov3.sources.find import find_items
+from yolov3.sources.address import without_login
+from yolov3.sources.find import find_all_items
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
+from yolov3.watching.words import counted
+
+MOST_SOURCES = 3  # are named in an error
 
 
 class DetectChanges(TypedDict, total=False):
     """The fields of :class:`DetectOptions`, as keywords."""
 
     weights: str | Path | LoadedModel
-    source: str | Path
+    source: str | Path | Sequence[str | Path]
     detector: DetectorOptions
     batch_size: int
     save: Sequence[str]
     save_scores: bool
     view: bool
+    verbose: bool
     max_frames: int | None
     output: str | Path
     name: str
@@ -37,17 +43,19 @@ class DetectChanges(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class DetectOptions:
-    """What is looked for in which ``source`` (a file, a folder, a pattern, a list, a camera's number, an address), and what
-    is written of it: ``save`` holds words of yolov3/outputs/catalogue.py; with any, a new folder ``name`` is made in
-    ``output``. ``view`` shows the results in a window; of a video at most ``max_frames`` are taken."""
+    """What is looked for in which ``source`` or several (a file, a folder, a pattern, a list, a camera's number, an address,
+    ``-`` for the standard input), and what is written of it: ``save`` holds words of yolov3/outputs/catalogue.py; with any,
+    a new folder ``name`` is made in ``output``. ``view`` shows the results in a window, ``verbose`` reports a line for each
+    image; of a video at most ``max_frames`` are taken."""
 
     weights: str | Path | LoadedModel
-    source: str | Path
+    source: str | Path | Sequence[str | Path] = field(repr=False)  # an address may hold a password
     detector: DetectorOptions = field(default_factory=DetectorOptions)
     batch_size: int = 4
     save: Sequence[str] = (DRAWN,)
     save_scores: bool = False
     view: bool = False
+    verbose: bool = False
     max_frames: int | None = None
     output: str | Path = "runs/detect"
     name: str = "detect"
@@ -60,6 +68,12 @@ class DetectOptions:
         if self.save_scores and "txt" not in self.save:
             raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
         check_outputs(self.save)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All that is looked at."""
+        given = (self.source,) if isinstance(self.source, str | Path) else self.source
+        return tuple(map(str, given))
 
 
 @dataclass(frozen=True)
@@ -89,28 +103,45 @@ def detect(
     """
     options = DetectOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
-    found = find_items(str(options.source))
+    found = find_all_items(options.sources)
     detector = Detector(options.weights, options.detector)
     for note in found.notes:
         watcher.say(note)
-    watcher.report(f"{detector.model.description} ({options.weights}) on {detector.runtime.device}")
+    model = detector.model.described_with(detector.preprocessing)
+    file = options.weights.source if isinstance(options.weights, LoadedModel) else options.weights
+    watcher.report(f"{model} ({file}) on {detector.runtime.device}")
     tally = Tally()
-    with _outputs(options) as (folder, outputs):
+    with _outputs(options, watcher) as (folder, outputs):
+        detector.warm_up()
         loop = DetectionLoop(detector, outputs, watcher, tally, options.batch_size, options.max_frames)
         try:
             loop.run(found.items)
         except KeyboardInterrupt:
-            watcher.say(f"stopped after {tally.frames} frames; what was written is complete so far")
+            watcher.say(f"stopped after {counted(tally.frames, 'frame')}; what was written is complete so far")
             raise
     if not tally.frames:
-        raise UserError(f"source {options.source}: none of its {len(found.items)} files could be used")
-    boxes = dict(tally.boxes.most_common())
-    return DetectSummary(tally.frames, boxes, tuple(tally.problems), tuple(tally.damaged), detector.times, folder)
+        raise UserError(_nothing_used(options.sources, len(found.items)))
+    return DetectSummary(
+        frames=tally.frames,
+        boxes=dict(tally.boxes.most_common()),
+        problems=tuple(tally.problems),
+        damaged=tuple(tally.damaged),
+        times=detector.times,
+        folder=folder.folder if folder else None,
+    )
+
+
+def _nothing_used(sources: Sequence[str], count: int) -> str:
+    names = ", ".join(map(without_login, sources[:MOST_SOURCES]))
+    if len(sources) == 1:
+        return f"source {names}: none of its {counted(count, 'file')} could be used"
+    more = " ..." if len(sources) > MOST_SOURCES else ""
+    return f"sources {names}{more}: none of the {count} images, videos and streams could be used"
 
 
 @contextmanager
-def _outputs(options: DetectOptions) -> Iterator[tuple[Path | None, list[Output]]]:
-    """The folder and the outputs that are wanted; they are finished afterwards, whatever happens."""
+def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFolder | None, list[Output]]]:
+    """The outputs that are wanted, and the one of them that writes; they are finished afterwards, whatever happens."""
     with ExitStack() as stack:
         outputs: list[Output] = []
         if options.view:
@@ -119,7 +150,9 @@ def _outputs(options: DetectOptions) -> Iterator[tuple[Path | None, list[Output]
             outputs.append(stack.enter_context(Window()))
         folder = None
         if options.save:
-            folder = make_run_folder(Path(options.output), options.name)
             settings = OutputOptions(scores=options.save_scores)
-            outputs += [stack.enter_context(open_output(word, folder, settings)) for word in options.save]
+            folder = NewFolder(Path(options.output), options.name, options.save, settings)
+            outputs.append(stack.enter_context(folder))
+        if options.verbose:
+            outputs.append(LinePerImage(watcher.report))
         yield folder, outputs

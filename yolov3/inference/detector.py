@@ -104,6 +104,11 @@ class Detector:
             return self.detect_batch([_as_array(images)])[0]
         return self.detect_batch([_as_array(image) for image in images]) if images else []
 
+    def warm_up(self) -> None:
+        """Let what happens only once happen now, so that ``times`` begin with what an image takes."""
+        self.detect_batch([np.zeros((*self.preprocessing.size, 3), np.uint8)])
+        self.times = StageTimes()
+
     def detect_batch(self, images: Sequence[np.ndarray]) -> list[Detections]:
         """The detections of (H, W, 3) uint8 RGB images, of any sizes, that go through the network together."""
         with self.times.spent_in("fitting"):

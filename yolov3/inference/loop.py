@@ -10,17 +10,20 @@ from dataclasses import dataclass, field
 from yolov3.inference.detector import Detector
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
-from yolov3.sources.find import ImageItem, Item, sources_of
+from yolov3.sources.find import sources_of
 from yolov3.sources.frames import Frame, FrameSource, SourceError, Unusable
+from yolov3.sources.items import DataItem, ImageItem, Item
 from yolov3.structures import Detections
 from yolov3.watching.watcher import Watcher
+from yolov3.watching.words import counted
 
 
 @dataclass
 class Tally:
-    """What a run came to so far. ``problems``: a line for each file that could not be used; ``damaged``: for each that
-    could, as far as it goes; ``stopped``: an output wanted no more."""
+    """What a run of so many ``items`` came to so far. ``problems``: a line for each file that could not be used;
+    ``damaged``: for each that could, as far as it goes; ``stopped``: an output wanted no more."""
 
+    items: int = 0
     frames: int = 0
     boxes: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -38,7 +41,8 @@ class DetectionLoop:
     """Sends items through ``detector`` and every result into ``outputs``, counting in ``tally``; the time of reading and
     writing goes into the detector's.
 
-    A file that cannot be used is told, counted and passed over. Of a video or a stream at most ``max_frames`` are taken.
+    What cannot be used is told, counted and passed over, unless it is all there is: then SourceError is raised. Of a video
+    or a stream at most ``max_frames`` are taken.
     """
 
     detector: Detector
@@ -50,8 +54,9 @@ class DetectionLoop:
     names: OutputNames = field(default_factory=OutputNames)
 
     def run(self, items: Sequence[Item]) -> None:
-        """Go through all items in order."""
-        total = len(items) if all(isinstance(item, ImageItem) for item in items) else None
+        """Go through all items in order. Raises SourceError when the only one cannot be used."""
+        self.tally.items = len(items)
+        total = len(items) if all(isinstance(item, ImageItem | DataItem) for item in items) else None
         try:
             for source in sources_of(items, ahead=2 * self.batch_size):
                 self._run_source(source, total)
@@ -69,15 +74,16 @@ class DetectionLoop:
                 while batch := list(itertools.islice(frames, size)):
                     self._run_batch(batch, source, total)
         except SourceError as error:
-            if source.live:
-                raise
             self._tell_problem(str(error))
         finally:
             if source.rate is not None:
                 for output in self.outputs:
                     output.end(self.names.name_of(source.name))
-        if source.broken:
-            self._tell_damaged(f"{source.name}: {source.broken} damaged frames passed over")
+                self.names.end(source.name)
+        if source.broken and source.live:
+            self._tell_damaged(f"{source.name}: the connection broke {counted(source.broken, 'time')}")
+        elif source.broken:
+            self._tell_damaged(f"{source.name}: {counted(source.broken, 'damaged frame')} passed over")
 
     def _run_batch(self, batch: list[Frame], source: FrameSource, total: int | None) -> None:
         found = self.detector.detect_batch([frame.image for frame in batch])
@@ -116,9 +122,11 @@ class DetectionLoop:
             yield item
 
     def _tell_problem(self, line: str) -> None:
+        if self.tally.items == 1:
+            raise SourceError(line)
         self.tally.problems.append(line)
-        self.watcher.say(f"not used: {line}")
+        self.watcher.warn(f"not used: {line}")
 
     def _tell_damaged(self, line: str) -> None:
         self.tally.damaged.append(line)
-        self.watcher.say(f"damaged: {line}")
+        self.watcher.warn(f"damaged: {line}")

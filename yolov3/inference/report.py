@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from yolov3.inference.detect import DetectSummary
+from yolov3.outputs.lines import boxes_in_words
+from yolov3.watching.words import counted
 
 MOST_CLASSES = 12  # are named
 
 
+def result_lines(summary: DetectSummary) -> list[str]:
+    """What was found, what was written."""
+    lines = [f"{counted(summary.frames, 'image')}, {boxes_in_words(summary.boxes, MOST_CLASSES)}"]
+    if summary.folder is not None:
+        lines.append(f"written: {summary.folder}")
+    return lines
+
+
 def summary_lines(summary: DetectSummary) -> list[str]:
     """What was found, where the time went, what could not be used, what was written."""
-    named = list(summary.boxes.items())[:MOST_CLASSES]
-    found = ", ".join(f"{count} {name}" for name, count in named)
-    more = len(summary.boxes) - len(named)
-    lines = [f"{summary.frames} images, {sum(summary.boxes.values())} boxes" + (f": {found}" if found else "")]
-    if more > 0:
-        lines[0] += f" and {more} more classes"
+    found, *written = result_lines(summary)
     times = summary.times
     stages = {
         "reading": times.milliseconds("reading"),
@@ -23,9 +28,11 @@ def summary_lines(summary: DetectSummary) -> list[str]:
         "post-processing": times.milliseconds("selecting"),
         "drawing and writing": times.milliseconds("writing"),
     }
-    lines.append("milliseconds per image: " + ", ".join(f"{name} {value:.1f}" for name, value in stages.items()))
+    lines = [found, "milliseconds per image: " + ", ".join(f"{name} {value:.1f}" for name, value in stages.items())]
     if not summary.is_whole:
-        lines.append(f"{len(summary.problems)} files could not be used, {len(summary.damaged)} were damaged")
-    if summary.folder is not None:
-        lines.append(f"written: {summary.folder}")
-    return lines
+        damaged = len(summary.damaged)
+        lines.append(
+            f"{counted(len(summary.problems), 'file')} could not be used, {damaged} {'was' if damaged == 1 else 'were'} "
+            f"damaged"
+        )
+    return lines + written

@@ -22,7 +22,7 @@ class OutputNames:
     def name_of(self, source: str) -> str:
         """The name for a source (a path, a camera's number, an address), the same every time."""
         if source not in self._given:
-            base = safe_name(PurePath(source).stem)
+            base = safe_name(_stem_of(source))
             name, number = base, 1
             while name.casefold() in self._taken:
                 number += 1
@@ -30,6 +30,17 @@ class OutputNames:
             self._taken.add(name.casefold())
             self._given[source] = name
         return self._given[source]
+
+    def end(self, source: str) -> None:
+        """The source has ended: should one of the same name follow, it gets a name of its own."""
+        self._given.pop(source, None)
+
+
+def _stem_of(source: str) -> str:
+    _, mark, rest = source.partition("://")
+    if mark and "/" not in rest.rstrip("/"):
+        return rest.rstrip("/")  # a host alone: the dots in 10.0.0.7 begin no suffix
+    return PurePath(source).stem
 
 
 def safe_name(text: str) -> str:

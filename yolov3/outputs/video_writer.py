@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from yolov3.errors import UserError
+from yolov3.sources.opencv_messages import opencv_silenced
 from yolov3.structures import Size
 
 
@@ -18,7 +19,8 @@ class VideoWriter:
     def __init__(self, path: Path, *, rate: float, size: Size) -> None:
         self.path, self.size, self.frames = path, size, 0
         height, width = size
-        self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
+        with opencv_silenced():
+            self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
         if not self._writer.isOpened():
             # OpenCV leaves an empty file behind.
             with contextlib.suppress(OSError):

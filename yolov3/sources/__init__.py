@@ -1,1 +1,1 @@
-"""Where images come from: files, folders, videos, streams, as iterators of frames. Knows no detector."""
+"""Where images come from: files, folders, addresses, videos, streams, as iterators of frames. Knows no detector."""

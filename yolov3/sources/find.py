@@ -7,94 +7,101 @@ import itertools
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from yolov3.errors import UserError
 from yolov3.files.text import LARGEST_LIST, read_lines
-from yolov3.images.files import IMAGE_SUFFIXES
+from yolov3.images.files import IMAGE_SUFFIXES, MAXIMUM_BYTES
+from yolov3.sources.address import SCHEMES, is_address, scheme_of, without_login
 from yolov3.sources.frames import FrameSource
-from yolov3.sources.image_files import ImageFiles
+from yolov3.sources.image_files import ImageFiles, ReadImages, frame_of_bytes
+from yolov3.sources.items import DataItem, Found, ImageItem, Item, StreamItem, VideoItem, WebItem
+from yolov3.sources.read_ahead import read_ahead
 from yolov3.sources.streams import LiveStream
 from yolov3.sources.videos import VideoFile
+from yolov3.sources.web import ask, suffix_of
+from yolov3.watching.words import counted
 
 VIDEO_SUFFIXES = frozenset(
     (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".mjpeg", ".3gp")
 )
+STREAM_SUFFIXES = VIDEO_SUFFIXES | {".mjpg", ".m3u8", ".mpd"}  # of addresses
 LIST_SUFFIXES = frozenset((".txt", ".lst", ".list"))
-_STREAM = re.compile(r"(?:rtsp|rtsps|rtmp|http|https|udp|tcp|srt)://", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class ImageItem:
-    """An image file."""
-
-    path: Path
-
-
-@dataclass(frozen=True)
-class VideoItem:
-    """A video file."""
-
-    path: Path
-
-
-@dataclass(frozen=True)
-class StreamItem:
-    """A camera (its number) or a stream's address."""
-
-    address: int | str
-
-
-Item = ImageItem | VideoItem | StreamItem
-
-
-@dataclass(frozen=True)
-class Found:
-    """The items that were meant, and what was passed over on the way to them, a line each."""
-
-    items: tuple[Item, ...]
-    notes: tuple[str, ...] = ()
+STANDARD_INPUT = "-"
+STANDARD_INPUT_NAME = "stdin"
 
 
 def find_items(text: str) -> Found:
     """The items that ``text`` means: an image, a video, a folder (with all below it), a pattern (``dir/*.jpg``), a
-    list file (a path per line), a camera's number, or the address of a stream. Raises UserError when there are none.
+    list file (a path or an address per line), a camera's number, the address of an image or a stream, or ``-``: what
+    comes on the standard input, the bytes of an image or a list. Raises UserError when there are none.
     """
+    if text == STANDARD_INPUT:
+        return _from_standard_input()
     if re.fullmatch(r"\d{1,3}", text) and not Path(text).exists():
         return Found((StreamItem(int(text)),))
-    if _STREAM.match(text):
-        return Found((StreamItem(text),))
+    if is_address(text):
+        return Found((_item_of_address(text, f"source {without_login(text)}"),))
     if "\0" in text or not text:
         raise UserError(f"source {text!r}: not a path, a pattern, a camera's number or an address")
     path = Path(text)
-    if path.is_dir():
-        return _from_folder(path)
-    if path.exists():
+    if _exists(path, f"source {text}"):
+        if path.is_dir():
+            return _from_folder(path)
         return _from_list(path) if path.suffix.lower() in LIST_SUFFIXES else Found((_item_of(path),))
     if glob.has_magic(text):
         found = [Path(name) for name in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207 - patterns may be absolute
         items = [item for item in map(_known_item, found) if item]
         if not items:
-            raise UserError(f"source {text}: no picture or video matches this pattern")
+            raise UserError(f"source {text}: no image or video matches this pattern")
         return Found(tuple(items), _passed_over(len(found) - len(items)))
     if path.is_symlink():
         raise UserError(f"source {text}: a link that leads nowhere")
     raise UserError(f"source {text}: does not exist")
 
 
+def find_all_items(texts: Sequence[str]) -> Found:
+    """The items of several sources, in order. Raises UserError when one of them means nothing."""
+    if not texts:
+        raise UserError("no source: nothing to look at")
+    if texts.count(STANDARD_INPUT) > 1:
+        raise UserError(f"source {STANDARD_INPUT}: the standard input can be read once")
+    found = [find_items(text) for text in texts]
+    return Found(
+        tuple(itertools.chain.from_iterable(each.items for each in found)),
+        tuple(itertools.chain.from_iterable(each.notes for each in found)),
+    )
+
+
 def sources_of(items: Sequence[Item], *, ahead: int) -> Iterator[FrameSource]:
-    """A source for each item, in order; image files that follow each other are one, read so many ``ahead``."""
+    """A source for each item, in order; images that follow each other are one, read so many ``ahead``. The addresses are
+    asked what they are when it is their turn."""
     for kind, group in itertools.groupby(items, key=type):
         if kind is ImageItem:
             yield ImageFiles([item.path for item in group if isinstance(item, ImageItem)], ahead=ahead)
-            continue
-        for item in group:
-            if isinstance(item, VideoItem):
-                yield VideoFile(item.path)
-            elif isinstance(item, StreamItem):
-                yield LiveStream(item.address)
+        elif kind is WebItem:
+            yield from _sources_of_addresses([item.address for item in group if isinstance(item, WebItem)], ahead)
+        else:
+            for item in group:
+                if isinstance(item, VideoItem):
+                    yield VideoFile(item.path)
+                elif isinstance(item, StreamItem):
+                    yield LiveStream(item.address)
+                elif isinstance(item, DataItem):
+                    yield ReadImages(iter([frame_of_bytes(item.data, item.name)]))
+
+
+def _sources_of_addresses(addresses: list[str], ahead: int) -> Iterator[FrameSource]:
+    answers = read_ahead(ask, addresses, ahead=ahead)
+    for is_stream, group in itertools.groupby(answers, key=lambda answer: isinstance(answer, StreamItem)):
+        if is_stream:
+            for answer in group:
+                assert isinstance(answer, StreamItem)
+                yield LiveStream(answer.address)
+        else:
+            yield ReadImages(answer for answer in group if not isinstance(answer, StreamItem))
 
 
 def _from_folder(folder: Path) -> Found:
@@ -107,29 +114,69 @@ def _from_folder(folder: Path) -> Found:
         else:
             others += 1
     if not items:
-        raise UserError(f"source {folder}: no pictures or videos in this folder or below it ({others} other files)")
+        beside = counted(others, "other file")
+        raise UserError(f"source {folder}: no images or videos in this folder or below it ({beside})")
     return Found(tuple(items), _passed_over(others))
 
 
 def _from_list(file: Path) -> Found:
-    """The paths in a list, from the current folder or, if not there, from the list's own."""
-    items = []
-    for number, line in enumerate(read_lines(file, what="a list of paths", most_bytes=LARGEST_LIST), start=1):
-        name = line.strip()
-        if not name or name.startswith("#"):
+    """What a list names; paths from the current folder or, if not there, from the list's own."""
+    lines = read_lines(file, what="a list of paths", most_bytes=LARGEST_LIST)
+    return _from_lines(lines, str(file), file.parent)
+
+
+def _from_standard_input() -> Found:
+    if sys.stdin is None:
+        raise UserError(f"source {STANDARD_INPUT}: there is no standard input")
+    data = sys.stdin.buffer.read(MAXIMUM_BYTES + 1)
+    if len(data) > MAXIMUM_BYTES:
+        raise UserError(f"source {STANDARD_INPUT}: more than {MAXIMUM_BYTES} bytes on the standard input")
+    if not data:
+        raise UserError(f"source {STANDARD_INPUT}: nothing came on the standard input")
+    if b"\0" in data:  # which every image has and no list of paths
+        return Found((DataItem(data, STANDARD_INPUT_NAME),))
+    return _from_lines(os.fsdecode(data).split("\n"), STANDARD_INPUT, Path())
+
+
+def _from_lines(lines: Iterable[str], name: str, folder: Path) -> Found:
+    items: list[Item] = []
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
             continue
-        path = Path(name) if Path(name).exists() else file.parent / name
-        if not path.exists():
-            raise UserError(f"source {file}, line {number}: {name} does not exist")
+        if is_address(text):
+            items.append(_item_of_address(text, f"source {name}, line {number}: {without_login(text)}"))
+            continue
+        called = f"source {name}, line {number}: {text}"
+        path = Path(text) if _exists(Path(text), called) else folder / text
+        if not _exists(path, called):
+            raise UserError(f"{called} does not exist")
         items.append(_item_of(path))
     if not items:
-        raise UserError(f"source {file}: lists no pictures or videos")
+        raise UserError(f"source {name}: lists no images or videos")
     return Found(tuple(items))
+
+
+def _exists(path: Path, called: str) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise UserError(f"{called}: {error.strerror or error}") from error
 
 
 def _item_of(path: Path) -> Item:
     """A file that was named by itself: if its suffix says nothing, it is taken for an image, whose content decides."""
     return VideoItem(path) if path.suffix.lower() in VIDEO_SUFFIXES else ImageItem(path)
+
+
+def _item_of_address(address: str, called: str) -> Item:
+    """An address: of an http(s) one the answer will say what it is, unless its suffix does. Raises UserError."""
+    scheme = scheme_of(address)
+    if scheme not in SCHEMES:
+        raise UserError(f"{called}: addresses begin with {', '.join(SCHEMES)}, found {scheme}")
+    if scheme not in ("http", "https") or suffix_of(address) in STREAM_SUFFIXES:
+        return StreamItem(address)
+    return WebItem(address)
 
 
 def _known_item(path: Path) -> Item | None:
@@ -153,4 +200,4 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _passed_over(count: int) -> tuple[str, ...]:
-    return (f"{count} other files passed over",) if count else ()
+    return (f"{counted(count, 'other file')} passed over",) if count else ()

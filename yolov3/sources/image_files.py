@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from yolov3.images.files import ImageError, read_image
-from yolov3.sources.frames import Frame, FrameSource, Unusable
+import numpy as np
 
-READERS = 2  # threads that decode images while the network works
+from yolov3.images.files import ImageError, decode_image, read_image
+from yolov3.sources.frames import Frame, FrameSource, Unusable
+from yolov3.sources.read_ahead import read_ahead
 
 
 class ImageFiles(FrameSource):
@@ -23,25 +23,36 @@ class ImageFiles(FrameSource):
         self.length = len(paths)
 
     def __iter__(self) -> Iterator[Frame | Unusable]:
-        paths = iter(self.paths)
-        waiting: list[Future[Frame | Unusable]] = []
-        with ThreadPoolExecutor(READERS) as pool:
-            try:
-                while True:
-                    for path in itertools.islice(paths, self.ahead - len(waiting)):
-                        waiting.append(pool.submit(_read, path))
-                    if not waiting:
-                        return
-                    yield waiting.pop(0).result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        return read_ahead(frame_of_file, self.paths, ahead=self.ahead)
 
 
-def _read(path: Path) -> Frame | Unusable:
+class ReadImages(FrameSource):
+    """Images that others read."""
+
+    name = "images"
+
+    def __init__(self, frames: Iterator[Frame | Unusable]) -> None:
+        self.frames = frames
+
+    def __iter__(self) -> Iterator[Frame | Unusable]:
+        return self.frames
+
+
+def frame_of_file(path: Path) -> Frame | Unusable:
+    """The image in a file."""
+    return _frame(partial(read_image, path), str(path))
+
+
+def frame_of_bytes(data: bytes, name: str) -> Frame | Unusable:
+    """The image in the bytes of a file that is called ``name``."""
+    return _frame(partial(decode_image, data, name), name)
+
+
+def _frame(read: Callable[..., np.ndarray], name: str) -> Frame | Unusable:
     try:
-        return Frame(read_image(path), str(path))
+        return Frame(read(), name)
     except ImageError as first:
         try:
-            return Frame(read_image(path, tolerate_truncation=True), str(path), damaged=True)
+            return Frame(read(tolerate_truncation=True), name, damaged=True)
         except ImageError:
             return Unusable(str(first))

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import cv2
 
+from yolov3.sources.address import without_login
 from yolov3.sources.capture import CaptureSource
 from yolov3.sources.frames import Frame, SourceError
+from yolov3.sources.opencv_messages import opencv_silenced
 
 OPEN_MILLISECONDS, READ_MILLISECONDS = 15_000, 15_000  # patience with a stream
 RECONNECT_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds
@@ -17,18 +19,17 @@ RECONNECT_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds
 class LiveStream(CaptureSource):
     """The frames of a camera (its number) or of an address until it ends, their ``seconds`` counted from the first. A
     broken connection is made again, with growing pauses, and counted. An address may also be that of a file, which has a
-    length and an end."""
+    length and an end. ``name`` and the frames' ``source`` are the address without user and password."""
 
     live = True
 
     def __init__(self, address: int | str) -> None:
-        self.address, self.name = address, str(address)
+        self.address, self.name = address, without_login(str(address))
 
     def open(self) -> None:
         capture = self._connect()
         if not capture.isOpened():
-            what = f"camera {self.address}" if isinstance(self.address, int) else str(self.address)
-            raise SourceError(f"{what}: cannot be opened")
+            raise SourceError(f"{self._called}: cannot be opened")
         self.take(capture)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -38,12 +39,22 @@ class LiveStream(CaptureSource):
             image = self.read()
             if image is None:
                 if isinstance(self.address, int) or self.length is not None or not self._reconnect():
-                    return
+                    break
                 continue
             yield Frame(image, self.name, index, time.monotonic() - start)
             index += 1
+        if index == 0:
+            raise SourceError(f"{self._called}: not a single frame came")
+
+    @property
+    def _called(self) -> str:
+        return f"camera {self.name}" if isinstance(self.address, int) else self.name
 
     def _connect(self) -> cv2.VideoCapture:
+        with opencv_silenced():
+            return self._capture_of_address()
+
+    def _capture_of_address(self) -> cv2.VideoCapture:
         if isinstance(self.address, int):
             return cv2.VideoCapture(self.address)
         patience = (

@@ -10,6 +10,7 @@ import cv2
 
 from yolov3.sources.capture import USUAL_RATE, CaptureSource
 from yolov3.sources.frames import Frame, SourceError
+from yolov3.sources.opencv_messages import opencv_silenced
 
 BROKEN_FRAMES = 250  # so many frames that cannot be decoded are passed over in a row; then the video has ended
 
@@ -25,7 +26,8 @@ class VideoFile(CaptureSource):
             raise SourceError(f"{self.path}: {'not a file' if self.path.exists() else 'does not exist'}")
         if self.path.stat().st_size == 0:
             raise SourceError(f"{self.path}: the file is empty (0 bytes)")
-        capture = cv2.VideoCapture(str(self.path))
+        with opencv_silenced():
+            capture = cv2.VideoCapture(str(self.path))
         if not capture.isOpened():
             raise SourceError(f"{self.path}: not readable as a video (damaged, cut off or of an unknown kind)")
         self.take(capture)

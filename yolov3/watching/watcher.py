@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import TracebackType
 from typing import Literal, Self
@@ -25,11 +26,32 @@ class Watcher:
     def say(self, line: str) -> None:
         """A line about the work."""
 
+    def warn(self, line: str) -> None:
+        """A line about what went wrong and does not stop the work."""
+        self.say(line)
+
     def report(self, line: str) -> None:
         """A line that belongs to the answer."""
 
     def advance(self, done: int, total: int | None = None, *, text: str | None = None) -> None:
         """So much is done of what is to be done (None: unknown, or as before); ``text`` says what is being done."""
+
+
+class Quiet(Watcher):
+    """Tells only what went wrong, on the error output."""
+
+    def warn(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+class InLines(Quiet):
+    """Tells everything in lines, without a bar: the answer on the standard output, the rest on the error output."""
+
+    def say(self, line: str) -> None:
+        self.warn(line)
+
+    def report(self, line: str) -> None:
+        print(line, flush=True)
 
 
 class Bar(Watcher):

@@ -1,0 +1,36 @@
+"""A line for each image."""
+
+from __future__ import annotations
+
+import pytest
+
+from yolov3.outputs.lines import LinePerImage, boxes_in_words
+
+
+def test_a_line_for_each_image_as_it_comes(make_result):
+    told: list[str] = []
+    with LinePerImage(told.append) as output:
+        output.write(make_result())
+        output.write(make_result([], source="b/\udcff.jpg"))
+        output.write(make_result([([0.0, 0.0, 9.0, 9.0], 0.5, 1)] * 3, source="a.mp4", index=25))
+        assert len(told) == 3
+        output.end("street")
+    assert told == [
+        "a/street.jpg: 3 boxes: 1 a/b, 1 cat, 1 9",
+        "b/?.jpg: 0 boxes",
+        "a.mp4, frame 25, 2.00 s: 3 boxes: 3 dog",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "most", "text"),
+    [
+        ({}, None, "0 boxes"),
+        ({"cat": 1}, None, "1 box: 1 cat"),
+        ({"cat": 5, "dog": 1}, 2, "6 boxes: 5 cat, 1 dog"),
+        ({"cat": 5, "dog": 1, "owl": 1}, 2, "7 boxes: 5 cat, 1 dog and 1 more class"),
+        ({"cat": 5, "dog": 1, "owl": 1}, 1, "7 boxes: 5 cat and 2 more classes"),
+    ],
+)
+def test_boxes_in_words(boxes, most, text):
+    assert boxes_in_words(boxes, most) == text

@@ -1,0 +1,65 @@
+"""Answers come in the order of the questions, some way ahead and no further."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from yolov3.sources.read_ahead import READERS, read_ahead
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 7])
+def test_answers_come_in_order(ahead):
+    def slow_at_first(number: int) -> int:
+        time.sleep(0.05 if number == 0 else 0)
+        return number * number
+
+    assert list(read_ahead(slow_at_first, range(20), ahead=ahead)) == [number * number for number in range(20)]
+
+
+def test_no_more_is_read_than_was_said():
+    read: list[int] = []
+    answers = read_ahead(read.append, iter(range(100)), ahead=3)
+    assert read == [], "nothing before somebody asks"
+    next(answers)
+    time.sleep(0.2)
+    assert sorted(read) == [0, 1, 2]
+
+
+def test_several_read_at_once():
+    meeting = threading.Barrier(READERS, timeout=10)
+    assert len(list(read_ahead(lambda _: meeting.wait(), range(2 * READERS), ahead=2 * READERS))) == 2 * READERS
+
+
+def test_a_failure_comes_in_its_place():
+    def read(number: int) -> int:
+        if number == 2:
+            raise KeyError(number)
+        return number
+
+    answers = read_ahead(read, range(9), ahead=9)
+    assert [next(answers), next(answers)] == [0, 1]
+    with pytest.raises(KeyError):
+        next(answers)
+
+
+def test_it_can_be_left_early():
+    answers = read_ahead(lambda number: number, range(10_000), ahead=100)
+    next(answers)
+    answers.close()
+    for thread in threading.enumerate():
+        if thread.name == "reader":
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+def test_nobody_waits_for_what_does_not_answer():
+    released = threading.Event()
+    answers = read_ahead(lambda number: number and released.wait(60), range(10), ahead=5)
+    next(answers)
+    start = time.monotonic()
+    answers.close()
+    assert time.monotonic() - start < 5
+    released.set()

@@ -1,0 +1,36 @@
+"""A line for each image as it comes, for whoever watches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from yolov3.outputs.output import Output, Result, printable
+from yolov3.watching.words import counted
+
+
+class LinePerImage(Output):
+    """Tells ``street.mp4, frame 12, 0.48 s: 3 boxes: 2 person, 1 dog``."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.tell = tell
+
+    def write(self, result: Result) -> None:
+        frame, found = result.frame, result.detections
+        place = printable(frame.source)
+        if frame.index is not None:
+            place += f", frame {frame.index}"
+        if frame.seconds is not None:
+            place += f", {frame.seconds:.2f} s"
+        boxes = Counter(found.name_of(label) for label in found.labels.tolist())
+        self.tell(f"{place}: {boxes_in_words(dict(boxes.most_common()))}")
+
+
+def boxes_in_words(boxes: Mapping[str, int], most: int | None = None) -> str:
+    """How many boxes there are, and of which classes; at most so many of these are named."""
+    named = list(boxes.items())[:most]
+    text = counted(sum(boxes.values()), "box", "boxes")
+    if named:
+        text += ": " + ", ".join(f"{count} {name}" for name, count in named)
+    more = len(boxes) - len(named)
+    return text + (f" and {counted(more, 'more class', 'more classes')}" if more else "")
