@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test slow lint clean
+.PHONY: setup demo test slow lint wheel clean
 
 setup: $(READY)
 
@@ -27,5 +27,9 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy yolov3
 
+wheel: setup
+	rm -rf build  # else files that are no longer there would still be packed
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info

@@ -42,5 +42,8 @@ def test_a_star_brings_the_public_names():
 
 
 def test_the_version_is_said_once():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == yolov3.__version__
+    """The package says it, the metadata are made of it: tests/test_package.py compares them."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert "version" not in settings["project"] and settings["project"]["dynamic"] == ["version"]
+    assert settings["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "yolov3.__version__"}
+    assert f"## {yolov3.__version__}" in (ROOT / "docs" / "CHANGELOG.md").read_text()

@@ -38,7 +38,7 @@ def test_to_darknet_and_back(checkpoint, tmp_path, capsys):
     assert set(lines[1].removeprefix("written: ").split(", ")) == {
         str(tmp_path / f"x.{suffix}") for suffix in ("weights", "cfg", "names")
     }
-    assert re.fullmatch(r"both models run on one picture: largest difference 0 \(largest output \d.*\)", lines[2])
+    assert re.fullmatch(r"both models run on one image: largest difference 0 \(largest output \d.*\)", lines[2])
     assert main(["convert", str(weights), str(back)]) == 0
     assert load_model(back).meaning == MEANING
 
@@ -59,6 +59,15 @@ def test_files_beside_are_taken_or_named(checkpoint, tmp_path, capsys):
     assert model.names == ("one", "two", "three") and model.meaning.preprocessing.fit == "letterbox"
 
 
+def test_a_run_is_carried_over_by_its_folder(checkpoint, tmp_path, capsys):
+    (tmp_path / "run" / "weights").mkdir(parents=True)
+    (tmp_path / "run" / "weights" / "best.pt").write_bytes(checkpoint.read_bytes())
+    assert main(["convert", str(tmp_path / "run"), str(tmp_path / "x.weights")]) == 0
+    told = capsys.readouterr()
+    assert told.err == f"{tmp_path / 'run'}: {tmp_path / 'run' / 'weights' / 'best.pt'} is taken\n"
+    assert load_model(tmp_path / "x").meaning == MEANING
+
+
 def test_both_models_are_run_on_the_image_that_is_named(checkpoint, tmp_path, capsys):
     (tmp_path / "no.jpg").write_bytes(b"no image")
     words = ["convert", str(checkpoint), str(tmp_path / "z.safetensors"), "--image", str(tmp_path / "no.jpg")]
@@ -73,9 +82,9 @@ def test_both_models_are_run_on_the_image_that_is_named(checkpoint, tmp_path, ca
         ("model.pt", "x", [], "x: models are written as .pt, .safetensors, .weights, found no ending"),
         ("model.pt", "no/x.pt", [], "does not exist"),
         ("model.pt", "model.pt", [], "the source and the target are the same file"),
-        ("none.pt", "y.pt", [], "none.pt: no such weights file"),
-        ("model.pt", "y.pt", ["--fit", "stretch"], "--cfg, --names and --fit belong to Darknet's weights only"),
-        ("model.pt", "y.pt", ["--cfg", "a.cfg"], "--cfg, --names and --fit belong to Darknet's weights only"),
+        ("none.pt", "y.pt", [], "none.pt: no such weights file; in its folder are model.pt"),
+        ("model.pt", "y.pt", ["--fit", "stretch"], "--fit belongs to Darknet's weights only"),
+        ("model.pt", "y.pt", ["--cfg", "a.cfg"], "--cfg and --names belong to Darknet's weights only"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(checkpoint, tmp_path, capsys, source, target, more, message):

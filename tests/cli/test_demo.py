@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -32,7 +33,22 @@ def test_a_short_demo(tmp_path, monkeypatch, capsys):
     for name in ("train/results.csv", "train/weights/best.pt", "evaluate/metrics.json", "evaluate/predictions.json"):
         assert (folder / name).is_file()
     named = re.findall(r"^  (/\S+)", output.partition("Look at")[2], re.MULTILINE)
-    assert len(named) == 5 and all(Path(name).exists() for name in named)
+    assert len(named) == 4 + (importlib.util.find_spec("matplotlib") is not None) and all(
+        Path(name).exists() for name in named
+    )
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_what_is_named_to_look_at_is_there(tmp_path, monkeypatch, capsys, drawn):
+    """The curves are not, where matplotlib is not installed."""
+    place = tmp_path / "there"
+    place.mkdir()
+    if drawn:
+        (place / "curves.png").touch()
+    shown = module.DemoResult(place, place / "a.mp4", place, place / "metrics.json", None)
+    monkeypatch.setattr(module, "demo", lambda options: shown)
+    assert main(["demo"]) == 0
+    assert ("curves.png" in capsys.readouterr().out) is drawn
 
 
 @pytest.mark.parametrize("words", [["--images", "0"], ["--epochs", "0"]])

@@ -15,6 +15,7 @@ import torch
 from yolov3.cli import main
 from yolov3.config.loading import build_experiment
 from yolov3.formats.checkpoint import save_checkpoint
+from yolov3.formats.darknet_files import save_darknet
 from yolov3.images.files import write_image
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
@@ -109,6 +110,55 @@ def test_without_data_it_takes_that_of_the_training(data: Path, tmp_path: Path) 
     weights = write_weights(tmp_path / "trained.pt", experiment=experiment)
     assert main(command(weights, None, tmp_path, "--imgsz", "64")) == 0
     assert json.loads((tmp_path / "trained" / "metrics.json").read_text())["counts"]["images"] == 3
+
+
+def test_a_darknet_project_is_measured_by_its_data_file_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("cfg", "data/obj", "backup"):
+        (tmp_path / folder).mkdir(parents=True)
+    network = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=2)
+    save_darknet(network, tmp_path / "backup" / "yolo_best.weights", meaning=ModelMeaning((), Preprocessing((64, 96))))
+    (tmp_path / "backup" / "yolo_best.cfg").rename(tmp_path / "cfg" / "yolo.cfg")
+    (tmp_path / "data" / "obj.names").write_text("cat\ndog\n")
+    for number in range(3):
+        write_image(tmp_path / "data" / "obj" / f"{number}.png", np.full((90, 120, 3), 80 * number, dtype=np.uint8))
+        (tmp_path / "data" / "obj" / f"{number}.txt").write_text(f"{number % 2} 0.5 0.5 0.4 0.4\n")
+    (tmp_path / "data" / "val.txt").write_text("data/obj/0.png\ndata/obj/1.png\ndata/obj/2.png\n")
+    lines = "classes=2\ntrain=data/val.txt\nvalid=data/val.txt\nnames=data/obj.names\nbackup=backup/\n"
+    (tmp_path / "data" / "obj.data").write_text(lines)
+    assert main(["evaluate", "--weights", "data/obj.data", "--workers", "0"]) == 0
+    told = capsys.readouterr()
+    assert "3 images, 2 classes" in told.out and "backup/yolo_best.weights is taken" in told.err
+    assert (tmp_path / "runs" / "evaluate" / "obj" / "metrics.json").exists()
+    assert main(["detect", "--weights", "data/obj.data", "--source", "data/obj", "--no-save"]) == 0
+    words = [
+        "train",
+        "data.file=data/obj.data",
+        "model.cfg=cfg/yolo.cfg",
+        "train.weights=data/obj.data",
+        "train.workers=0",
+    ]
+    small = ["train.epochs=1", "train.batch_size=2", "train.accumulate=1", "train.multi_scale=null", "train.device=cpu"]
+    assert main([*words, *small]) == 0
+    assert (tmp_path / "runs" / "train" / "train" / "weights" / "best.pt").exists()
+    assert main(["evaluate", "--weights", "runs/train/train", "--workers", "0"]) == 0  # on the data of its training
+
+
+def test_files_of_darknet_may_be_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=2)
+    weights = tmp_path / "a.weights"
+    save_darknet(network, weights, meaning=ModelMeaning((), Preprocessing((64, 96))))
+    cfg, names = (tmp_path / "a.cfg").rename(tmp_path / "other.cfg"), tmp_path / "mine.txt"
+    names.write_text("dog\ncat\n")
+    assert "needs the .cfg of its network" in error_of(command(weights, data, tmp_path / "runs"), capsys)
+    files = ["--cfg", str(cfg), "--names", str(names)]
+    assert main(command(weights, data, tmp_path / "runs", *files)) == 0
+    assert main(["detect", "--weights", str(weights), "--source", str(data / "val2017"), "--no-save", *files]) == 0
+    assert "belong to Darknet's weights only" in error_of(
+        command(write_weights(tmp_path / "b.pt"), data, tmp_path / "runs", *files), capsys
+    )
 
 
 def error_of(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:

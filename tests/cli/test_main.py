@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import logging
 import os
 import subprocess
 import sys
@@ -48,6 +49,15 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     width = max(map(len, COMMANDS))
     for name, place in COMMANDS.items():
         assert f"  {name:<{width}}  {importlib.import_module(place).HELP}" in lines
+
+
+def test_what_is_noted_is_told_once_on_the_error_output(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        main(["models"])
+        logging.getLogger("yolov3.formats").info("a note")
+        logging.getLogger("another").info("nothing of ours")
+        told = capsys.readouterr()
+        assert told.err == "a note\n" and "a note" not in told.out
 
 
 def test_help_is_there_at_once() -> None:
@@ -219,8 +229,8 @@ def test_options_may_stand_between_a_file_and_its_settings(tmp_path, capsys):
     assert "missing.yaml" in error and "unrecognized" not in error
 
 
-def test_a_mistake_in_a_setting_is_told_before_anything_slow_is_imported() -> None:
-    code = "import atexit; atexit.register(lambda: print({'torch', 'numpy', 'cv2'} & set(sys.modules)))"
+def test_a_mistake_in_a_setting_is_told_before_torch_is_imported() -> None:
+    code = "import atexit; atexit.register(lambda: print({'torch', 'albumentations'} & set(sys.modules)))"
     for command in (["train"], ["benchmark"], ["anchors", "configs/yolov3_tiny_bccd.yaml"]):
         done = program(*command, "data.root=/", "train.epoch=5", code=code)
         assert (done.returncode, done.stdout) == (2, "set()\n") and "train.epochs=5?" in done.stderr

@@ -113,7 +113,10 @@ def test_mistakes_are_one_clear_line(config, tmp_path, capsys, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --resume RUN"),
+        (
+            [],
+            "give an experiment file, such as yolov3_tiny_bccd.yaml (yolov3 configs lists what is shipped), or --data D, or",
+        ),
         (["/nowhere.yaml"], "/nowhere.yaml"),
         (["--resume", "/nowhere"], "/nowhere: no such weights file"),
         (["train.epochs=1", "--resume", "/nowhere"], "--resume goes on with the run's own settings"),

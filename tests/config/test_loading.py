@@ -167,6 +167,21 @@ def test_mistakes_in_a_file_name_it(config):
         load_experiment(config)
 
 
+def test_a_data_file_is_the_default_experiment_on_its_data(config):
+    for text in ("path: x\ntrain: images/train\nval: images/val\nnc: 1\nnames: [a]\nroboflow: {}\n", "root: x\n"):
+        config.write_text(text)
+        assert load_experiment(config, ["train.epochs=3"]) == load_experiment(
+            None, [f"data.file={config}", "train.epochs=3"]
+        )
+
+
+@pytest.mark.parametrize("text", ["root: x\ntrain: {epochs: 3}\n", "names: [a]\nmodel: {}\n", "val: x\ndata: {}\n"])
+def test_a_file_with_sections_is_no_data_file(config, text):
+    config.write_text(text)
+    with pytest.raises(UserError, match=r"unknown key (root|names|val)"):
+        load_experiment(config)
+
+
 def test_merge_touches_neither():
     base, changes = {"a": {"b": 1}}, {"a": {"c": 2}}
     assert merge(base, changes) == {"a": {"b": 1, "c": 2}}
@@ -180,7 +195,8 @@ def test_merge_replaces_what_is_no_mapping():
 
 
 PLACES = {
-    "data.file": "set.yaml", "data.root": "images", "data.lists": "val.txt", "model.cfg": "a.cfg", "train.weights": "start.pt",
+    "data.file": "set.yaml", "data.root": "images", "data.lists": "lists", "model.cfg": "a.cfg",
+    "train.weights": "start.pt",
 }  # fmt: skip
 """Every setting that names a path, and one."""
 
@@ -253,6 +269,15 @@ def test_paths_in_words_are_the_users_own(config):
 def test_known_weights_are_named_and_not_looked_for(config):
     config.write_text("train: {weights: yolov3-tiny}\n")
     assert load_experiment(config).train.weights == "yolov3-tiny"
+
+
+def test_weights_without_an_ending_are_looked_for_beside_the_file_too(config):
+    """A run's folder has none; what is not there may be a stem or a name, and is told when the weights are opened."""
+    (config.parent / "run").mkdir()
+    config.write_text("train: {weights: run}\n")
+    assert load_experiment(config).train.weights == str(config.parent / "run")
+    config.write_text("train: {weights: backup/x}\n")
+    assert load_experiment(config).train.weights == "backup/x"
 
 
 @pytest.mark.parametrize(

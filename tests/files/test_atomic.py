@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import pytest
 import torch
 
 from yolov3.errors import UserError
-from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically, write_whole
+from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically, write_together, write_whole
 
 OLD, NEW = b"old" * 1000, b"the new content" * 5000
 
@@ -48,6 +49,24 @@ def test_there_and_back(tmp_path):
         write_atomically(path, writer_of(content))
         assert path.read_bytes() == content
     assert files_in(tmp_path) == ["a.bin"]
+
+
+def test_files_that_belong_together_are_all_the_old_or_all_the_new_ones(tmp_path):
+    paths = [tmp_path / name for name in ("a.bin", "b.bin")]
+    for content in (OLD, NEW):
+        write_together(paths, lambda path, place, content=content: write_atomically(place, writer_of(content)))
+        assert [path.read_bytes() for path in paths] == [content, content]
+        assert files_in(tmp_path) == ["a.bin", "b.bin"]
+
+    def fails(path: Path, place: Path) -> None:
+        if path.name == "b.bin":
+            raise UserError(f"{place}: cannot be written")
+        write_atomically(place, writer_of(OLD))
+
+    with pytest.raises(UserError, match=rf"^{re.escape(str(paths[1]))}: cannot be written$"):
+        write_together(paths, fails)
+    assert [path.read_bytes() for path in paths] == [NEW, NEW]
+    assert files_in(tmp_path) == ["a.bin", "b.bin"]
 
 
 def test_a_text_is_utf8_and_its_line_ends_stay(tmp_path):

@@ -43,8 +43,8 @@ def write_image(path, suffix: str) -> None:
         (lambda path: path.write_bytes(gzip.compress(b"text")), "it looks like a gzip archive"),
         (lambda path: path.write_bytes(pickle.dumps([1], protocol=2)), "it looks like a pickle"),
         (lambda path: path.write_bytes(pickle.dumps([1], protocol=4)), "it looks like a pickle"),
-        (lambda path: write_image(path, ".png"), "it looks like a picture"),
-        (lambda path: write_image(path, ".jpg"), "it looks like a picture"),
+        (lambda path: write_image(path, ".png"), "it looks like an image"),
+        (lambda path: write_image(path, ".jpg"), "it looks like an image"),
         (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 20), "it looks like an HDF5 file"),
         (lambda path: path.write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3"), "it looks like a PDF"),
         (lambda path: path.write_text("[net]\nbatch=1\n"), "it looks like a .cfg"),
@@ -68,7 +68,7 @@ def test_real_weights_are_of_no_known_kind(shared):
 
 def test_a_cut_file_is_still_told_by_what_is_there():
     assert kind_of_file(b"PK") == ARCHIVE
-    assert kind_of_file(b"\x89PN") == "it looks like a picture"
+    assert kind_of_file(b"\x89PN") == "it looks like an image"
 
 
 def test_any_bytes_have_a_kind_or_none():

@@ -287,6 +287,22 @@ def test_weights_without_a_cfg_of_their_own_use_the_experiments(tmp_path, fill):
         open_start(str(weights), ModelSection(variant="yolov3-tiny", width=WIDTH))
 
 
+def test_a_run_and_a_darknet_project_are_a_start(tmp_path, fill):
+    source = fill(tiny())
+    (tmp_path / "run" / "weights").mkdir(parents=True)
+    save(source, tmp_path / "run" / "weights" / "best.pt")
+    for place in ("backup", "cfg"):
+        (tmp_path / place).mkdir()
+    save(source, tmp_path / "backup" / "cells_final.weights", ModelMeaning((), MEANING.preprocessing))
+    (tmp_path / "backup" / "cells_final.cfg").rename(tmp_path / "cfg" / "cells.cfg")
+    (tmp_path / "cells.data").write_text("names=mine.names\nbackup=backup\n")
+    (tmp_path / "mine.names").write_text("".join(f"{name}\n" for name in NAMES))
+    for given in (tmp_path / "run", tmp_path / "cells.data", tmp_path / "backup" / "cells"):
+        found = begun(ModelSection(variant="yolov3-tiny", width=WIDTH), given)
+        assert same_outputs(found.network, source)
+        assert found.report is not None and found.report.classes_taken == NAMES
+
+
 def test_a_cfg_alone_says_what_is_left_open(tmp_path):
     section = write_cfg(tmp_path / "cells.cfg", tiny(), MEANING)
     settled, lines = settle(section, Start())

@@ -178,10 +178,10 @@ def test_models_of_other_outputs_cannot_be_compared():
         ("model.pt", "model.pt", {}, "the source and the target are the same file"),
         ("model.pt", "link.pt", {}, "the source and the target are the same file"),
         ("none.pt", "y.pt", {}, "none.pt: no such weights file"),
-        ("none.weights", "y.pt", {}, "none.weights: cannot be read"),
-        ("model.pt", "y.pt", {"fit": "stretch"}, "--cfg, --names and --fit belong to Darknet's weights only"),
-        ("model.pt", "y.pt", {"cfg": Path("x.cfg")}, "belong to Darknet's weights only"),
-        ("model.pt", "y.pt", {"names": Path("x.names")}, "belong to Darknet's weights only"),
+        ("none.weights", "y.pt", {}, "none.weights: no such weights file; in its folder are link.pt, model.pt"),
+        ("model.pt", "y.pt", {"fit": "stretch"}, "--fit belongs to Darknet's weights only"),
+        ("model.pt", "y.pt", {"cfg": Path("x.cfg")}, "--cfg and --names belong to Darknet's weights only"),
+        ("model.pt", "y.pt", {"names": Path("x.names")}, "--cfg and --names belong to Darknet's weights only"),
     ],
 )
 def test_what_cannot_be_carried_is_refused_and_nothing_is_written(checkpoint, tmp_path, source, target, more, message):

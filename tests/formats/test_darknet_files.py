@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -260,7 +261,19 @@ def test_several_files_of_names_that_fit_are_none(saved):
     saved.with_suffix(".names").unlink()
     for name in ("a", "b"):
         write_names(saved.with_name(f"{name}.names"), ("x", "y", "z"))
+    assert load_darknet(saved).names == ("x", "y", "z")  # they say the same
+    write_names(saved.with_name("b.names"), ("x", "y", "w"))
     assert load_darknet(saved).names == ()
+
+
+def test_names_in_the_folder_for_them_are_taken_where_none_are_nearer(saved):
+    saved.with_suffix(".names").unlink()
+    (saved.parent / "data").mkdir()
+    write_names(saved.parent / "data" / "far.names", ("x", "y", "z"))
+    write_names(saved.with_name("other.names"), ("x", "y"))  # of another network
+    assert load_darknet(saved).names == ("x", "y", "z")
+    write_names(saved.with_name("near.names"), ("a", "b", "c"))
+    assert load_darknet(saved).names == ("a", "b", "c")
 
 
 # ---- the released tiny weights ----
@@ -382,7 +395,16 @@ def test_the_cfg_alone_tells_how_images_are_fitted(fit):
         assert meaning_of(parse_cfg(text), header).preprocessing.fit == fit
     with torch.device("meta"):
         classifier = Darknet53Classifier()
-    assert "letter_box" not in darknet_cfg_text(classifier, ModelMeaning())
+    assert f"letter_box={int(fit == 'letterbox')}" in darknet_cfg_text(
+        classifier, ModelMeaning((), Preprocessing(fit=fit))
+    )
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+def test_how_a_classifiers_images_are_fitted_survives_being_written(tmp_path, fit):
+    meaning = ModelMeaning((), Preprocessing((64, 64), fit, "darknet", 0.5))
+    save_darknet(Darknet53Classifier(num_classes=2, width=1 / 16).eval(), tmp_path / "a.weights", meaning=meaning)
+    assert load_darknet(tmp_path / "a.weights").meaning == meaning
 
 
 def test_the_size_of_the_cfg_is_the_meanings():
@@ -405,5 +427,33 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(UserError, match=r"a\.weights: cannot be written"):
         save_darknet(tiny(), tmp_path / "none" / "a.weights", meaning=MEANING)
     (tmp_path / "b.cfg").mkdir()
-    with pytest.raises(UserError, match=r"b\.cfg: cannot be written"):
+    with pytest.raises(UserError, match=r"b\.cfg: cannot be written: a folder lies in its place$"):
         save_darknet(tiny(), tmp_path / "b.weights", meaning=MEANING)
+
+
+@pytest.mark.parametrize("blocked", ["cells.weights", "cells.cfg", "cells.names"])
+def test_where_one_file_cannot_be_written_the_older_ones_are_whole(saved, blocked):
+    (saved.parent / blocked).unlink()
+    (saved.parent / blocked).mkdir()
+    before = {path.name: path.read_bytes() for path in saved.parent.iterdir() if path.is_file()}
+    with pytest.raises(UserError, match=rf"{blocked}: cannot be written"):
+        save_darknet(tiny(), saved, meaning=replace(MEANING, preprocessing=Preprocessing((32, 32))))
+    assert {path.name: path.read_bytes() for path in saved.parent.iterdir() if path.is_file()} == before
+
+
+def test_names_that_cannot_be_written_leave_nothing(tmp_path):
+    with pytest.raises(UserError, match=r"class name 'a\\nb' cannot be written to a \.names file"):
+        save_darknet(tiny(), tmp_path / "a.weights", meaning=ModelMeaning(("a\nb", "c", "d"), PREPROCESSING))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variant", "classes", "words"),
+    [("yolov3-tiny", 1, "yolov3-tiny with 1 class"), ("yolov3-tiny", 3, "yolov3-tiny with 3 classes")],
+)
+def test_weights_without_a_cfg_are_told_which_network_they_fit(tmp_path, variant, classes, words):
+    write_weights(tmp_path / "mine.weights", YOLOv3(variant=variant, num_classes=classes))
+    with pytest.raises(
+        UserError, match=rf"needs the \.cfg of its network, and none lies beside it; it would fit {words}$"
+    ):
+        load_darknet(tmp_path / "mine.weights")

@@ -10,8 +10,9 @@ import torch
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.formats.darknet_files import save_darknet
-from yolov3.formats.load import LOADERS, is_darknet, load_model, weights_path
+from yolov3.formats.load import LOADERS, load_files, load_model
 from yolov3.formats.model import LoadedModel
+from yolov3.formats.model_files import MODEL_SUFFIXES, ModelFiles
 from yolov3.formats.safetensors_file import save_safetensors
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.structures import ModelMeaning, Preprocessing, Suppression
@@ -65,10 +66,48 @@ def test_other_endings_are_refused_with_those_that_are_known(tmp_path, name, end
 
 @pytest.mark.parametrize("name", ["none.pt", "none.weights", "none"])
 def test_a_missing_file_is_named(tmp_path, name):
-    for read in (load_model, weights_path):
-        with pytest.raises(UserError) as caught:
-            read(tmp_path / name)
-        assert str(caught.value) == f"{tmp_path / name}: no such weights file"
+    with pytest.raises(UserError) as caught:
+        load_model(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name}: no such weights file"
+
+
+def test_all_kinds_of_files_are_looked_for():
+    assert set(MODEL_SUFFIXES) == set(LOADERS)
+
+
+def test_what_a_run_folder_or_a_stem_means_is_loaded(folder):
+    (folder / "run" / "weights").mkdir(parents=True)
+    (folder / "a.pt").rename(folder / "run" / "weights" / "best.pt")
+    (folder / "backup").mkdir()
+    for name in ("a.weights", "a.cfg", "a.names"):
+        (folder / name).rename(folder / "backup" / name.replace(".weights", "_900.weights"))
+    for given in ("run", "backup/a", "backup"):
+        assert load_model(folder / given).meaning == MEANING
+
+
+def test_a_darknet_project_is_loaded_by_its_data_file(folder):
+    for place in ("backup", "cfg", "data"):
+        (folder / place).mkdir()
+    (folder / "a.weights").rename(folder / "backup" / "yolo_final.weights")
+    (folder / "a.cfg").rename(folder / "cfg" / "yolo.cfg")
+    (folder / "a.names").unlink()
+    (folder / "data" / "of_mine.names").write_text("one\ntwo\n")
+    data = folder / "data" / "mine.data"
+    data.write_text("classes=2\nnames=data/of_mine.names\nbackup=backup\n")
+    model = load_model(data)
+    assert model.names == ("one", "two") and model.meaning.preprocessing == MEANING.preprocessing
+    assert model.cfg is not None and Path(model.cfg).resolve() == folder / "cfg" / "yolo.cfg"
+
+
+def test_the_cfg_and_the_names_may_be_given(folder):
+    (folder / "a.cfg").rename(folder / "other.cfg")
+    (folder / "a.names").unlink()
+    (folder / "mine.txt").write_text("one\ntwo\n")
+    with pytest.raises(UserError, match=r"a\.weights: needs the \.cfg of its network, and none lies beside it"):
+        load_model(folder / "a.weights")
+    model = load_model(folder / "a.weights", cfg=folder / "other.cfg", names=str(folder / "mine.txt"))
+    assert model.names == ("one", "two")
+    assert load_files(ModelFiles(folder / "a.weights", folder / "other.cfg"), fit="letterbox").names == ()
 
 
 def test_a_folder_is_no_model(tmp_path):
@@ -76,35 +115,3 @@ def test_a_folder_is_no_model(tmp_path):
         (tmp_path / f"x{suffix}").mkdir()
         with pytest.raises(UserError, match=rf"x\{suffix}: "):
             load_model(tmp_path / f"x{suffix}")
-
-
-def test_a_bare_name_means_known_weights(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"yolov3-tiny is not there yet; fetch it with: yolov3 download yolov3-tiny"):
-        weights_path("yolov3-tiny")
-    (tmp_path / "weights").mkdir()
-    (tmp_path / "weights" / "yolov3-tiny.weights").write_bytes(b"x")
-    (tmp_path / "weights" / "darknet53.conv.74").write_bytes(b"x")
-    assert weights_path("yolov3-tiny") == Path("weights/yolov3-tiny.weights")
-    assert weights_path("darknet53") == Path("weights/darknet53.conv.74")
-    with pytest.raises(UserError, match="coco2017: no such weights file"):
-        weights_path("coco2017")
-    (tmp_path / "yolov3").write_bytes(b"x")  # a file of that name comes first
-    assert weights_path("yolov3") == Path("yolov3")
-
-
-@pytest.mark.parametrize(
-    ("name", "darknet"),
-    [
-        ("a.weights", True),
-        ("a.backup", True),
-        ("A.WEIGHTS", True),
-        ("darknet53.conv.74", True),
-        ("a", True),
-        ("a.pt", False),
-        ("a.PT", False),
-        ("a.safetensors", False),
-    ],
-)
-def test_which_files_are_darknets(name, darknet):
-    assert is_darknet(Path(name)) is darknet

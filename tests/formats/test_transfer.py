@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,6 +116,56 @@ def test_another_network_is_refused_and_nothing_is_changed():
         with pytest.raises(UserError, match=r"b\.pt: weights of another network"):
             transfer_weights(target, model_of(other, "abc", "b.pt"), names="abc")
     assert all(torch.equal(tensor, before[name]) for name, tensor in target.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "words"),
+    [
+        ("yolov3-tiny 0.0625", "yolov3 0.0625", "it is yolov3-tiny x0.0625: model.variant=yolov3-tiny"),
+        ("yolov3 0.0625", "yolov3-tiny 0.0625", "it is yolov3 x0.0625: model.variant=yolov3"),
+        (
+            "yolov3-tiny 0.125",
+            "yolov3-tiny 0.0625",
+            "it is yolov3-tiny x0.125: model.variant=yolov3-tiny model.width=0.125",
+        ),
+        ("yolov3-tiny 1", "yolov3-spp 0.0625", "it is yolov3-tiny: model.variant=yolov3-tiny model.width=1"),
+    ],
+)
+def test_another_variant_is_said_with_the_words_for_it(source, target, words):
+    networks = []
+    for text in (source, target):
+        variant, width = text.split()
+        networks.append(YOLOv3(variant=variant, num_classes=3, width=float(width)))
+    message = rf"^b\.pt: weights of another network: \d+ of this one's \d+ layers fit; {re.escape(words)}$"
+    with pytest.raises(UserError, match=message):
+        transfer_weights(networks[1], model_of(networks[0], "abc", "b.pt"), names="abc")
+
+
+def test_a_graph_is_said_with_its_cfg_or_how_to_get_one():
+    graph = build_graph(native_plan(detector(4), (64, 64)))
+    for cfg, experiment, words in (
+        ("cfg/b.cfg", None, "it is the network of cfg/b.cfg: model.cfg=cfg/b.cfg"),
+        (None, {"model": {"cfg": "c.cfg"}}, "it is the network of c.cfg: model.cfg=c.cfg"),
+        (None, None, "write its .cfg with yolov3 convert b.pt b.weights, then model.cfg=b.cfg"),
+    ):
+        model = LoadedModel(graph, ModelMeaning(("a",) * 4), experiment, "b.pt", "a network of Darknet's family", cfg)
+        with pytest.raises(UserError, match=rf"layers fit; .*{re.escape(words)}$"):
+            transfer_weights(detector(3), model, names="abc")
+
+
+def test_a_network_of_ours_takes_the_place_of_a_cfg():
+    graph = build_graph(native_plan(detector(4), (64, 64)))
+    with pytest.raises(UserError, match=r": model\.variant=yolov3-tiny model\.width=0\.0625 in place of model\.cfg$"):
+        transfer_weights(graph, model_of(detector(4), "abcd", "b.pt"), names="abcd")
+
+
+def test_a_classifier_of_another_backbone_is_said_to_be_one():
+    source = Darknet53Classifier(num_classes=2, width=WIDTH)
+    model = LoadedModel(source, ModelMeaning(("a", "b")), None, "c.pt", "darknet53-classifier, 2 classes")
+    with pytest.raises(
+        UserError, match=r"it is darknet53-classifier, 2 classes: a classifier, of which only a detector"
+    ):
+        transfer_weights(detector(3), model, names="abc")
 
 
 def test_darknets_whole_files_are_a_start(tmp_path):

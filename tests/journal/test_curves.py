@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from yolov3 import UserError
-from yolov3.journal.curves import draw_curves
+from yolov3.journal.curves import draw_curves, missing_curves_note
 from yolov3.journal.rows import ClassificationRow, DetectionRow, EpochRow
 
 UNMEASURED = DetectionRow(1, 3.0, 2.0, 1.0, None, None, None, 0.001, 0)
@@ -38,6 +38,7 @@ def drawn(tmp_path):
     pytest.importorskip("matplotlib")
 
     def draw(*rows: EpochRow) -> np.ndarray:
+        assert missing_curves_note() is None
         assert draw_curves(tmp_path / "curves.png", rows)
         return cv2.imread(str(tmp_path / "curves.png"))
 
@@ -101,6 +102,9 @@ def test_nothing_is_drawn_of_nothing(tmp_path):
 
 def test_nothing_is_drawn_where_matplotlib_is_not_installed(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert missing_curves_note() == (
+        "curves.png will not be drawn: matplotlib is not installed; until the run ends: pip install matplotlib"
+    )
     assert not draw_curves(tmp_path / "curves.png", [MEASURED])
     assert not (tmp_path / "curves.png").exists()
 

@@ -17,6 +17,7 @@ class Screen:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.key, self.shown, self.waited, self.closed = -1, [], [], False
         monkeypatch.setenv("DISPLAY", ":99")
+        monkeypatch.setattr(cv2, "currentUIFramework", lambda: "QT")
         monkeypatch.setattr(cv2, "imshow", lambda title, image: self.shown.append(image))
         monkeypatch.setattr(cv2, "waitKey", self.wait)
         monkeypatch.setattr(cv2, "destroyAllWindows", self.close)
@@ -41,7 +42,16 @@ def test_no_window_without_a_screen(monkeypatch):
     with pytest.raises(UserError, match=r"^--view needs a screen, and none is there \(DISPLAY is not set\)$"):
         Window()
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    monkeypatch.setattr(cv2, "currentUIFramework", lambda: "QT")
     Window()
+
+
+def test_no_window_by_an_opencv_without_windows(screen, monkeypatch):
+    monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")
+    with pytest.raises(
+        UserError, match=r"^--view: the OpenCV that is installed \(opencv-.*\) cannot open windows; mend it"
+    ):
+        Window()
 
 
 def test_the_drawing_is_shown_images_for_a_while_and_videos_as_they_come(screen, make_result):

@@ -16,19 +16,23 @@ from yolov3.config.loading import (
     read_settings,
     validate_section,
 )
+from yolov3.config.shipped import find_shipped, shipped_names
 from yolov3.errors import UserError
 
 ANNOTATION_FOLDERS = ("annotations", "train", "valid", "val", "test")
 
 
 def resolve_data(text: str | Path) -> DataSection:
-    """The data that a person names: a data YAML, an experiment YAML, a Darknet ``.data`` file, a COCO json or a folder.
-    Raises UserError."""
+    """The data that a person names: a data YAML or an experiment YAML, of theirs or a shipped one, a Darknet ``.data``
+    file, a COCO json or a folder. Raises UserError."""
     path = Path(text)
     if path.is_dir():
         return DataSection(root=str(path))
     if not path.exists():
-        raise UserError(f"{path}: neither a data YAML nor the folder of a data set exists there")
+        shipped = find_shipped(path)
+        if shipped is None:
+            raise UserError(f"{path}: neither a data YAML nor the folder of a data set exists there; {shipped_names()}")
+        path = shipped
     suffix = path.suffix.lower()
     if suffix == ".json":
         root = path.parent.parent if path.resolve().parent.name.lower() in ANNOTATION_FOLDERS else path.parent

@@ -10,6 +10,7 @@ from yolov3.catalogue.division import Division, divide, read_division
 from yolov3.catalogue.formats import find_format
 from yolov3.config.experiment import DataSection
 from yolov3.config.loading import merge, validate_section
+from yolov3.config.shipped import find_config
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import SPLIT_WORDS, LabelFormat, Reference, Split
 from yolov3.datasets.tree import Tree
@@ -139,11 +140,14 @@ def _with_file(data: DataSection) -> tuple[DataSection, tuple[str, ...]]:
         file = read_data_file(path)
         notes = (f"{path} says where its parts are", *file.notes)
     else:
-        path = Path(data.file)
+        path = find_config(data.file)
         given.pop("file")
         file = read_data_file(path)
         notes = file.notes
     values = dict(file.values)
     if "root" not in given:
-        values["root"] = str(find_beside(path, values["root"], what="root"))
+        try:
+            values["root"] = str(find_beside(path, values["root"], what="root"))
+        except UserError as error:
+            raise UserError(f"{error}; say where it is with data.root=FOLDER or --data FOLDER") from error
     return validate_section(DataSection, merge(values, given), str(path)), notes

@@ -35,9 +35,12 @@ COMMANDS = {
     "models": "yolov3.cli.models",
     "benchmark": "yolov3.cli.benchmark",
     "settings": "yolov3.cli.settings",
+    "configs": "yolov3.cli.configs",
     "completion": "yolov3.cli.completion",
 }
 
+READ_IMAGES = ("train", "evaluate", "detect", "demo", "anchors", "train-classifier", "benchmark")
+"""The commands that need OpenCV."""
 
 USER_ERROR = 2
 STOPPED = 130
@@ -99,6 +102,8 @@ def _dispatch(words: list[str]) -> int:
     except SystemExit as stop:  # argparse has printed its help
         return stop.code if isinstance(stop.code, int) else USER_ERROR
     _prepare_process()
+    if name in READ_IMAGES:
+        _check_opencv()
     command = _load(name)
     code: int = command.run(command.parse(arguments))
     return code
@@ -109,9 +114,34 @@ def _prepare_process() -> None:
     from yolov3.machine.allocator import keep_freed_memory
 
     keep_freed_memory()
+    _tell_notes()
     # Pillow tells of metadata that nobody asked for; what is wrong with an image is told in words of our own.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+
+def _check_opencv() -> None:
+    from yolov3.machine.opencv import mixed_opencv_note, require_opencv
+
+    require_opencv()
+    note = mixed_opencv_note()
+    if note is not None and os.environ.get("RANK", "0") == "0":  # of several processes only the first speaks
+        print(f"yolov3: warning: {note}", file=sys.stderr)
+
+
+class _ErrorOutput(logging.Handler):
+    """Prints to what is the error output at the time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
+def _tell_notes() -> None:
+    """What the package notes on its way, such as which of several files it takes, is told."""
+    logger = logging.getLogger(__package__.partition(".")[0])
+    logger.setLevel(logging.INFO)
+    if not any(isinstance(handler, _ErrorOutput) for handler in logger.handlers):
+        logger.addHandler(_ErrorOutput())
 
 
 def _load(name: str) -> ModuleType:

@@ -26,7 +26,9 @@ class BenchmarkWords:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_experiment_arguments(parser)
-    parser.add_argument("--num-classes", type=int, help=f"classes of the network; default: the data's, else {CLASSES}")
+    parser.add_argument(
+        "--num-classes", type=int, help=f"classes of the network; default: those of the data named here, else {CLASSES}"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts")
     add_json_option(parser)
 
@@ -48,8 +50,7 @@ def run(words: BenchmarkWords) -> int:
 
     num_classes = words.num_classes
     if num_classes is None:
-        says_data = experiment.data.file is not None or experiment.data.root is not None
-        num_classes = len(open_dataset(experiment.data, "train").names) if says_data else CLASSES
+        num_classes = len(open_dataset(experiment.data, "train").names) if words.experiment.names_data else CLASSES
     with output_kept_free(words.json), Bar("measuring") as bar:
         result = benchmark(experiment, num_classes=num_classes, rounds=words.rounds, watcher=bar)
     if words.json:

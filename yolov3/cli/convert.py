@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.cli.model_options import add_darknet_options
+
 if TYPE_CHECKING:
     from yolov3.formats.convert import ConvertOptions
 
@@ -14,14 +16,16 @@ HELP = "carry a model between our checkpoints, safetensors and Darknet"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("source", type=Path, metavar="IN", help="model file: .pt, .safetensors, .weights")
-    parser.add_argument("target", type=Path, metavar="OUT", help="new file; its ending says the kind")
-    parser.add_argument("--cfg", type=Path, help="Darknet's .cfg of IN; default: the one of its name beside it")
-    parser.add_argument("--names", type=Path, help="Darknet's .names of IN; default: one beside it that fits")
     parser.add_argument(
-        "--fit", choices=("letterbox", "stretch"), help="how IN wants its pictures, if its files are wrong"
+        "source", type=Path, metavar="IN",
+        help="model file (.pt, .safetensors, .weights), folder of a run, Darknet's .data file, or stem",
+    )  # fmt: skip
+    parser.add_argument("target", type=Path, metavar="OUT", help="new file; its ending says the kind")
+    add_darknet_options(parser, of="IN")
+    parser.add_argument(
+        "--fit", choices=("letterbox", "stretch"), help="how IN wants its images, if its files are wrong"
     )
-    parser.add_argument("--image", type=Path, help="picture to compare both models on; default: a generated one")
+    parser.add_argument("--image", type=Path, help="image to compare both models on; default: a generated one")
 
 
 def parse(arguments: argparse.Namespace) -> ConvertOptions:
@@ -41,7 +45,7 @@ def run(options: ConvertOptions) -> int:
     print(done.description)
     print(f"written: {', '.join(map(str, done.files))}")
     print(
-        f"both models run on one picture: largest difference {done.largest_difference:.3g} "
+        f"both models run on one image: largest difference {done.largest_difference:.3g} "
         f"(largest output {done.largest_output:.3g})"
     )
     return 0

@@ -44,7 +44,8 @@ def run(options: DemoOptions) -> int:
     print("\nLook at")
     print(f"  {shown.images}/         the new pictures with their boxes")
     print(f"  {shown.video}  the video with its boxes")
-    print(f"  {shown.run}/curves.png  the training, epoch by epoch (results.csv holds the numbers)")
+    if (shown.run / "curves.png").is_file():  # else the training has said why
+        print(f"  {shown.run}/curves.png  the training, epoch by epoch (results.csv holds the numbers)")
     print(f"  {shown.run}/predictions.png  what it finds in eight validation pictures, the truth in white")
     print(f"  {shown.metrics}  the measurement")
     return 0

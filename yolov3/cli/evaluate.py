@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="D",
-        help="data set folder, YAML, .data file or COCO json; without it, the data the model was trained with",
+        help="data set folder, YAML (yours or a shipped one), .data file or COCO json; without it, the data of the model's "
+        "training",
     )
     parser.add_argument("changes", nargs="*", metavar="data.key=value", help="settings laid over the data's")
     parser.add_argument("--split", choices=("train", "val", "test"), default="val", help="which part of the data")
@@ -68,10 +69,12 @@ def parse(arguments: argparse.Namespace) -> EvaluateWords:
 
 def run(words: EvaluateWords) -> int:
     """Evaluate, print the report or JSON, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
+    from yolov3.cli.experiment_options import tell_shipped
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import print_report
     from yolov3.watching.watcher import Bar
 
+    tell_shipped(words.options.data)
     with output_kept_free(words.json), Bar("evaluating") as bar:
         evaluation = evaluate(words.options, watcher=bar)
     if words.json:

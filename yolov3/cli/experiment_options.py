@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +23,11 @@ class ExperimentWords:
     data: str | None = None
 
     def load(self) -> Experiment:
-        """The experiment. Raises UserError."""
+        """The experiment; files that are shipped and not the user's are told. Raises UserError."""
         from yolov3.config.loading import load_experiment
 
+        named = [override.partition("=")[2] for override in self.overrides if override.startswith("data.file=")]
+        tell_shipped(self.file, self.data, *named)
         return load_experiment(self.file, self.all_overrides())
 
     def all_overrides(self) -> tuple[str, ...]:
@@ -36,6 +40,11 @@ class ExperimentWords:
         return (f"data={json.dumps(section)}", *self.overrides)
 
     @property
+    def names_data(self) -> bool:
+        """Whether data is named here, and not only in the file."""
+        return self.data is not None or any(override.startswith("data.") for override in self.overrides)
+
+    @property
     def are_none(self) -> bool:
         """Whether nothing was said."""
         return self.file is None and self.data is None and not self.overrides
@@ -43,7 +52,7 @@ class ExperimentWords:
 
 def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``[CONFIG] [--data D] [section.key=value ...]``."""
-    parser.add_argument("config", nargs="?", help="experiment file (configs/*.yaml)")
+    parser.add_argument("config", nargs="?", help="experiment file; `yolov3 configs` lists the shipped ones")
     parser.add_argument(
         "--data",
         metavar="D",
@@ -58,3 +67,15 @@ def parse_experiment(arguments: argparse.Namespace) -> ExperimentWords:
     if config is not None and "=" in config:
         return ExperimentWords(None, (config, *overrides), arguments.data)
     return ExperimentWords(Path(config) if config is not None else None, overrides, arguments.data)
+
+
+def tell_shipped(*names: str | Path | None) -> None:
+    """Say on the error output which of the files that were named are not the user's but shipped."""
+    from yolov3.config.shipped import shipped_note
+
+    if os.environ.get("RANK", "0") != "0":  # of several processes only the first speaks
+        return
+    for name in names:
+        note = shipped_note(name) if name is not None else None
+        if note is not None:
+            print(note, file=sys.stderr)

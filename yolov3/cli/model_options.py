@@ -17,8 +17,10 @@ PRECISIONS = ("float32", "bfloat16", "float16", "auto")
 def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms_threshold: float) -> None:
     """Declare them, with these defaults."""
     parser.add_argument(
-        "--weights", type=Path, required=True, metavar="W", help="model file, or the name of a known one"
-    )
+        "--weights", type=Path, required=True, metavar="W",
+        help="model file, folder of a run, Darknet's .data file, stem (backup/x), or the name of a known model",
+    )  # fmt: skip
+    add_darknet_options(parser, of="W")
     parser.add_argument(
         "--conf", "--conf-thres", dest="confidence", type=float, default=confidence, help="a score must be above this"
     )
@@ -26,7 +28,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
         "--iou", "--iou-thres", dest="nms_threshold", type=float, default=nms_threshold,
         help="a box that overlaps a better one of its class by more than this is dropped",
     )  # fmt: skip
-    parser.add_argument("--max-det", type=int, default=300, help="most boxes of a picture")
+    parser.add_argument("--max-det", type=int, default=300, help="most boxes of an image")
     parser.add_argument("--class-agnostic", action="store_true", help="boxes of different classes suppress each other")
     parser.add_argument(
         "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
@@ -35,15 +37,23 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
     parser.add_argument(
         "--fit",
         choices=("letterbox", "stretch"),
-        help="how pictures are fitted into the input; default: the model's way",
+        help="how images are fitted into the input; default: the model's way",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the network")
 
 
+def add_darknet_options(parser: argparse.ArgumentParser, *, of: str) -> None:
+    """Declare the files that belong to Darknet's weights, which the argument called ``of`` names."""
+    parser.add_argument("--cfg", type=Path, help=f"Darknet's .cfg of {of}; default: the one of its name beside it")
+    parser.add_argument("--names", type=Path, help=f"Darknet's .names of {of}; default: those beside it that fit")
+
+
 class ModelValues(TypedDict):
     """What the options say, by the names that the records of options have for it."""
 
+    cfg: Path | None
+    names: Path | None
     confidence: float
     nms_threshold: float
     max_detections: int
@@ -60,6 +70,8 @@ def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
     if size and len(size) > 2:
         raise UserError(f"--imgsz takes a side, or height and width, found {len(size)} numbers")
     return ModelValues(
+        cfg=arguments.cfg,
+        names=arguments.names,
         confidence=arguments.confidence,
         nms_threshold=arguments.nms_threshold,
         max_detections=arguments.max_det,

@@ -7,7 +7,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
+from yolov3.cli.experiment_options import (
+    ExperimentWords,
+    add_experiment_arguments,
+    parse_experiment,
+)
 from yolov3.errors import UserError
 
 HELP = "train a detector as an experiment file says"
@@ -35,7 +39,10 @@ def parse(arguments: argparse.Namespace) -> TrainWords:
     if arguments.resume and not words.are_none:
         raise UserError("--resume goes on with the run's own settings; give no experiment file and no overrides")
     if not arguments.resume and words.are_none:
-        raise UserError("give an experiment file, such as configs/yolov3_tiny_bccd.yaml, or --data D, or --resume RUN")
+        raise UserError(
+            "give an experiment file, such as yolov3_tiny_bccd.yaml (yolov3 configs lists what is shipped), or --data D, "
+            "or --resume RUN"
+        )
     return TrainWords(words, arguments.resume)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from yolov3.config.complaints import Complaint, SectionKind, check
 from yolov3.config.experiment import Experiment
 from yolov3.config.recipes import RECIPES
+from yolov3.config.shipped import find_config
 from yolov3.errors import UserError
 from yolov3.files.find import find_beside
 from yolov3.files.strict_yaml import parse_yaml, read_yaml
@@ -19,9 +20,13 @@ COMMAND_LINE = "command line"
 PATH_SETTINGS = (("data", "file"), ("data", "root"), ("data", "lists"), ("model", "cfg"), ("train", "weights"))
 """Settings of an experiment that name a file or a folder that must be there."""
 
+DATA_FILE_KEYS = {"root", "path", "format", "val", "names", "nc"}
+"""Keys that a data file has and an experiment has not."""
+
 
 def load_experiment(path: str | Path | None, overrides: Sequence[str] = ()) -> Experiment:
-    """Read an experiment file and apply ``section.key=value`` overrides.
+    """Read an experiment file and apply ``section.key=value`` overrides. A name that is no file here may be that of a
+    shipped one (yolov3/config/shipped.py); a data file is the default experiment on its data.
 
     Paths in the file are looked for beside it first, then from the current folder; those in overrides from the current
     folder alone. Raises UserError naming the file or the command line, the key, what was found and what is allowed.
@@ -85,7 +90,11 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def _read_file(path: str | Path | None) -> tuple[dict[str, Any], dict[str, UserError]]:
     """The values of an experiment file (none: nothing) and the complaints about its paths."""
-    return ({}, {}) if path is None else _locate_paths(read_yaml(Path(path)), Path(path))
+    if path is None:
+        return {}, {}
+    file = find_config(path)
+    values = read_yaml(file)
+    return ({"data": {"file": str(file)}}, {}) if _is_data_file(values) else _locate_paths(values, file)
 
 
 def _on_recipe(given: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +113,11 @@ def _blame(complaint: Complaint, overrides: Sequence[str]) -> str:
     return f"{COMMAND_LINE}: {complaint.line(values[-1] if values else None)}"
 
 
+def _is_data_file(values: dict[str, Any]) -> bool:
+    own = set(Experiment.model_fields) - {"train"}  # a section there, a split here
+    return bool(DATA_FILE_KEYS & set(values)) and not own & set(values) and not isinstance(values.get("train"), dict)
+
+
 def _locate_paths(given: dict[str, Any], file: Path) -> tuple[dict[str, Any], dict[str, UserError]]:
     """The values of an experiment file with its paths as they are found, and the complaints about those that are not."""
     located = {key: dict(value) if isinstance(value, dict) else value for key, value in given.items()}
@@ -112,11 +126,11 @@ def _locate_paths(given: dict[str, Any], file: Path) -> tuple[dict[str, Any], di
         values = located.get(section)
         if not isinstance(values, dict) or not isinstance(values.get(key), str):
             continue  # absent, or wrong in a way that is told later
-        if section == "train" and not Path(values[key]).suffix:
-            continue  # the name of known weights
         try:
             values[key] = str(find_beside(file, values[key], what=f"{section}.{key}"))
         except UserError as error:
+            if section == "train" and not Path(values[key]).suffix:
+                continue  # the stem of weights, or the name of known ones
             missing[f"{section}.{key}"] = error
     return located, missing
 

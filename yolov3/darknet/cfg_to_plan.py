@@ -82,7 +82,7 @@ def plan_errors(cfg: Cfg) -> Iterator[None]:
 def _input_shape(reader: SectionReader) -> Shape:
     channels, height, width = (reader.integer(key) for key in ("channels", "height", "width"))
     if channels != IMAGE_CHANNELS:
-        raise reader.fault(f"channels={channels} cannot be done; pictures have {IMAGE_CHANNELS}", "channels")
+        raise reader.fault(f"channels={channels} cannot be done; images have {IMAGE_CHANNELS}", "channels")
     for key, side in (("height", height), ("width", width)):
         if not 1 <= side <= plans.LARGEST_SIDE:
             raise reader.fault(f"{key} must be 1 to {plans.LARGEST_SIDE}, found {side}", key)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from numpy import format_float_positional
+
 from yolov3.darknet import plan as plans
 from yolov3.darknet.cfg import Cfg, CfgOption, CfgSection
 from yolov3.darknet.plan import LayerPlan, NetworkPlan
@@ -49,8 +51,9 @@ CLASSIFIER_RECIPE: Mapping[str, object] = {
 }
 """The published settings of the original program (Redmon and Farhadi 2018)."""
 
-LARGEST_WRITTEN_OUT = 1e15
-"""Numbers from here on keep their exponent: hundreds of digits would not be read again."""
+SMALLEST_WRITTEN_OUT, LARGEST_WRITTEN_OUT = 1e-15, 1e15
+"""Numbers between them are written without an exponent, which Darknet v5 takes for a word; hundreds of digits would not be
+read again."""
 
 FARTHEST_RELATIVE = 9
 """Layers this near are named by counting back; farther ones by their number, as people write it."""
@@ -164,8 +167,10 @@ def _section(name: str, options: Mapping[str, object]) -> CfgSection:
 
 
 def _plain(value: object) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_WRITTEN_OUT:
-        return str(int(value))
+    if isinstance(value, float) and value == 0:
+        return "0"
+    if isinstance(value, float) and SMALLEST_WRITTEN_OUT <= abs(value) < LARGEST_WRITTEN_OUT:
+        return format_float_positional(value, trim="-")
     return str(value)
 
 

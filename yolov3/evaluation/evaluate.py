@@ -45,6 +45,8 @@ class EvaluateChanges(TypedDict, total=False):
     multi_label: bool
     image_size: int | tuple[int, int] | None
     fit: Fit | None
+    cfg: str | Path | None
+    names: str | Path | None
     device: str
     precision: str
     batch_size: int
@@ -55,10 +57,11 @@ class EvaluateChanges(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with;
-    ``data_changes`` are words laid over it, such as ``data.root=FOLDER``.
-    ``image_size`` (side, or height and width) and ``fit`` replace the model's own. With ``output`` a new folder ``name``
-    (default: the weights') is made in there and gets ``metrics.json`` and ``predictions.json``."""
+    """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with, or that its
+    ``.data`` file names; ``data_changes`` are words laid over it, such as ``data.root=FOLDER``. ``image_size`` (side, or
+    height and width) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model. With
+    ``output`` a new folder ``name`` (default: the weights') is made in there and gets ``metrics.json`` and
+    ``predictions.json``."""
 
     weights: str | Path
     data: str | Path | None = None
@@ -71,6 +74,8 @@ class EvaluateOptions:
     multi_label: bool = True
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
+    cfg: str | Path | None = None
+    names: str | Path | None = None
     device: str = "auto"
     precision: str = "float32"
     batch_size: int = 16
@@ -90,14 +95,14 @@ def evaluate(
     watcher = watcher or Watcher()
     device = select_device(options.device)
     precision = select_precision(options.precision, device)
-    model = load_model(options.weights)
+    model = load_model(options.weights, cfg=options.cfg, names=options.names)
     runtime = TorchRuntime.of(model.detector(), device, precision)
     preprocessing, selection = _rules(options, model)
     dataset = open_dataset(_data_section(options, model), options.split)
     labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
     folder = None
     if options.output is not None:
-        folder = make_run_folder(Path(options.output), options.name or Path(options.weights).stem)
+        folder = make_run_folder(Path(options.output), options.name or Path(options.weights).absolute().stem)
     watcher.report(f"data: {dataset.report.summary()}")
     settings = EvaluationSettings(
         model=f"{model.description} ({options.weights})",
@@ -175,6 +180,8 @@ def _data_section(options: EvaluateOptions, model: LoadedModel) -> DataSection:
     section = None
     if options.data is not None:
         section = resolve_data(options.data)
+    elif Path(options.weights).suffix.lower() == ".data":
+        section = resolve_data(options.weights)
     elif model.experiment is not None:
         section = beside_model(build_experiment(model.experiment, model.source).data, Path(model.source))
     section = change_data(section, options.data_changes)

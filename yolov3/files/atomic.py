@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +45,23 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text_atomically(path: Path, text: str) -> None:
     """The same for a text, as UTF-8."""
     write_atomically(path, lambda stream: stream.write(text.encode()))
+
+
+def write_together(paths: Sequence[Path], write: Callable[[Path, Path], object]) -> None:
+    """Let ``write(path, place)`` write what is to become each file to a place beside it; when all are written, each takes
+    its place. Raises what ``write`` raises; the old files are whole then."""
+    places = {path: path.with_name(f".{path.name}.new") for path in paths}
+    try:
+        for path, place in places.items():
+            try:
+                write(path, place)
+            except UserError as error:  # people know the file by the name it is to have
+                raise UserError(str(error).replace(place.name, path.name)) from error
+        for path, place in places.items():
+            place.replace(path)
+    finally:
+        for place in places.values():
+            _discard(place)
 
 
 def write_whole(path: Path, content: bytes) -> None:

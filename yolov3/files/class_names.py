@@ -43,11 +43,16 @@ def read_names(path: str | Path) -> tuple[str, ...]:
 
 def write_names(path: str | Path, names: Iterable[str]) -> None:
     """Write a ``.names`` file. Raises UserError for a name that does not fit on a line, or when it cannot be made."""
+    write_text_atomically(Path(path), names_text(names))
+
+
+def names_text(names: Iterable[str]) -> str:
+    """The text of a ``.names`` file. Raises UserError for a name that does not fit on a line."""
     names = tuple(names)
     for name in names:
         if not name.strip() or not name.isprintable():
             raise UserError(f"class name {name!r} cannot be written to a .names file")
-    write_text_atomically(Path(path), "".join(f"{name}\n" for name in names))
+    return "".join(f"{name}\n" for name in names)
 
 
 @cache

@@ -16,8 +16,8 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x80\x03", "it looks like a pickle"),
     (b"\x80\x04", "it looks like a pickle"),
     (b"\x89HDF", "it looks like an HDF5 file"),
-    (b"\x89PNG", "it looks like a picture"),
-    (b"\xff\xd8\xff", "it looks like a picture"),
+    (b"\x89PNG", "it looks like an image"),
+    (b"\xff\xd8\xff", "it looks like an image"),
     (b"%PDF", "it looks like a PDF"),
     (b"[net]", "it looks like a .cfg"),
 )

@@ -20,10 +20,11 @@ from yolov3.darknet.detector import anchors_of_cfg, detector_from_cfg
 from yolov3.darknet.header import DarknetHeader
 from yolov3.darknet.meaning import meaning_of
 from yolov3.errors import UserError
-from yolov3.formats.darknet_files import cfg_beside, load_darknet, trained_anchors
+from yolov3.formats.darknet_files import load_darknet, trained_anchors
 from yolov3.formats.darknet_weights import darknet_network, inspect_weights
-from yolov3.formats.load import is_darknet, load_model, weights_path
+from yolov3.formats.load import load_files
 from yolov3.formats.model import LoadedModel
+from yolov3.formats.model_files import ModelFiles, cfg_beside, find_model
 from yolov3.formats.transfer import TransferReport, is_backbone, transfer_backbone, transfer_weights
 from yolov3.models.contract import DetectionNetwork
 from yolov3.models.yolov3 import YOLOv3
@@ -40,15 +41,16 @@ class Start:
 
 def open_start(weights: str, model: ModelSection) -> Start:
     """What the file of weights holds that a network of these settings is to start from. Raises UserError."""
-    path = weights_path(weights)
-    if not is_darknet(path):
-        return Start(model=load_model(path))
+    files = find_model(weights)
+    if not files.is_darknet:
+        return Start(model=load_files(files))
     with torch.device("meta"):  # how many classes it will have does not matter to its backbone
         network = build_detector(model, num_classes=1)
-    if is_backbone(path, darknet_network(network)):
-        return Start(backbone=path)
-    cfg = Path(model.cfg) if model.cfg is not None and cfg_beside(path) is None else None
-    return Start(model=load_darknet(path, cfg))
+    if is_backbone(files.weights, darknet_network(network)):
+        return Start(backbone=files.weights)
+    own = files.cfg or cfg_beside(files.weights)
+    cfg = Path(model.cfg) if model.cfg is not None and own is None else own
+    return Start(model=load_darknet(files.weights, cfg, names_path=files.names))
 
 
 def settle(model: ModelSection, start: Start) -> tuple[ModelSection, list[str]]:
@@ -116,7 +118,7 @@ def _head_values(model: ModelSection, start: LoadedModel, source: DetectionNetwo
     anchors: AnchorSet = tuple(level.anchors for level in source.levels)
     if model.cfg is not None:
         own = anchors_of_cfg(model.cfg)  # it says what its heads are, but for the released weights
-        trained = trained_anchors(inspect_weights(start.source), own) if is_darknet(Path(start.source)) else own
+        trained = trained_anchors(inspect_weights(start.source), own) if _is_darknet(start) else own
         return {"anchors": trained} if trained != own else {}
     with torch.device("meta"):
         levels = build_detector(model.model_copy(update={"anchors": None}), num_classes=1).levels
@@ -129,9 +131,13 @@ def _head_values(model: ModelSection, start: LoadedModel, source: DetectionNetwo
 
 
 def _header_of(start: Start) -> DarknetHeader | None:
-    if start.model is None or not is_darknet(Path(start.model.source)):
+    if start.model is None or not _is_darknet(start.model):
         return None
     return inspect_weights(start.model.source).header
+
+
+def _is_darknet(model: LoadedModel) -> bool:
+    return ModelFiles(Path(model.source)).is_darknet
 
 
 def _text(value: Any) -> str:

@@ -12,17 +12,17 @@ import torch
 from yolov3.darknet.header import DarknetHeader
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.formats.darknet_files import load_darknet, save_darknet
+from yolov3.formats.darknet_files import save_darknet
 from yolov3.formats.darknet_weights import darknet_network, inspect_weights
-from yolov3.formats.load import load_model
+from yolov3.formats.load import load_files, load_model
 from yolov3.formats.model import LoadedModel
+from yolov3.formats.model_files import find_model
 from yolov3.formats.safetensors_file import save_safetensors
 from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
 from yolov3.shapes.scene import draw_image
 from yolov3.structures import Fit
 
-DARKNET_SUFFIXES = (".weights", ".backup")
 TARGET_SUFFIXES = (".pt", ".safetensors", ".weights")
 IMAGE_SIZE = (256, 320)
 
@@ -54,23 +54,20 @@ class ConvertOptions:
 
 def convert(options: ConvertOptions) -> Conversion:
     """Write a model in another form, read it again and compare both. Raises UserError."""
-    source, target = options.source, options.target
+    target = options.target
     if target.suffix.lower() not in TARGET_SUFFIXES:
         raise UserError(
             f"{target}: models are written as {', '.join(TARGET_SUFFIXES)}, found {target.suffix or 'no ending'}"
         )
-    if source.exists() and target.exists() and source.samefile(target):
+    source = find_model(options.source, cfg=options.cfg, names=options.names)
+    if target.exists() and source.weights.samefile(target):
         raise UserError(f"{target}: the source and the target are the same file")
     if not target.parent.is_dir():
         raise UserError(f"{target}: the folder {target.parent} does not exist")
-    from_darknet = source.suffix.lower() in DARKNET_SUFFIXES
-    if from_darknet:
-        model = load_darknet(source, options.cfg, names_path=options.names, fit=options.fit)
-    elif options.cfg or options.names or options.fit:
-        raise UserError(f"{source}: --cfg, --names and --fit belong to Darknet's weights only")
-    else:
-        model = load_model(source)
-    header = inspect_weights(source).header if from_darknet else None
+    if options.fit and not source.is_darknet:
+        raise UserError(f"{source.weights}: --fit belongs to Darknet's weights only")
+    model = load_files(source, fit=options.fit)
+    header = inspect_weights(source.weights).header if source.is_darknet else None
     files = _write(model, target, header)
     largest_difference, largest_output = compare(model, load_model(target), options.image)
     return Conversion(files, model.description, largest_difference, largest_output)

@@ -6,10 +6,9 @@ A network that equals one of ours becomes that one; any other of the family beco
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -24,12 +23,13 @@ from yolov3.darknet.meaning import meaning_of, suppression_options
 from yolov3.darknet.native import native_plan, recognise
 from yolov3.darknet.plan_to_cfg import cfg_from_plan
 from yolov3.errors import UserError
-from yolov3.files.atomic import write_text_atomically
-from yolov3.files.class_names import published_names, read_names, write_names
+from yolov3.files.atomic import write_text_atomically, write_together
+from yolov3.files.class_names import names_text, published_names, read_names
 from yolov3.formats.darknet_weights import (
     KNOWN_COUNTS,
     DarknetNetwork,
     WeightsFile,
+    fitting_classes,
     inspect_weights,
     layers_covered,
     plan_of,
@@ -37,6 +37,7 @@ from yolov3.formats.darknet_weights import (
     write_weights,
 )
 from yolov3.formats.model import LoadedModel
+from yolov3.formats.model_files import cfg_beside, names_beside, names_folders
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import Variant, YOLOv3
 from yolov3.structures import Fit, ModelMeaning, Preprocessing, Size
@@ -70,8 +71,6 @@ RELEASED_TINY_ANCHORS: AnchorSet = (TINY_ANCHORS[0], ((23.0, 27.0), (37.0, 58.0)
 """The released yolov3-tiny.weights were trained with mask 1,2,3 on the finer level; the ``.cfg`` shipped with them
 since says 0,1,2."""
 
-_TRAINING_SUFFIX = re.compile(r"_(?:final|best|last|final_ema|[0-9]+|[0-9]+x[0-9]+)\Z")
-
 
 def load_darknet(
     weights_path: str | Path,
@@ -82,9 +81,10 @@ def load_darknet(
 ) -> LoadedModel:
     """The model of a ``.weights`` file, in main memory and in evaluation mode.
 
-    Without ``cfg_path`` the ``.cfg`` of the same name beside it is taken (``NAME_final.weights`` belongs to
-    ``NAME.cfg``); without one, a published file is known by its size. Names: as given, or from a ``.names`` file beside
-    them with as many lines as the network has classes, or those of a published file. ``fit`` overrules how images are
+    Without ``cfg_path`` the ``.cfg`` of the same name beside it or in the ``cfg/`` next to it is taken
+    (``NAME_final.weights`` belongs to ``NAME.cfg``); without one, a published file is known by its size. Names: as given,
+    or from a ``.names`` file beside them or in the ``data/`` next to them with as many lines as the network has classes,
+    or those of a published file. ``fit`` overrules how images are
     fitted. Nothing is built before the files are known to belong together. Raises UserError for anything amiss.
     """
     file = inspect_weights(weights_path)
@@ -113,6 +113,7 @@ def load_darknet(
         meaning=replace(meaning, names=names),
         source=str(file.path),
         description=_describe(network, meaning.preprocessing),
+        cfg=str(cfg_file) if cfg_file is not None else None,
     )
 
 
@@ -134,43 +135,41 @@ def save_darknet(
     """Write ``NAME.weights``, the ``NAME.cfg`` that goes with it and, where the names are known, ``NAME.names``; the files
     made.
 
-    ``header`` keeps the version and ``seen`` of a file read before. Raises UserError when a file cannot be written.
+    ``header`` keeps the version and ``seen`` of a file read before. Raises UserError when a file cannot be written; older
+    ones of these names are whole then.
     """
     weights = Path(weights_path)
     if weights.suffix != ".weights":
         raise UserError(f"{weights}: Darknet's weights are written to a file that ends in .weights")
-    text = darknet_cfg_text(network, meaning)
-    written = [weights, weights.with_suffix(".cfg")]
-    write_weights(weights, network, header=header)
-    write_text_atomically(written[1], text)
+    texts = {weights.with_suffix(".cfg"): darknet_cfg_text(network, meaning)}
     if meaning.names:
-        written.append(weights.with_suffix(".names"))
-        write_names(written[2], meaning.names)
-    return tuple(written)
+        texts[weights.with_suffix(".names")] = names_text(meaning.names)
+
+    def write(path: Path, place: Path) -> None:
+        if path.is_dir():
+            raise UserError(f"{path}: cannot be written: a folder lies in its place")
+        if path == weights:
+            write_weights(place, network, header=header)
+        else:
+            write_text_atomically(place, texts[path])
+
+    files = (weights, *texts)
+    write_together(files, write)
+    return files
 
 
 def darknet_cfg_text(network: DarknetNetwork, meaning: ModelMeaning) -> str:
     """The ``.cfg`` of a network, for both branches of Darknet; ``letter_box`` tells how images are fitted."""
     plan = replace(plan_of(network), input_shape=(3, *meaning.preprocessing.size))
-    letter_box = meaning.preprocessing.fit == "letterbox" if plan.yolo_layers else None
+    letter_box = meaning.preprocessing.fit == "letterbox"
     return write_cfg(cfg_from_plan(plan, letter_box=letter_box, yolo_options=suppression_options(meaning.suppression)))
-
-
-def cfg_beside(weights: Path) -> Path | None:
-    """The ``.cfg`` that lies beside weights and has their name, but for what Darknet's training adds to it."""
-    stems = dict.fromkeys((weights.stem, _TRAINING_SUFFIX.sub("", weights.stem)))
-    for stem in stems:
-        candidate = weights.with_name(f"{stem}.cfg")
-        if candidate.is_file():
-            return candidate
-    return None
 
 
 def _published_cfg(file: WeightsFile) -> Cfg:
     published = PUBLISHED.get(file.size)
     if published is None:
         known = KNOWN_COUNTS.get(file.count)
-        guess = f"; it has the size of {known}" if known else ""
+        guess = f"; it has the size of {known}" if known else _fitting_variants(file)
         raise UserError(f"{file.path}: needs the .cfg of its network, and none lies beside it{guess}")
     what = published.variant or "darknet53"
     logger.info("%s: no .cfg beside it; by its size it is %s with %d classes", file.path, what, published.num_classes)
@@ -183,16 +182,29 @@ def _published_cfg(file: WeightsFile) -> Cfg:
     return parse_cfg(write_cfg(cfg_from_plan(native_plan(network, published.size))), str(file.path))
 
 
+def _fitting_variants(file: WeightsFile) -> str:
+    """Which of our networks a file's numbers would fit, with how many classes, in words."""
+    found = []
+    for variant in get_args(Variant):
+        with torch.device("meta"):
+            plan = native_plan(YOLOv3(variant=variant, num_classes=1), (416, 416))
+        classes = fitting_classes(file, plan)
+        found += [f"{variant} with {classes} {'class' if classes == 1 else 'classes'}"] if classes else []
+    return f"; it would fit {' or '.join(found)}" if found else ""
+
+
 def _names(classes: int, given: str | Path | None, file: WeightsFile, cfg_file: Path | None) -> tuple[str, ...]:
     if given is not None:
         return _names_for(classes, Path(given))
-    own = [path.with_suffix(".names") for path in (file.path, cfg_file) if path is not None]
-    for path in dict.fromkeys(own):
-        if path.is_file():
-            return _names_for(classes, path)
-    others = sorted({path for folder in {p.parent for p in own} for path in folder.glob("*.names")})
-    matching = [names for names in map(_names_or_none, others) if len(names) == classes]
-    return matching[0] if len(matching) == 1 else _published_names(classes, file)
+    own = names_beside(file.path, cfg_file)
+    if own is not None:
+        return _names_for(classes, own)
+    for folders in names_folders(file.path, cfg_file):
+        others = sorted({path for folder in folders for path in folder.glob("*.names")})
+        matching = {names for names in map(_names_or_none, others) if len(names) == classes}
+        if matching:
+            return matching.pop() if len(matching) == 1 else _published_names(classes, file)
+    return _published_names(classes, file)
 
 
 def _names_for(classes: int, path: Path) -> tuple[str, ...]:

@@ -230,13 +230,14 @@ def _mismatch(file: WeightsFile, plan: NetworkPlan, needed: int) -> str:
         text += (
             f"; a 20-byte header is marked {file.header.major}.{file.header.minor}, as some ports of Darknet write it"
         )
-    classes = _fitting_classes(file.count - needed, plan)
+    classes = fitting_classes(file, plan)
     return text + (f"; it would fit {classes} classes" if classes else "")
 
 
-def _fitting_classes(surplus: int, plan: NetworkPlan) -> int | None:
-    """How many classes the network would need to have for the counts to agree, if any number does it."""
-    stored = dict(stored_layers(plan))
+def fitting_classes(file: WeightsFile, plan: NetworkPlan) -> int | None:
+    """How many classes the network of a plan would need to have for the counts to agree, if any number does it."""
+    stored = dict(_stored_counts(plan, file.header))
+    surplus = file.count - sum(stored.values())
     per_class = 0
     for _, yolo in plan.yolo_layers:
         last = yolo.sources[0]

@@ -14,13 +14,15 @@ from yolov3.structures import ModelMeaning
 @dataclass(frozen=True)
 class LoadedModel:
     """A network with its meaning. ``experiment`` holds the resolved settings it was trained with, as plain values,
-    where the file knows them; ``source`` is the file, ``description`` one line for people."""
+    where the file knows them; ``source`` is the file, ``description`` one line for people, ``cfg`` the ``.cfg`` that a
+    Darknet model was read with."""
 
     network: nn.Module
     meaning: ModelMeaning
     experiment: dict[str, Any] | None = None
     source: str = ""
     description: str = ""
+    cfg: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -120,7 +120,8 @@ def transfer_weights(network: nn.Module, model: LoadedModel, *, names: Sequence[
     # A few layers of any two networks are alike by chance.
     if taken_layers < SMALLEST_SHARE * len(layers):
         raise UserError(
-            f"{model.source}: weights of another network: {taken_layers} of this one's {len(layers)} layers fit"
+            f"{model.source}: weights of another network: {taken_layers} of this one's {len(layers)} layers fit; it is "
+            f"{_words_for(model, network)}"
         )
     network.load_state_dict(fresh)
     heads_taken = any(row.rows_taken for row in rows if row.tensor in heads)
@@ -132,6 +133,29 @@ def transfer_weights(network: nn.Module, model: LoadedModel, *, names: Sequence[
         classes_new=tuple(name for label, name in enumerate(names) if label not in known),
         unused=tuple(name for name in weights if name not in fresh),
         other_anchors=tuple(foreign.values()),
+    )
+
+
+def _words_for(model: LoadedModel, network: nn.Module) -> str:
+    """Which network a model is, and the words of an experiment that make a network like it out of what ``network`` is."""
+    source = model.network
+    if isinstance(source, YOLOv3):
+        words = [f"model.variant={source.variant}"]
+        if source.width != (network.width if isinstance(network, YOLOv3) else 1):
+            words.append(f"model.width={source.width:g}")
+        wide = "" if source.width == 1 else f" x{source.width:g}"
+        instead = " in place of model.cfg" if isinstance(network, DarknetGraph) else ""
+        return f"{source.variant}{wide}: {' '.join(words)}{instead}"
+    if not isinstance(source, DetectionNetwork):
+        return f"{model.description}: a classifier, of which only a detector with the same backbone can start"
+    settings = (model.experiment or {}).get("model") or {}
+    cfg = model.cfg or settings.get("cfg")
+    if cfg is not None:
+        return f"the network of {cfg}: model.cfg={cfg}"
+    written = Path(model.source).with_suffix(".weights")
+    return (
+        f"{model.description}: write its .cfg with yolov3 convert {model.source} {written}, then "
+        f"model.cfg={written.with_suffix('.cfg')}"
     )
 
 

@@ -37,13 +37,15 @@ class DetectorChanges(TypedDict, total=False):
     classes: Sequence[str | int] | None
     image_size: int | tuple[int, int] | None
     fit: Fit | None
+    cfg: str | Path | None
+    names: str | Path | None
 
 
 @dataclass(frozen=True)
 class DetectorOptions:
     """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
-    multiples of 32) and ``fit`` replace the model's own; the thresholds are those of
-    :class:`yolov3.postprocess.Selection`."""
+    multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; the
+    thresholds are those of :class:`yolov3.postprocess.Selection`."""
 
     device: str = "auto"
     precision: str = "float32"
@@ -54,13 +56,15 @@ class DetectorOptions:
     classes: Sequence[str | int] | None = None
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
+    cfg: str | Path | None = None
+    names: str | Path | None = None
 
 
 class Detector:
     """A model ready to use: ``Detector("weights/best.pt")(image)``.
 
-    ``weights`` is any model file this project reads, or a :class:`LoadedModel`; ``changes`` are fields of the options:
-    ``Detector("weights/best.pt", confidence=0.3)``. Raises UserError.
+    ``weights`` is what :func:`yolov3.formats.load.load_model` takes, or a :class:`LoadedModel`; ``changes`` are fields of
+    the options: ``Detector("weights/best.pt", confidence=0.3)``. Raises UserError.
     """
 
     def __init__(
@@ -72,7 +76,9 @@ class Detector:
         options = replace(options or DetectorOptions(), **changes)
         device = select_device(options.device)
         precision = select_precision(options.precision, device)
-        self.model = weights if isinstance(weights, LoadedModel) else load_model(weights)
+        if not isinstance(weights, LoadedModel):
+            weights = load_model(weights, cfg=options.cfg, names=options.names)
+        self.model = weights
         self.runtime = TorchRuntime.of(self.model.detector(), device, precision)
         self.names = self.model.names
         self.times = StageTimes()

@@ -1,1 +1,1 @@
-"""The machine that a program runs on: its devices, its memory. Knows nothing of what is computed."""
+"""The machine that a program runs on: its devices, its memory, its OpenCV. Knows nothing of what is computed."""

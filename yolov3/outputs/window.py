@@ -8,6 +8,7 @@ import sys
 import cv2
 
 from yolov3.errors import UserError
+from yolov3.machine.opencv import require_windows
 from yolov3.outputs.output import Output, Result, StopDetecting
 
 TITLE = "yolov3"
@@ -16,13 +17,14 @@ STOP_KEYS = (ord("q"), 27)  # 27: Escape
 
 
 class Window(Output):
-    """``q`` or Escape stops. Raises UserError where there is no screen."""
+    """``q`` or Escape stops. Raises UserError where there is no screen, or an OpenCV without windows."""
 
     def __init__(self) -> None:
         # OpenCV ends the whole process when a window cannot be opened.
         screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
         if sys.platform == "linux" and not screen:
             raise UserError("--view needs a screen, and none is there (DISPLAY is not set)")
+        require_windows()
 
     def write(self, result: Result) -> None:
         cv2.imshow(TITLE, cv2.cvtColor(result.drawn(), cv2.COLOR_RGB2BGR))

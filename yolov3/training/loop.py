@@ -10,7 +10,7 @@ import torch
 
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.journal.curves import draw_curves
+from yolov3.journal.curves import draw_curves, missing_curves_note
 from yolov3.journal.display import Stopwatch, TrainingDisplay
 from yolov3.journal.recorder import Recorder
 from yolov3.journal.rows import EpochRow, TimingRow
@@ -50,8 +50,9 @@ def run_training(run: Run[Any]) -> TrainResult:
             quiet=not run.place.world.is_first,
         ) as display,
     ):
-        for line in (*run.task.describe(), run.description, *run.task.notes()):
-            display.say(line)
+        for line in (*run.task.describe(), run.description, *run.task.notes(), missing_curves_note()):
+            if line is not None:
+                display.say(line)
         if run.place.device.type == "cuda":
             try_largest_input(run, _computing(run), display.say)
         try:
