@@ -33,8 +33,8 @@ def test_words_are_laid_over_data():
     [
         ("train.epochs=5", r"'train\.epochs=5': only data\.key=value is understood here"),
         ("root=x", r"'root=x': only data\.key=value"),
-        ("data.rot=x", r"command line: data: unknown key rot \(did you mean root\?\)"),
-        ("data.val_share=2", r"command line: data: val_share: found 2"),
+        ("data.rot=x", r"command line: unknown key data.rot \(did you mean data.root\?\)"),
+        ("data.val_share=2", r"command line: data.val_share: found 2"),
     ],
 )
 def test_other_words_are_refused(word, message):

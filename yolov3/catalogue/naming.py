@@ -8,7 +8,14 @@ from pathlib import Path
 from yolov3.catalogue.data_files import read_data_file
 from yolov3.catalogue.division import has_division
 from yolov3.config.experiment import DataSection
-from yolov3.config.loading import merge, read_data_settings, read_settings, validate_section
+from yolov3.config.loading import (
+    COMMAND_LINE,
+    build_experiment,
+    merge,
+    read_data_settings,
+    read_settings,
+    validate_section,
+)
 from yolov3.config.shipped import find_shipped, shipped_names
 from yolov3.errors import UserError
 
@@ -53,7 +60,9 @@ def change_data(data: DataSection | None, overrides: Sequence[str]) -> DataSecti
     for override in overrides:
         name = override.partition("=")[0].strip()
         if not name.startswith("data."):
-            raise UserError(f"{override!r}: only data.key=value is understood here, such as data.root=FOLDER")
+            raise UserError(
+                f"{COMMAND_LINE}: {override!r}: only data.key=value is understood here, such as data.root=FOLDER"
+            )
     given = read_settings(None, overrides).get("data", {})
     base = data.model_dump(mode="json", exclude_defaults=True) if data is not None else {}
-    return validate_section(DataSection, merge(base, given), "command line: data")
+    return build_experiment({"data": merge(base, given)}, COMMAND_LINE).data
