@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Darknet53": "yolov3.models.darknet53",
-    "Detections": "yolov3.structures",
+    "Detections": "yolov3.detections",
     "Detector": "yolov3.inference.detector",
     "UserError": "yolov3.errors",
     "YOLOv3": "yolov3.models.yolov3",

@@ -6,7 +6,7 @@ Legend: B images, N boxes, A anchors, H W pixels, C classes. Sizes are (height, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,7 +98,7 @@ class Batch:
     images: Tensor
     targets: Targets
     samples: tuple[Sample, ...]
-    geometries: tuple = ()
+    geometries: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.shape[1] != 3:
@@ -212,42 +212,6 @@ class ModelMeaning:
             preprocessing=Preprocessing(**{**fitting, "size": tuple(fitting["size"])}),
             suppression=Suppression(values["nms"]["kind"], values["nms"]["diou_exponent"]),
         )
-
-
-@dataclass(frozen=True)
-class Detections:
-    """What was found in one image: ``boxes`` (N, 4) float32 xyxy pixels, ``scores`` (N,) float32 in [0, 1],
-    ``labels`` (N,) int64; best first. ``detections[mask]`` keeps a part; ``names`` (of all classes) travels along."""
-
-    boxes: Tensor
-    scores: Tensor
-    labels: Tensor
-    names: tuple[str, ...] = field(default=())
-
-    def __post_init__(self) -> None:
-        count = len(self.boxes)
-        _require_shape("Detections.boxes", self.boxes, (count, 4))
-        _require_shape("Detections.scores", self.scores, (count,))
-        _require_shape("Detections.labels", self.labels, (count,))
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def __getitem__(self, index: Tensor | slice) -> Detections:
-        return Detections(self.boxes[index], self.scores[index], self.labels[index], self.names)
-
-    @staticmethod
-    def empty(names: tuple[str, ...] = ()) -> Detections:
-        """Detections of an image in which nothing was found."""
-        return Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64), names)
-
-    def cpu(self) -> Detections:
-        """The same detections in main memory."""
-        return Detections(self.boxes.cpu(), self.scores.cpu(), self.labels.cpu(), self.names)
-
-    def name_of(self, label: int) -> str:
-        """The class name of a label, or its number where the model has no names."""
-        return self.names[label] if label < len(self.names) else str(label)
 
 
 def _require_shape(name: str, array: np.ndarray | Tensor, shape: tuple[int, ...]) -> None:

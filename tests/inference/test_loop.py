@@ -144,7 +144,7 @@ def test_what_cannot_be_used_is_told_counted_and_passed_over(make_loop, images, 
     loop.run(items)
     assert [Path(result.frame.source).name for result in output.results] == [first.name, "cut.jpg", second.name]
     assert loop.tally.problems == [
-        f"{tmp_path}/bad.jpg: not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)",
+        f"{tmp_path}/bad.jpg: not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)",
         f"{tmp_path}/bad.mp4: not readable as a video (damaged, cut off or of an unknown kind)",
         f"{tmp_path}/none.mp4: does not exist",
     ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from yolov3.datasets.dataset import Dataset
-from yolov3.structures import Detections
+from yolov3.detections import Detections
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ Files are read and written by Python, so every name works that the system allows
 
 from __future__ import annotations
 
+import io
 import stat
 from pathlib import Path
 
@@ -41,16 +42,19 @@ def read_image(path: Path, *, tolerate_truncation: bool = False) -> np.ndarray:
     missing is refused, or with ``tolerate_truncation`` shown as far as it goes. Raises ImageError.
     """
     header, data = _read_file(path, whole=True)
-    if is_truncated(data, header):
-        if not tolerate_truncation:
-            raise ImageError(
-                f"{path}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
-            )
-        data = complete(data, header)
+    return _decoded(path, data, header, tolerate_truncation)
+
+
+def decode_image(data: bytes, *, name: str = "image bytes", tolerate_truncation: bool = False) -> np.ndarray:
+    """The same of the bytes of an image file, wherever they came from; ``name`` tells of them in errors."""
     try:
-        return _upright(_decode(path, data, header), header)
-    except (cv2.error, MemoryError) as error:
-        raise ImageError(f"{path}: cannot be decoded: {_first_line(error)}") from error
+        if not data:
+            raise HeaderError("empty (0 bytes)")
+        header = read_header(io.BytesIO(data))
+    except HeaderError as error:
+        raise ImageError(f"{name}: {error}") from error
+    _check_size(name, header)
+    return _decoded(name, data, header, tolerate_truncation)
 
 
 def read_image_size(path: Path) -> Size:
@@ -67,14 +71,14 @@ def write_image(path: Path, image_rgb: np.ndarray) -> None:
     path = Path(path)
     if path.suffix.lower() not in WRITTEN_SUFFIXES:
         allowed = ", ".join(sorted(WRITTEN_SUFFIXES))
-        raise UserError(f"{path}: found suffix {path.suffix!r}; pictures are written as {allowed}")
+        raise UserError(f"{path}: found suffix {path.suffix!r}; images are written as {allowed}")
     try:
         done, encoded = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
     except cv2.error as error:
         raise UserError(f"{path}: cannot be encoded: {_first_line(error)}") from error
     if not done:
         height, width = image_rgb.shape[:2]
-        raise UserError(f"{path}: a picture of {width}x{height} cannot be encoded in this format")
+        raise UserError(f"{path}: an image of {width}x{height} cannot be encoded in this format")
     write_whole(path, encoded.tobytes())
 
 
@@ -86,7 +90,7 @@ def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
         # Asked before opening: opening a pipe would wait for its other end.
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError(f"{path}: {_kind_of(status.st_mode)}, not a picture file")
+            raise ImageError(f"{path}: {_kind_of(status.st_mode)}, not an image file")
         if status.st_size == 0:
             raise ImageError(f"{path}: the file is empty (0 bytes)")
         if status.st_size > MAXIMUM_BYTES:
@@ -106,7 +110,21 @@ def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
         raise ImageError(f"{path}: cannot be read: there is not enough memory for {status.st_size} bytes") from error
 
 
-def _check_size(path: Path, header: ImageHeader) -> None:
+def _decoded(name: Path | str, data: bytes, header: ImageHeader, tolerate_truncation: bool) -> np.ndarray:
+    """(H, W, 3) uint8 RGB, upright."""
+    if is_truncated(data, header):
+        if not tolerate_truncation:
+            raise ImageError(
+                f"{name}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
+            )
+        data = complete(data, header)
+    try:
+        return _upright(_decode(name, data, header), header)
+    except (cv2.error, MemoryError) as error:
+        raise ImageError(f"{name}: cannot be decoded: {_first_line(error)}") from error
+
+
+def _check_size(path: Path | str, header: ImageHeader) -> None:
     height, width = header.stored_size
     if min(height, width) < 1:
         raise ImageError(f"{path}: its header gives a size of {width}x{height}")
@@ -116,7 +134,7 @@ def _check_size(path: Path, header: ImageHeader) -> None:
         )
 
 
-def _decode(path: Path, data: bytes, header: ImageHeader) -> np.ndarray:
+def _decode(path: Path | str, data: bytes, header: ImageHeader) -> np.ndarray:
     """(H, W, 3) uint8 RGB as OpenCV decodes it: upright for TIFF, as stored for the other formats."""
     image = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE)
     if image is None:
@@ -124,7 +142,7 @@ def _decode(path: Path, data: bytes, header: ImageHeader) -> np.ndarray:
     if image.dtype == np.uint16:
         image = (np.asarray(image, np.uint16) >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
-        raise ImageError(f"{path}: {image.dtype} samples; 8 and 16 bit pictures are read")
+        raise ImageError(f"{path}: {image.dtype} samples; 8 and 16 bit images are read")
     expected = header.size if header.format == "TIFF" else header.stored_size
     if image.shape[:2] != expected:
         raise ImageError(f"{path}: decoded to {image.shape[:2]}, its header says {expected} (height, width)")

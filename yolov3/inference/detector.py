@@ -10,6 +10,7 @@ from typing import TypedDict, TypeVar, Unpack, overload
 import numpy as np
 import torch
 
+from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
@@ -18,7 +19,7 @@ from yolov3.images.files import read_image
 from yolov3.machine.device import select_device, select_precision
 from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.torch_runtime import TorchRuntime
-from yolov3.structures import Detections, Fit, ModelMeaning
+from yolov3.structures import Fit, ModelMeaning
 from yolov3.watching.stage_times import StageTimes
 
 Image = np.ndarray | str | Path

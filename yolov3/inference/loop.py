@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from yolov3.detections import Detections
 from yolov3.inference.detector import Detector
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.find import ImageItem, Item, sources_of
 from yolov3.sources.frames import Frame, FrameSource, SourceError, Unusable
-from yolov3.structures import Detections
 from yolov3.watching.watcher import Watcher
 
 

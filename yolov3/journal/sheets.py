@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from yolov3.datasets.dataset import Dataset, read_sample_image
+from yolov3.detections import Detections
 from yolov3.geometry import resize_image
 from yolov3.images.draw import draw_boxes
-from yolov3.structures import Batch, Detections
+from yolov3.structures import Batch
 
 MOST_IMAGES = 8
 COLUMNS = 4

@@ -34,7 +34,7 @@ class OutputOptions:
 
 
 OUTPUTS: dict[str, OutputKind] = {
-    DRAWN: OutputKind("drawings", "write drawn pictures and videos"),
+    DRAWN: OutputKind("drawings", "write drawn images and videos"),
     "txt": OutputKind("text_labels", "write YOLO text labels"),
     "json": OutputKind("json_file", "write detections.json"),
     "csv": OutputKind("csv_table", "write detections.csv"),
