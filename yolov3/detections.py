@@ -18,7 +18,7 @@ from torch import Tensor
 from yolov3.boxes import xyxy_to_xywh
 from yolov3.errors import UserError
 from yolov3.images.draw import draw_boxes
-from yolov3.images.files import write_image
+from yolov3.images.files import ImageError, read_image, write_image
 from yolov3.images.given import GivenImage, image_of
 from yolov3.structures import Size
 
@@ -149,8 +149,12 @@ class Detections:
         if image is None:
             if self.source is None:
                 raise UserError("these detections do not know their image; give it: draw(image), save(path, image)")
-            image = self.source
-        pixels = image_of(image)
+            try:
+                pixels = read_image(Path(self.source))
+            except ImageError as error:  # a frame of a video, a file that has gone
+                raise UserError(f"{error}; give the image: draw(image), save(path, image)") from error
+        else:
+            pixels = image_of(image)
         if self.image_size is not None and pixels.shape[:2] != self.image_size:
             given, own = (f"{width}x{height}" for height, width in (pixels.shape[:2], self.image_size))
             raise UserError(f"the image is {given}, these detections are of one of {own} (width x height)")

@@ -90,13 +90,13 @@ def test_bytes_are_read_as_their_file_is(tmp_path, suffix):
     exif = image.getexif()
     exif[0x0112] = 6
     path = save(tmp_path / f"a.{suffix}", image, exif=exif)
-    assert (decode_image(path.read_bytes()) == read_image(path)).all()
+    assert (decode_image(path.read_bytes(), "photo") == read_image(path)).all()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda data: b"", r"photo: empty \(0 bytes\)"),
+        (lambda data: b"", "photo: no bytes"),
         (lambda data: b"<html>" + data, "photo: not an image"),
         (lambda data: data[: len(data) // 2], "photo: the file is cut off"),
         (lambda data: data[:16] + struct.pack(">II", 60_000, 60_000) + data[24:], "photo: "),
@@ -106,13 +106,13 @@ def test_bytes_that_are_no_image_are_refused_by_their_name(tmp_path, change, mes
     write_image(tmp_path / "a.png", SMOOTH)
     data = change((tmp_path / "a.png").read_bytes())
     with pytest.raises(ImageError, match=f"^{message}"):
-        decode_image(data, name="photo")
+        decode_image(data, "photo")
 
 
 def test_bytes_that_are_cut_off_are_shown_as_far_as_they_go(tmp_path):
     write_image(tmp_path / "a.png", SMOOTH)
     data = (tmp_path / "a.png").read_bytes()
-    assert decode_image(data[: len(data) * 3 // 4], tolerate_truncation=True).shape == SMOOTH.shape
+    assert decode_image(data[: len(data) * 3 // 4], "photo", tolerate_truncation=True).shape == SMOOTH.shape
 
 
 def test_names_and_suffixes_do_not_matter(tmp_path):

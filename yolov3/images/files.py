@@ -42,19 +42,19 @@ def read_image(path: Path, *, tolerate_truncation: bool = False) -> np.ndarray:
     missing is refused, or with ``tolerate_truncation`` shown as far as it goes. Raises ImageError.
     """
     header, data = _read_file(path, whole=True)
-    return _decoded(path, data, header, tolerate_truncation)
+    return _whole_image(path, data, header, tolerate_truncation=tolerate_truncation)
 
 
-def decode_image(data: bytes, *, name: str = "image bytes", tolerate_truncation: bool = False) -> np.ndarray:
-    """The same of the bytes of an image file, wherever they came from; ``name`` tells of them in errors."""
+def decode_image(data: bytes, name: str, *, tolerate_truncation: bool = False) -> np.ndarray:
+    """The same of the bytes of a file that errors are to call ``name``."""
+    if not data:
+        raise ImageError(f"{name}: no bytes")
     try:
-        if not data:
-            raise HeaderError("empty (0 bytes)")
         header = read_header(io.BytesIO(data))
     except HeaderError as error:
         raise ImageError(f"{name}: {error}") from error
     _check_size(name, header)
-    return _decoded(name, data, header, tolerate_truncation)
+    return _whole_image(name, data, header, tolerate_truncation=tolerate_truncation)
 
 
 def read_image_size(path: Path) -> Size:
@@ -80,6 +80,19 @@ def write_image(path: Path, image_rgb: np.ndarray) -> None:
         height, width = image_rgb.shape[:2]
         raise UserError(f"{path}: an image of {width}x{height} cannot be encoded in this format")
     write_whole(path, encoded.tobytes())
+
+
+def _whole_image(path: Path | str, data: bytes, header: ImageHeader, *, tolerate_truncation: bool) -> np.ndarray:
+    if is_truncated(data, header):
+        if not tolerate_truncation:
+            raise ImageError(
+                f"{path}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
+            )
+        data = complete(data, header)
+    try:
+        return _upright(_decode(path, data, header), header)
+    except (cv2.error, MemoryError) as error:
+        raise ImageError(f"{path}: cannot be decoded: {_first_line(error)}") from error
 
 
 def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
@@ -108,20 +121,6 @@ def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
     except MemoryError as error:
         raise ImageError(f"{path}: cannot be read: there is not enough memory for {status.st_size} bytes") from error
-
-
-def _decoded(name: Path | str, data: bytes, header: ImageHeader, tolerate_truncation: bool) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, upright."""
-    if is_truncated(data, header):
-        if not tolerate_truncation:
-            raise ImageError(
-                f"{name}: the file is cut off ({len(data)} bytes, the end of the {header.format} is missing)"
-            )
-        data = complete(data, header)
-    try:
-        return _upright(_decode(name, data, header), header)
-    except (cv2.error, MemoryError) as error:
-        raise ImageError(f"{name}: cannot be decoded: {_first_line(error)}") from error
 
 
 def _check_size(path: Path | str, header: ImageHeader) -> None:

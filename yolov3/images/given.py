@@ -21,7 +21,7 @@ def image_of(given: GivenImage) -> np.ndarray:
     if isinstance(given, str | Path):
         return read_image(Path(given))
     if isinstance(given, bytes | bytearray):
-        return decode_image(bytes(given))
+        return decode_image(bytes(given), "image bytes")
     if isinstance(given, np.ndarray):
         return _checked(given)
     if isinstance(given, Image.Image):

@@ -80,7 +80,7 @@ class DetectionLoop:
             self._tell_damaged(f"{source.name}: {source.broken} damaged frames passed over")
 
     def _run_batch(self, batch: list[Frame], source: FrameSource, total: int | None) -> None:
-        found = self.detector.detect_batch([frame.image for frame in batch])
+        found = self.detector.detect_batch([frame.image for frame in batch], [frame.source for frame in batch])
         for frame, detections in zip(batch, found):
             with self.detector.times.spent_in("writing"):
                 result = Result(frame, detections, self.names.name_of(frame.source), source.rate)
