@@ -10,8 +10,9 @@ from typing import TypedDict, Unpack
 from yolov3.batches.detection import evaluation_loader
 from yolov3.config.experiment import DataSection
 from yolov3.config.loading import build_experiment
-from yolov3.datasets.catalogue import Split, open_dataset, resolve_data
+from yolov3.datasets.catalogue import open_dataset, resolve_data
 from yolov3.datasets.dataset import Dataset
+from yolov3.datasets.label_format import Split
 from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure

@@ -105,11 +105,16 @@ class Detector:
 
     @overload
     def __call__(
-        self, images: list[Each] | tuple[Each, ...], **changes: Unpack[SelectionChanges]
+        self, images: list[GivenImage] | tuple[GivenImage, ...], **changes: Unpack[SelectionChanges]
     ) -> list[Detections]: ...
 
+    @overload
+    def __call__(self, images: list[Each], **changes: Unpack[SelectionChanges]) -> list[Detections]: ...
+
     def __call__(
-        self, images: GivenImage | list[Each] | tuple[Each, ...], **changes: Unpack[SelectionChanges]
+        self,
+        images: GivenImage | list[Each] | list[GivenImage] | tuple[GivenImage, ...],
+        **changes: Unpack[SelectionChanges],
     ) -> Detections | list[Detections]:
         """What is in an image: a file, the bytes of one, an (H, W, 3) uint8 RGB array, a Pillow image, with
         ``allow_network`` an address; for a list of images, a list in their order. ``changes`` are thresholds for this call:

@@ -49,7 +49,7 @@ def prediction_sheet(dataset: Dataset, detections: Sequence[Detections]) -> np.n
 
 
 def _tile(
-    image: np.ndarray, boxes: np.ndarray, texts: Sequence[str], labels: Sequence[int], truths: Iterable = ()
+    image: np.ndarray, boxes: np.ndarray, texts: Sequence[str], labels: Sequence[int], truths: Iterable[np.ndarray] = ()
 ) -> np.ndarray:
     """One image at the size of a tile, drawn on after it was made small, so that the letters stay readable."""
     scale = min(1.0, TILE_SIDE / max(image.shape[:2]))
