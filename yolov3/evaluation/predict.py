@@ -42,7 +42,8 @@ def predict(
             predictions = runtime(batch.images)
         with times.spent_in("selecting"):
             nonfinite = predictions.num_nonfinite
-            detections = postprocess(predictions, batch.geometries, selection, names)
+            found = postprocess(predictions, batch.geometries, selection, names)
+            detections = [replace(each, source=str(path)) for each, path in zip(found, batch.paths, strict=True)]
         times.images += len(batch)
         yield Found(detections, nonfinite)
 

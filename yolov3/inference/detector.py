@@ -136,7 +136,7 @@ class Detector:
         selection = self._selection_with(changes)
         if not Path(path).is_dir():
             raise UserError(f"{path}: not a folder")
-        images = [item for item in find_items(str(path)).items if isinstance(item, ImageItem)]
+        images = [item for item in find_items(str(Path(path))).items if isinstance(item, ImageItem)]
         if not images:
             raise UserError(f"{path}: no images in this folder or below it; stream() takes videos")
         return [found for _, found in self._go_through(images, selection)]
@@ -202,7 +202,7 @@ class Detector:
         if Path(given).suffix.lower() in VIDEO_SUFFIXES:
             raise UserError(f"{given}: a video; stream() goes through its frames")
         if Path(given).is_dir():
-            raise UserError(f"{given}: a folder; folder() looks at its images")
+            raise UserError(f"{Path(given)}: a folder; folder() looks at its images")
         return image_of(given), str(given)
 
     def _require_network(self, address: str) -> None:
