@@ -11,7 +11,6 @@ import torch
 
 from yolov3.structures import (
     Batch,
-    Detections,
     Level,
     ModelMeaning,
     Preprocessing,
@@ -45,10 +44,6 @@ def make_targets(image_index: list[int]) -> Targets:
     )
 
 
-def make_detections(count: int = 3) -> Detections:
-    return Detections(torch.rand(count, 4), torch.linspace(1, 0.1, count), torch.arange(count), ("cat", "dog"))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -73,7 +68,6 @@ def test_records_are_frozen():
     for record, name in (
         (make_sample(), "boxes"),
         (make_targets([0]), "labels"),
-        (make_detections(), "scores"),
         (ModelMeaning(), "names"),
         (Preprocessing(), "fit"),
         (Suppression(), "kind"),
@@ -149,37 +143,3 @@ def test_a_batch_that_does_not_fit_together_is_refused(images, message):
 def test_impossible_levels_are_refused(stride, anchors, message):
     with pytest.raises(ValueError, match=message):
         Level(stride, anchors)
-
-
-@pytest.mark.parametrize(
-    ("boxes", "scores", "labels", "message"),
-    [
-        ((2, 5), (2,), (2,), r"Detections\.boxes must have shape \(2, 4\), found \(2, 5\)"),
-        ((2, 4), (3,), (2,), r"Detections\.scores must have shape \(2,\), found \(3,\)"),
-        ((2, 4), (2,), (2, 1), r"Detections\.labels must have shape \(2,\), found \(2, 1\)"),
-    ],
-)
-def test_detections_of_wrong_shapes_are_refused(boxes, scores, labels, message):
-    with pytest.raises(ValueError, match=message):
-        Detections(torch.zeros(boxes), torch.zeros(scores), torch.zeros(labels, dtype=torch.int64))
-
-
-def test_parts_of_detections_keep_the_names():
-    found = make_detections()
-    for index in (found.scores > 0.5, slice(0, 2), torch.tensor([0, 1])):
-        part = found[index]
-        assert len(part) == 2 and part.names == ("cat", "dog") and torch.equal(part.boxes, found.boxes[:2])
-    assert len(found[:0]) == 0
-
-
-def test_a_label_without_a_name_is_told_by_its_number():
-    found = make_detections()
-    assert [found.name_of(label) for label in found.labels.tolist()] == ["cat", "dog", "2"]
-    assert Detections.empty().name_of(0) == "0"
-
-
-def test_empty_detections_and_those_in_main_memory():
-    nothing = Detections.empty(("cat",))
-    assert len(nothing) == 0 and nothing.names == ("cat",) and nothing.labels.dtype == torch.int64
-    found = make_detections().cpu()
-    assert found.boxes.device.type == "cpu" and found.names == ("cat", "dog")

@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for who reads or checks types; at run time each name loads what it needs
+    from yolov3.config.loading import load_experiment
+    from yolov3.detections import Detections
+    from yolov3.errors import UserError
+    from yolov3.evaluation.evaluate import evaluate
+    from yolov3.formats.load import load_model
+    from yolov3.inference.detect import detect
+    from yolov3.inference.detector import Detector
+    from yolov3.models.darknet53 import Darknet53
+    from yolov3.models.yolov3 import YOLOv3
+    from yolov3.training.train import train
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
+__all__ = [
+    "Darknet53",
+    "Detections",
+    "Detector",
+    "UserError",
+    "YOLOv3",
+    "detect",
+    "evaluate",
+    "load_experiment",
+    "load_model",
+    "train",
+]
+
+_MODULES = {
     "Darknet53": "yolov3.models.darknet53",
-    "Detections": "yolov3.structures",
+    "Detections": "yolov3.detections",
     "Detector": "yolov3.inference.detector",
     "UserError": "yolov3.errors",
     "YOLOv3": "yolov3.models.yolov3",
@@ -20,13 +45,12 @@ _PUBLIC = {
     "train": "yolov3.training.train",
 }
 
-__all__ = list(_PUBLIC)
+if not TYPE_CHECKING:  # a checker that saw it would take any name for a good one
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'yolov3' has no attribute {name!r}")
-    return getattr(importlib.import_module(_PUBLIC[name]), name)
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module 'yolov3' has no attribute {name!r}")
+        return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

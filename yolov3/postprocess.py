@@ -19,8 +19,9 @@ from torchvision.ops import nms
 
 from yolov3.boxes import darknet_diou
 from yolov3.codec import Predictions
+from yolov3.detections import Detections
 from yolov3.geometry import Geometry
-from yolov3.structures import Detections, Suppression
+from yolov3.structures import Suppression
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,8 @@ def postprocess(
         detections = detections.cpu()
         boxes = geometry.boxes_to_image(detections.boxes)
         inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)  # the others lie in the border of the letterbox
-        results.append(Detections(boxes, detections.scores, detections.labels, names)[inside])
+        found_here = Detections(boxes, detections.scores, detections.labels, names, geometry.image_size)
+        results.append(found_here[inside])
     return results
 
 

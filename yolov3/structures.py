@@ -5,8 +5,9 @@ Legend: B images, N boxes, A anchors, H W pixels, C classes. Sizes are (height, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from yolov3.meaning import Fit, ModelMeaning, Overlap, Preprocessing, Resize, Size, Suppression
 
 __all__ = [
-    "Batch", "Detections", "Fit", "Level", "ModelMeaning", "Overlap", "Preprocessing", "Resize", "Sample", "Size",
+    "Batch", "Fit", "Level", "ModelMeaning", "Overlap", "Preprocessing", "Resize", "Sample", "Size",
     "Suppression", "Targets",
 ]  # fmt: skip
 """The records below, and those of yolov3/meaning.py, where nothing slow is imported."""
@@ -97,7 +98,7 @@ class Batch:
     images: Tensor
     targets: Targets
     samples: tuple[Sample, ...]
-    geometries: tuple = ()
+    geometries: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.shape[1] != 3:
@@ -136,42 +137,6 @@ class Level:
             raise ValueError(f"anchors must be positive (width, height) pairs, found {self.anchors}")
         if not 0 < self.xy_scale <= 10:
             raise ValueError(f"xy_scale must be above 0 and at most 10, found {self.xy_scale}")
-
-
-@dataclass(frozen=True)
-class Detections:
-    """What was found in one image: ``boxes`` (N, 4) float32 xyxy pixels, ``scores`` (N,) float32 in [0, 1],
-    ``labels`` (N,) int64; best first. ``detections[mask]`` keeps a part; ``names`` (of all classes) travels along."""
-
-    boxes: Tensor
-    scores: Tensor
-    labels: Tensor
-    names: tuple[str, ...] = field(default=())
-
-    def __post_init__(self) -> None:
-        count = len(self.boxes)
-        _require_shape("Detections.boxes", self.boxes, (count, 4))
-        _require_shape("Detections.scores", self.scores, (count,))
-        _require_shape("Detections.labels", self.labels, (count,))
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def __getitem__(self, index: Tensor | slice) -> Detections:
-        return Detections(self.boxes[index], self.scores[index], self.labels[index], self.names)
-
-    @staticmethod
-    def empty(names: tuple[str, ...] = ()) -> Detections:
-        """Detections of an image in which nothing was found."""
-        return Detections(torch.zeros(0, 4), torch.zeros(0), torch.zeros(0, dtype=torch.int64), names)
-
-    def cpu(self) -> Detections:
-        """The same detections in main memory."""
-        return Detections(self.boxes.cpu(), self.scores.cpu(), self.labels.cpu(), self.names)
-
-    def name_of(self, label: int) -> str:
-        """The class name of a label, or its number where the model has no names."""
-        return self.names[label] if label < len(self.names) else str(label)
 
 
 def _require_shape(name: str, array: np.ndarray | Tensor, shape: tuple[int, ...]) -> None:

@@ -122,5 +122,5 @@ def test_a_broken_image_is_named(data, tmp_path, workers):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no image")
     broken = ClassFolders((*data.paths, bad), (*data.labels, 0), data.names)
-    with pytest.raises(UserError, match=r"^\S*bad\.png: not a picture"):
+    with pytest.raises(UserError, match=r"^\S*bad\.png: not an image"):
         list(classification_evaluation_loader(broken, side=32, batch_size=4, workers=workers))

@@ -17,8 +17,9 @@ from pycocotools.cocoeval import COCOeval
 from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.dataset import Dataset, DatasetReport
+from yolov3.detections import Detections
 from yolov3.evaluation.coco import COCO_NUMBERS, coco_metric, coco_results
-from yolov3.structures import Detections, Sample
+from yolov3.structures import Sample
 
 
 def sample(name: int | str, boxes: list[list[float]], labels: list[int], ignore: list[bool] | None = None) -> Sample:

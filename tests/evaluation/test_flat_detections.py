@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from yolov3.detections import Detections
 from yolov3.evaluation.flat_detections import flatten_detections
-from yolov3.structures import Detections
 
 NAN, INF = float("nan"), float("inf")
 

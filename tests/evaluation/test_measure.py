@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from yolov3.detections import Detections
 from yolov3.evaluation.coco import coco_metric
 from yolov3.evaluation.measure import EvaluationSettings, measure, times_as_plain
 from yolov3.evaluation.voc import voc_metric
-from yolov3.structures import Detections, Preprocessing, Suppression
+from yolov3.structures import Preprocessing, Suppression
 from yolov3.watching.stage_times import StageTimes
 
 

@@ -9,9 +9,9 @@ import torch
 
 from yolov3.batches.detection import evaluation_loader
 from yolov3.codec import Predictions
+from yolov3.detections import Detections
 from yolov3.evaluation.predict import predict, renumber
 from yolov3.runtimes.torch_runtime import TorchRuntime
-from yolov3.structures import Detections
 from yolov3.watching.stage_times import StageTimes
 
 
@@ -27,6 +27,7 @@ def test_boxes_lie_in_pixels_of_the_images_with_names(dataset, preprocessing, se
     detections = [each for found in batches for each in found.detections]
     for sample, found in zip(dataset.samples, detections, strict=True):
         assert found.names == dataset.names and found.boxes.device.type == "cpu"
+        assert (found.source, found.image_size) == (str(sample.path), sample.size)
         expected = {tuple(box) for box in sample.boxes.round().tolist()}
         assert {tuple(box) for box in found.boxes.round().tolist()} == expected
 

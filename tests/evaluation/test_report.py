@@ -16,12 +16,13 @@ from pycocotools.cocoeval import COCOeval
 from rich.console import Console
 
 from yolov3.datasets.dataset import Dataset, DatasetReport
+from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.evaluation.coco import COCO_NUMBERS, CocoNumbers
 from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
 from yolov3.evaluation.report import coco_lines, print_report, settings_line, write_metrics, write_predictions
 from yolov3.postprocess import Selection
-from yolov3.structures import Detections, Preprocessing, Sample, Suppression
+from yolov3.structures import Preprocessing, Sample, Suppression
 from yolov3.watching.stage_times import StageTimes
 
 SETTINGS = EvaluationSettings(

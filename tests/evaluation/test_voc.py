@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from yolov3.datasets.dataset import Dataset, DatasetReport
+from yolov3.detections import Detections
 from yolov3.evaluation.voc import voc_metric
-from yolov3.structures import Detections, Sample
+from yolov3.structures import Sample
 
 Box = tuple[int, int, int, int]
 Truth = tuple[Box, int, bool]  # box, label, difficult

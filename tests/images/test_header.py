@@ -83,7 +83,7 @@ def test_format_and_size_are_told(name):
 
 
 def test_big_tiffs_are_refused_as_no_image_we_read():
-    with pytest.raises(HeaderError, match="not a picture"):
+    with pytest.raises(HeaderError, match="not an image"):
         header_of(IMAGES["BigTIFF"])
 
 
@@ -186,9 +186,9 @@ def test_a_size_is_told_however_large(make):
 
 def test_a_webp_of_endless_chunks_comes_to_an_end():
     head = b"RIFF" + b"\xff" * 4 + b"WEBP"
-    with pytest.raises(HeaderError, match="no WebP picture"):
+    with pytest.raises(HeaderError, match="no WebP image"):
         header_of(head + b"XXXX\0\0\0\0" * 50_000)
-    with pytest.raises(HeaderError, match="no WebP picture"):
+    with pytest.raises(HeaderError, match="no WebP image"):
         header_of(head + b"XXXX\xff\xff\xff\xff")
     assert header_of(webp_of(3, 5)[:12] + b"XXXX\3\0\0\0abc\0" + webp_of(3, 5)[12:]).size == (5, 3), (
         "odd chunks are padded"
@@ -206,7 +206,7 @@ def test_a_jpeg_without_a_scan_is_none():
     [b"", b"\0" * 100, b"hello, this is a text of some length", b"RIFF\0\0\0\0WAVEfmt ", b"\xff\xd8", b"%PDF-1.7"],
 )
 def test_what_is_no_image_is_told_with_what_is_read(data):
-    with pytest.raises(HeaderError, match=r"not a picture \(JPEG, PNG, BMP, GIF, WebP and TIFF are read\)"):
+    with pytest.raises(HeaderError, match=r"not an image \(JPEG, PNG, BMP, GIF, WebP and TIFF are read\)"):
         header_of(data)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from yolov3 import Detector, UserError, load_model
+from yolov3.detections import Detections
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
-from yolov3.inference.detector import DetectorOptions
+from yolov3.inference.detector import AT_ONCE, DetectorOptions
 from yolov3.postprocess import postprocess
 from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 from yolov3.watching.stage_times import StageTimes
@@ -63,7 +69,7 @@ def test_limits_and_sizes(weights, images):
 
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), 7, np.zeros((0, 4, 3), np.uint8)])
 def test_what_is_no_image_is_refused(weights, image):
-    with pytest.raises(UserError, match="a picture must"):
+    with pytest.raises(UserError, match="an image must"):
         Detector(weights)([image])
 
 
@@ -138,3 +144,158 @@ def test_what_happens_once_is_no_part_of_the_times(weights, images, monkeypatch)
     assert seen == [(1, 3, 96, 128)] and detector.times == StageTimes()
     path = sorted(images.iterdir())[0]
     assert same(detector(path), Detector(weights, confidence=0.3, device="cpu")(path)) and detector.times.images == 1
+
+
+def test_bytes_and_pillow_images_too(weights, images):
+    detector = Detector(weights, confidence=0.3)
+    path = sorted(images.iterdir())[0]
+    expected = detector(path)
+    with Image.open(path) as pillow:
+        found = detector([str(path), path.read_bytes(), pillow, read_image(path)])
+    assert len(expected) and all(same(each, expected) for each in found)
+    assert [each.source for each in found] == [str(path), None, None, None]
+
+
+def test_colours_are_red_green_blue(weights, images):
+    detector = Detector(weights, confidence=0.05)
+    path = sorted(images.iterdir())[0]
+    assert detector(read_image(path)) == detector(path)
+    assert detector(np.ascontiguousarray(read_image(path)[..., ::-1])) != detector(path)
+
+
+def test_detections_know_their_image(weights, images):
+    path = sorted(images.iterdir())[0]
+    found = Detector(weights)(path)
+    assert found.image_size == read_image(path).shape[:2] and found.source == str(path)
+    assert found.names == ("ball", "box", "star", "ring", "cone", "capsule")
+    assert set(found.times) == {"reading", "fitting", "network", "selecting"} and min(found.times.values()) > 0
+
+
+def test_long_lists_go_in_parts_in_their_order(weights, images):
+    detector = Detector(weights, confidence=0.3)
+    paths = sorted(images.iterdir()) * 4
+    assert len(paths) > 2 * AT_ONCE
+    found = detector(tuple(paths))
+    assert [each.source for each in found] == [str(path) for path in paths]
+    assert all(same(each, detector(path)) for each, path in zip(found, paths))
+    assert detector.times.images == 2 * len(paths)
+
+
+def test_thresholds_of_a_call(weights, images):
+    path = sorted(images.iterdir())[0]
+    detector = Detector(weights, confidence=0.05, device="cpu")
+    changes = {"confidence": 0.4, "nms_threshold": 0.2, "max_detections": 3, "class_agnostic": True}
+    for name, value in changes.items():
+        other = Detector(weights, confidence=0.05, device="cpu")
+        other.selection = Detector(weights, DetectorOptions(confidence=0.05), **{name: value}).selection
+        assert detector(path, **{name: value}) == other(path) != detector(path), name
+    assert set(detector(path, classes=["ring"]).labels.tolist()) == {3}
+    assert [set(found.labels.tolist()) for found in detector([path], classes=[3])] == [{3}]
+    assert set(detector(path).labels.tolist()) != {3}, "the next call is as before"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"confidence": 2.0}, UserError, r"confidence must lie in \[0, 1\], found 2.0"),
+        ({"classes": ["rign"]}, UserError, "no class 'rign'; the model has 6 classes"),
+        ({"device": "cpu"}, TypeError, "device cannot differ from call to call; what can: .*confidence"),
+        ({"conf": 0.3}, TypeError, "conf cannot differ from call to call"),
+    ],
+)
+def test_wrong_changes_of_a_call(weights, images, changes, error, message):
+    detector, path = Detector(weights), sorted(images.iterdir())[0]
+    for call in (lambda: detector(path, **changes), lambda: detector.folder(images, **changes)):
+        with pytest.raises(error, match=message):
+            call()
+    with pytest.raises(error, match=message):  # at once, not with the first frame
+        detector.stream(path, **changes)
+
+
+def test_a_folder(weights, images, video, tmp_path, caplog):
+    detector = Detector(weights, confidence=0.3)
+    paths = sorted(images.iterdir())
+    shutil.copy(paths[0], tmp_path / "b.jpg")
+    (tmp_path / "below").mkdir()
+    shutil.copy(paths[1], tmp_path / "below" / "a.jpg")
+    shutil.copy(video, tmp_path / "video.mp4")
+    (tmp_path / "bad.jpg").write_text("text")
+    with caplog.at_level(logging.WARNING):
+        found = detector.folder(tmp_path)
+    assert [each.source for each in found] == [str(tmp_path / "b.jpg"), str(tmp_path / "below" / "a.jpg")]
+    assert all(same(each, detector(path)) for each, path in zip(found, paths))
+    assert caplog.messages == [
+        f"not used: {tmp_path}/bad.jpg: not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)"
+    ]
+
+
+def test_folders_videos_and_what_is_neither(weights, images, video, tmp_path):
+    detector = Detector(weights)
+    with pytest.raises(UserError, match=r"a folder; folder\(\) looks at its images"):
+        detector(images)
+    with pytest.raises(UserError, match=r"a video; stream\(\) goes through its frames"):
+        detector(str(video))
+    with pytest.raises(UserError, match="not a folder"):
+        detector.folder(video)
+    shutil.copy(video, tmp_path / "video.mp4")
+    with pytest.raises(UserError, match=r"no images in this folder or below it; stream\(\) takes videos"):
+        detector.folder(tmp_path)
+    with pytest.raises(UserError, match="does not exist"):
+        detector.stream(tmp_path / "none.mp4")
+    (tmp_path / "bad.mp4").write_text("no video")
+    with pytest.raises(UserError, match="not readable as a video"):
+        next(detector.stream(tmp_path / "bad.mp4"))
+
+
+def test_a_video_frame_by_frame(weights, video):
+    detector = Detector(weights, confidence=0.3)
+    seen = list(detector.stream(video))
+    assert [frame.index for frame, _ in seen] == list(range(13))
+    for frame, found in seen:
+        assert isinstance(found, Detections) and same(found, detector(frame.image))
+        assert found.source == frame.source == str(video) and found.image_size == frame.image.shape[:2]
+    frame, found = seen[0]
+    assert found.draw(frame.image).shape == frame.image.shape
+    with pytest.raises(UserError, match=r"give the image: draw\(image\)"):
+        found.draw()
+
+
+def test_a_stream_can_be_left(weights, video, images, tmp_path, caplog):
+    stream = Detector(weights).stream(str(video))
+    assert next(stream)[0].index == 0
+    stream.close()
+    names = tmp_path / "list.txt"
+    (tmp_path / "bad.mp4").write_text("no video")
+    cut = sorted(images.iterdir())[0].read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(cut[: len(cut) * 3 // 4])
+    names.write_text(f"bad.mp4\ncut.jpg\n{video}\n")
+    with caplog.at_level(logging.WARNING):
+        seen = list(Detector(weights).stream(names, confidence=0.4))
+    assert len(seen) == 14 and seen[0][0].damaged
+    assert [message.partition(": ")[0] for message in caplog.messages] == ["not used", str(tmp_path / "cut.jpg")]
+
+
+def test_the_network_is_used_when_it_is_asked_for(weights, images, web, page):
+    path = sorted(images.iterdir())[0]
+    web.pages = {"a.jpg": page("image/jpeg", path.read_bytes()), "live": page("multipart/x-mixed-replace; boundary=x")}
+    address = web.address("a.jpg?token=secret", "user:secret")
+    detector = Detector(weights, confidence=0.3)
+    for given in (address, "rtsp://user:secret@example.org/live"):
+        for call in (detector, detector.stream):
+            with pytest.raises(UserError, match="an address on the network; allow_network=True fetches it") as told:
+                call(given)
+            assert "secret" not in str(told.value)
+    assert not web.asked
+    detector = Detector(weights, confidence=0.3, allow_network=True)
+    (found,) = detector([address])
+    assert web.asked == ["a.jpg"] and same(found, detector(path))
+    assert found.source is not None and "secret" not in found.source and found.source.endswith("a.jpg?token=***")
+    with pytest.raises(UserError, match=r"gone\.jpg: answers 404 Not Found"):
+        detector(web.address("gone.jpg"))
+    with pytest.raises(UserError, match=r"live: a stream; stream\(\) goes through its frames"):
+        detector(web.address("live"))
+
+
+def test_a_list_of_one_form_or_of_many_may_be_given(weights, images):
+    paths: list[str | Path] = [str(path) for path in sorted(images.iterdir())]
+    assert len(Detector(weights)([paths[0], Path(paths[1])])) == 2

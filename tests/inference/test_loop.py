@@ -98,7 +98,9 @@ def test_images_go_in_batches(make_loop, images, batch_size, sizes, monkeypatch)
     loop = make_loop(batch_size=batch_size)
     seen = []
     whole = loop.detector.detect_batch
-    monkeypatch.setattr(loop.detector, "detect_batch", lambda batch: seen.append(len(batch)) or whole(batch))
+    monkeypatch.setattr(
+        loop.detector, "detect_batch", lambda batch, *rest: seen.append(len(batch)) or whole(batch, *rest)
+    )
     loop.run(find_items(str(images)).items)
     assert seen == sizes
 
@@ -107,7 +109,9 @@ def test_what_is_watched_as_it_happens_goes_one_by_one(make_loop, video, monkeyp
     loop = make_loop(batch_size=4)
     seen = []
     whole = loop.detector.detect_batch
-    monkeypatch.setattr(loop.detector, "detect_batch", lambda batch: seen.append(len(batch)) or whole(batch))
+    monkeypatch.setattr(
+        loop.detector, "detect_batch", lambda batch, *rest: seen.append(len(batch)) or whole(batch, *rest)
+    )
     loop.run([StreamItem(str(video))])
     assert seen == [1] * 13
 
@@ -145,7 +149,7 @@ def test_what_cannot_be_used_is_told_counted_and_passed_over(make_loop, images, 
     loop.run(items)
     assert [Path(result.frame.source).name for result in output.results] == [first.name, "cut.jpg", second.name]
     assert loop.tally.problems == [
-        f"{tmp_path}/bad.jpg: not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)",
+        f"{tmp_path}/bad.jpg: not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)",
         f"{tmp_path}/bad.mp4: not readable as a video (damaged, cut off or of an unknown kind)",
         f"{tmp_path}/none.mp4: does not exist",
     ]
@@ -164,7 +168,7 @@ def test_a_stream_that_cannot_be_opened_is_an_error(make_loop):
     [
         (ImageItem(Path("none.jpg")), "none.jpg: does not exist"),
         (VideoItem(Path("none.mp4")), "none.mp4: does not exist"),
-        (DataItem(b"\0", "stdin"), "stdin: not a picture"),
+        (DataItem(b"\0", "stdin"), "stdin: not an image"),
         (WebItem("http://ada:geheim@127.0.0.1:9/a.jpg"), "http://127.0.0.1:9/a.jpg: cannot be fetched"),
         (StreamItem("rtsp://ada:geheim@127.0.0.1:9/a"), "rtsp://127.0.0.1:9/a: cannot be opened"),
     ],

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from yolov3.datasets.dataset import Dataset, DatasetReport
+from yolov3.detections import Detections
 from yolov3.images.files import write_image
 from yolov3.journal.sheets import COLUMNS, MOST_IMAGES, SURE, TILE_SIDE, TRUTH, batch_sheet, prediction_sheet
-from yolov3.structures import Batch, Detections, Sample, Targets
+from yolov3.structures import Batch, Sample, Targets
 
 GREY = 90
 NAMES = ("cat", "dog")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from yolov3.detections import Detections
 from yolov3.outputs.output import Result, Row
 from yolov3.sources.frames import Frame
-from yolov3.structures import Detections
 
 ROWS: list[Row] = [
     ([4.25, 3.0, 40.5, 30.75], 0.875, 2),

@@ -37,7 +37,7 @@ def test_what_cannot_be_used_is_told_in_its_place(image_paths):
     assert isinstance(found[1], Frame) and found[1].damaged and found[1].image.shape == (21, 30, 3)
     assert [each.reason for each in found if isinstance(each, Unusable)] == [
         f"{empty}: the file is empty (0 bytes)",
-        f"{text}: not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)",
+        f"{text}: not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)",
         f"{gone}: does not exist",
     ]
 

@@ -55,3 +55,9 @@ def test_nothing_done_is_no_division_by_zero():
     times = StageTimes()
     assert times.images_per_second == 0 and times.milliseconds("network") == 0
     assert StageTimes(images=3).images_per_second > 0
+
+
+def test_the_times_of_a_batch_are_added() -> None:
+    times = StageTimes(reading=1.0, network=2.0, images=3)
+    times.add(StageTimes(network=0.5, selecting=0.25, images=2))
+    assert times == StageTimes(reading=1.0, network=2.5, selecting=0.25, images=5)

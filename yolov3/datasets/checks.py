@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from yolov3.anchor_clustering import measure_anchors
+from yolov3.anchors import measure_anchors
 from yolov3.datasets.box_sides import learned_sides
 from yolov3.datasets.dataset import Dataset, shared_images
 from yolov3.structures import Level, Preprocessing

@@ -21,8 +21,8 @@ from pycocotools.cocoeval import COCOeval
 
 from yolov3.boxes import xyxy_to_xywh
 from yolov3.datasets.dataset import Dataset
+from yolov3.detections import Detections
 from yolov3.evaluation.flat_detections import FlatDetections, flatten_detections
-from yolov3.structures import Detections
 
 COCO_NUMBERS = (
     "AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large",

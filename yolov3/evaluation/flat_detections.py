@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from yolov3.datasets.dataset import Dataset
-from yolov3.structures import Detections
+from yolov3.detections import Detections
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,6 @@ def flatten_detections(dataset: Dataset, detections: Sequence[Detections]) -> Fl
     )
 
 
-def _joined(tensors: list, kind: type) -> np.ndarray:
+def _joined(tensors: Sequence[Tensor], kind: type) -> np.ndarray:
     arrays = [tensor.numpy(force=True) for tensor in tensors]
     return np.concatenate(arrays).astype(kind) if arrays else np.zeros(0, kind)

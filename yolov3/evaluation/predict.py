@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
+from yolov3.detections import Detections
 from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.runtime import Runtime
-from yolov3.structures import Batch, Detections
+from yolov3.structures import Batch
 from yolov3.watching.stage_times import StageTimes
 
 
@@ -41,7 +42,8 @@ def predict(
             predictions = runtime(batch.images)
         with times.spent_in("selecting"):
             nonfinite = predictions.num_nonfinite
-            detections = postprocess(predictions, batch.geometries, selection, names)
+            found = postprocess(predictions, batch.geometries, selection, names)
+            detections = [replace(each, source=str(path)) for each, path in zip(found, batch.paths, strict=True)]
         times.images += len(batch)
         yield Found(detections, nonfinite)
 
@@ -51,4 +53,4 @@ def renumber(detections: Sequence[Detections], model_labels: Sequence[int]) -> l
     ``model_labels[i]``. Other labels must not occur."""
     table = torch.full((max(model_labels, default=0) + 1,), -1, dtype=torch.int64)
     table[list(model_labels)] = torch.arange(len(model_labels))
-    return [Detections(found.boxes, found.scores, table[found.labels], found.names) for found in detections]
+    return [replace(found, labels=table[found.labels]) for found in detections]

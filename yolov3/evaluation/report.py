@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from yolov3.datasets.dataset import Dataset
+from yolov3.detections import Detections
 from yolov3.evaluation.coco import MAX_DETECTIONS, CocoNumbers, coco_results
 from yolov3.evaluation.measure import Evaluation, EvaluationCounts, EvaluationSettings
 from yolov3.evaluation.voc import IOU_THRESHOLD
 from yolov3.files.atomic import write_text_atomically
-from yolov3.structures import Detections
 from yolov3.watching.stage_times import StageTimes
 
 _COCO_LINES: tuple[tuple[str, str, str, int], ...] = (

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from yolov3.batches.detection import evaluation_loader
 from yolov3.datasets.dataset import Dataset
+from yolov3.detections import Detections
 from yolov3.evaluation.measure import Evaluation, measure
 from yolov3.evaluation.predict import predict
 from yolov3.postprocess import Selection
 from yolov3.processes.world import World
 from yolov3.runtimes.runtime import Runtime
-from yolov3.structures import Detections, Preprocessing
+from yolov3.structures import Preprocessing
 
 
 @dataclass(frozen=True)

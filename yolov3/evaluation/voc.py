@@ -21,8 +21,8 @@ import torch
 
 from yolov3.boxes import iou_matrix
 from yolov3.datasets.dataset import Dataset
+from yolov3.detections import Detections
 from yolov3.evaluation.flat_detections import FlatDetections, flatten_detections
-from yolov3.structures import Detections
 
 IOU_THRESHOLD = 0.5
 """Reached is enough, as in the kit."""

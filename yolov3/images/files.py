@@ -86,14 +86,14 @@ def write_image(path: Path, image_rgb: np.ndarray) -> None:
     path = Path(path)
     if path.suffix.lower() not in WRITTEN_SUFFIXES:
         allowed = ", ".join(sorted(WRITTEN_SUFFIXES))
-        raise UserError(f"{path}: found suffix {path.suffix!r}; pictures are written as {allowed}")
+        raise UserError(f"{path}: found suffix {path.suffix!r}; images are written as {allowed}")
     try:
         done, encoded = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
     except cv2.error as error:
         raise UserError(f"{path}: cannot be encoded: {_first_line(error)}") from error
     if not done:
         height, width = image_rgb.shape[:2]
-        raise UserError(f"{path}: a picture of {width}x{height} cannot be encoded in this format")
+        raise UserError(f"{path}: an image of {width}x{height} cannot be encoded in this format")
     write_whole(path, encoded.tobytes())
 
 
@@ -118,7 +118,7 @@ def _read_file(path: Path, *, whole: bool) -> tuple[ImageHeader, bytes]:
         # Asked before opening: opening a pipe would wait for its other end.
         status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError(f"{path}: {_kind_of(status.st_mode)}, not a picture file")
+            raise ImageError(f"{path}: {_kind_of(status.st_mode)}, not an image file")
         if status.st_size == 0:
             raise ImageError(f"{path}: the file is empty (0 bytes)")
         if status.st_size > MAXIMUM_BYTES:
@@ -156,7 +156,7 @@ def _decode(path: Path | str, data: bytes, header: ImageHeader) -> np.ndarray:
     if image.dtype == np.uint16:
         image = (np.asarray(image, np.uint16) >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
-        raise ImageError(f"{path}: {image.dtype} samples; 8 and 16 bit pictures are read")
+        raise ImageError(f"{path}: {image.dtype} samples; 8 and 16 bit images are read")
     expected = header.size if header.format == "TIFF" else header.stored_size
     if image.shape[:2] != expected:
         raise ImageError(f"{path}: decoded to {image.shape[:2]}, its header says {expected} (height, width)")

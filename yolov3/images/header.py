@@ -76,7 +76,7 @@ def read_header(file: BinaryIO) -> ImageHeader:
         if start.startswith(signatures):
             file.seek(0)
             return _read_with(reader, name, file)
-    raise HeaderError("not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)")
+    raise HeaderError("not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)")
 
 
 def _read_with(reader: Callable[[BinaryIO], ImageFile.ImageFile], name: str, file: BinaryIO) -> ImageHeader:
@@ -148,5 +148,5 @@ def _read_webp(file: BinaryIO) -> ImageHeader:
     except (struct.error, IndexError) as error:
         raise HeaderError("its header is cut off or damaged") from error
     if size is None:
-        raise HeaderError("its header is cut off or damaged (no WebP picture)")
+        raise HeaderError("its header is cut off or damaged (no WebP image)")
     return ImageHeader("WebP", size, orientation)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, TypeVar, Unpack, overload
@@ -10,42 +13,58 @@ from typing import TypedDict, TypeVar, Unpack, overload
 import numpy as np
 import torch
 
+from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
 from yolov3.geometry import Geometry
-from yolov3.images.files import read_image
+from yolov3.images.given import GivenImage, image_of
 from yolov3.machine.device import select_device, select_precision
 from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.torch_runtime import TorchRuntime
-from yolov3.structures import Detections, Fit, ModelMeaning
+from yolov3.sources.address import is_address, without_login
+from yolov3.sources.find import VIDEO_SUFFIXES, find_items, sources_of
+from yolov3.sources.frames import Frame, FrameSource, SourceError, Unusable
+from yolov3.sources.items import ImageItem, Item, StreamItem, WebItem
+from yolov3.sources.web import ask
+from yolov3.structures import Fit, ModelMeaning
 from yolov3.watching.stage_times import StageTimes
 
-Image = np.ndarray | str | Path
-Each = TypeVar("Each", bound=np.ndarray | str | Path)
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 8  # images of a list, a folder, a video go through the network together
+
+Each = TypeVar("Each", bound=GivenImage)
 
 
-class DetectorChanges(TypedDict, total=False):
-    """The fields of :class:`DetectorOptions`, as keywords."""
+class SelectionChanges(TypedDict, total=False):
+    """The fields of :class:`DetectorOptions` that may differ from call to call."""
 
-    device: str
-    precision: str
     confidence: float
     nms_threshold: float
     max_detections: int
     class_agnostic: bool
     classes: Sequence[str | int] | None
+
+
+class DetectorChanges(SelectionChanges, total=False):
+    """The fields of :class:`DetectorOptions`, as keywords."""
+
+    device: str
+    precision: str
     image_size: int | tuple[int, int] | None
     fit: Fit | None
     cfg: str | Path | None
     names: str | Path | None
+    allow_network: bool
 
 
 @dataclass(frozen=True)
 class DetectorOptions:
     """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
     multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; the
-    thresholds are those of :class:`yolov3.postprocess.Selection`."""
+    thresholds are those of :class:`yolov3.postprocess.Selection`. Only with ``allow_network`` are images and streams of
+    addresses fetched."""
 
     device: str = "auto"
     precision: str = "float32"
@@ -58,6 +77,7 @@ class DetectorOptions:
     fit: Fit | None = None
     cfg: str | Path | None = None
     names: str | Path | None = None
+    allow_network: bool = False
 
 
 class Detector:
@@ -73,7 +93,7 @@ class Detector:
         options: DetectorOptions | None = None,
         **changes: Unpack[DetectorChanges],
     ) -> None:
-        options = replace(options or DetectorOptions(), **changes)
+        self.options = options = replace(options or DetectorOptions(), **changes)
         device = select_device(options.device)
         precision = select_precision(options.precision, device)
         if not isinstance(weights, LoadedModel):
@@ -83,44 +103,171 @@ class Detector:
         self.names = self.model.names
         self.times = StageTimes()
         try:
-            self.preprocessing = self.model.meaning.preprocessing.changed(options.image_size, options.fit)
-            self.selection = _selection(options, self.model.meaning, self.runtime.num_classes)
+            self.preprocessing = self.model.meaning.preprocessing.changed(self.options.image_size, self.options.fit)
+            self.selection = _selection(self.options, self.model.meaning, self.runtime.num_classes)
         except ValueError as error:
             raise UserError(str(error)) from error
 
     @overload
-    def __call__(self, images: Image) -> Detections: ...
+    def __call__(self, images: GivenImage, **changes: Unpack[SelectionChanges]) -> Detections: ...
 
     @overload
-    def __call__(self, images: list[Each] | tuple[Each, ...]) -> list[Detections]: ...
+    def __call__(
+        self, images: list[GivenImage] | tuple[GivenImage, ...], **changes: Unpack[SelectionChanges]
+    ) -> list[Detections]: ...
 
-    def __call__(self, images: Image | list[Each] | tuple[Each, ...]) -> Detections | list[Detections]:
-        """What is in an image, (H, W, 3) uint8 RGB or a file; for a list of images, a list in their order.
+    @overload
+    def __call__(self, images: list[Each], **changes: Unpack[SelectionChanges]) -> list[Detections]: ...
 
-        Boxes are xyxy pixels of the image, best first. Raises UserError for a file that cannot be read and for an array
-        that is no image.
+    def __call__(
+        self,
+        images: GivenImage | list[Each] | list[GivenImage] | tuple[GivenImage, ...],
+        **changes: Unpack[SelectionChanges],
+    ) -> Detections | list[Detections]:
+        """What is in an image: a file, the bytes of one, an (H, W, 3) uint8 RGB array, a Pillow image, with
+        ``allow_network`` an address; for a list of images, a list in their order. ``changes`` are thresholds for this call:
+        ``detector(image, confidence=0.5, classes=["dog"])``.
+
+        Boxes are xyxy pixels of the upright image, best first. Raises UserError for what cannot be read or is no image.
         """
-        if isinstance(images, np.ndarray | str | Path):
-            return self.detect_batch([_as_array(images)])[0]
-        return self.detect_batch([_as_array(image) for image in images]) if images else []
+        selection = self._selection_with(changes)
+        if not isinstance(images, list | tuple):
+            return self._detect_given([images], selection)[0]
+        found = []
+        for start in range(0, len(images), AT_ONCE):
+            found += self._detect_given(images[start : start + AT_ONCE], selection)
+        return found
+
+    def folder(self, path: str | Path, **changes: Unpack[SelectionChanges]) -> list[Detections]:
+        """What is in the image files of a folder and below it, in the order of their names; each knows its ``source``.
+        A file that cannot be used is passed over and told in the log. Raises UserError when there are none."""
+        selection = self._selection_with(changes)
+        if not Path(path).is_dir():
+            raise UserError(f"{path}: not a folder")
+        images = [item for item in find_items(str(Path(path))).items if isinstance(item, ImageItem)]
+        if not images:
+            raise UserError(f"{path}: no images in this folder or below it; stream() takes videos")
+        return [found for _, found in self._go_through(images, selection)]
+
+    def stream(
+        self, source: str | Path | int, **changes: Unpack[SelectionChanges]
+    ) -> Iterator[tuple[Frame, Detections]]:
+        """Frame by frame what is in a video, or whatever else ``detect`` takes for a source: a folder, a pattern, a list, a
+        camera's number, with ``allow_network`` the address of a stream. A frame has its ``image`` (H, W, 3) uint8 RGB, and
+        of a video its ``index`` and ``seconds``. What cannot be used of several files is passed over and told in the log.
+
+        Raises UserError when the source cannot be used.
+        """
+        selection = self._selection_with(changes)
+        items = find_items(str(source)).items
+        for item in items:
+            if isinstance(item, WebItem | StreamItem) and isinstance(item.address, str):
+                self._require_network(item.address)
+        return self._go_through(items, selection)
 
     def warm_up(self) -> None:
         """Let what happens only once happen now, so that ``times`` begin with what an image takes."""
         self.detect_batch([np.zeros((*self.preprocessing.size, 3), np.uint8)])
         self.times = StageTimes()
 
-    def detect_batch(self, images: Sequence[np.ndarray]) -> list[Detections]:
-        """The detections of (H, W, 3) uint8 RGB images, of any sizes, that go through the network together."""
-        with self.times.spent_in("fitting"):
+    def detect_batch(
+        self,
+        images: Sequence[np.ndarray],
+        sources: Sequence[str | None] | None = None,
+        selection: Selection | None = None,
+    ) -> list[Detections]:
+        """The detections of (H, W, 3) uint8 RGB images, of any sizes, that go through the network together. ``sources``
+        says where they are from, ``selection`` which boxes count, by default the detector's."""
+        times = StageTimes(images=len(images))
+        with times.spent_in("fitting"):
             geometries = [Geometry.fit((image.shape[0], image.shape[1]), self.preprocessing) for image in images]
             fitted = np.stack([geometry.apply_image(image) for geometry, image in zip(geometries, images)])
             batch = torch.from_numpy(fitted).permute(0, 3, 1, 2)
-        with self.times.spent_in("network"):
+        with times.spent_in("network"):
             predictions = self.runtime(batch)
-        with self.times.spent_in("selecting"):
-            found = postprocess(predictions, geometries, self.selection, self.names)
-        self.times.images += len(images)
-        return found
+        with times.spent_in("selecting"):
+            found = postprocess(predictions, geometries, selection or self.selection, self.names)
+        self.times.add(times)
+        stages = {stage: times.milliseconds(stage) for stage in ("fitting", "network", "selecting")}
+        return [
+            replace(each, source=source, times=stages)
+            for each, source in zip(found, sources or [None] * len(found), strict=True)
+        ]
+
+    def _detect_given(self, images: Sequence[GivenImage], selection: Selection) -> list[Detections]:
+        start = time.perf_counter()
+        arrays, sources = zip(*(self._read(image) for image in images))
+        seconds = time.perf_counter() - start
+        self.times.reading += seconds
+        reading = {"reading": 1000 * seconds / len(images)}
+        return [
+            replace(found, times={**reading, **found.times}) for found in self.detect_batch(arrays, sources, selection)
+        ]
+
+    def _read(self, given: GivenImage) -> tuple[np.ndarray, str | None]:
+        """An image and where it is from, where that is known."""
+        if not isinstance(given, str | Path):
+            return image_of(given), None
+        if isinstance(given, str) and is_address(given):
+            self._require_network(given)
+            answer = ask(given)
+            if isinstance(answer, Unusable):
+                raise UserError(answer.reason)
+            if isinstance(answer, StreamItem):
+                raise UserError(f"{without_login(given)}: a stream; stream() goes through its frames")
+            return answer.image, answer.source
+        if Path(given).suffix.lower() in VIDEO_SUFFIXES:
+            raise UserError(f"{given}: a video; stream() goes through its frames")
+        if Path(given).is_dir():
+            raise UserError(f"{Path(given)}: a folder; folder() looks at its images")
+        return image_of(given), str(given)
+
+    def _require_network(self, address: str) -> None:
+        if not self.options.allow_network:
+            raise UserError(f"{without_login(address)}: an address on the network; allow_network=True fetches it")
+
+    def _selection_with(self, changes: SelectionChanges) -> Selection:
+        """The rules of a call. Raises UserError."""
+        if not changes:
+            return self.selection
+        for name in changes:
+            if name not in SelectionChanges.__annotations__:
+                allowed = ", ".join(SelectionChanges.__annotations__)
+                raise TypeError(f"{name} cannot differ from call to call; what can: {allowed}")
+        try:
+            return _selection(replace(self.options, **changes), self.model.meaning, self.runtime.num_classes)
+        except ValueError as error:
+            raise UserError(str(error)) from error
+
+    def _go_through(self, items: Sequence[Item], selection: Selection) -> Iterator[tuple[Frame, Detections]]:
+        for source in sources_of(items, ahead=2 * AT_ONCE):
+            try:
+                with source:
+                    frames = self._frames_of(source)
+                    while batch := list(itertools.islice(frames, 1 if source.live else AT_ONCE)):
+                        images, names = [frame.image for frame in batch], [frame.source for frame in batch]
+                        yield from zip(batch, self.detect_batch(images, names, selection))
+            except SourceError as error:
+                if len(items) == 1:
+                    raise
+                logger.warning("not used: %s", error)
+            if source.broken:
+                logger.warning("%s: damaged frames passed over: %d", source.name, source.broken)
+
+    def _frames_of(self, source: FrameSource) -> Iterator[Frame]:
+        """The frames that can be used; what is wrong with the others is told."""
+        items = iter(source)
+        while True:
+            with self.times.spent_in("reading"):
+                item = next(items, None)
+            if item is None:
+                return
+            if isinstance(item, Unusable):
+                logger.warning("not used: %s", item.reason)
+                continue
+            if item.damaged:
+                logger.warning("%s: the file is cut off; what there is was looked at", item.source)
+            yield item
 
 
 def _selection(options: DetectorOptions, meaning: ModelMeaning, num_classes: int) -> Selection:
@@ -134,17 +281,6 @@ def _selection(options: DetectorOptions, meaning: ModelMeaning, num_classes: int
         max_detections=options.max_detections,
         classes=classes,
     )
-
-
-def _as_array(image: Image) -> np.ndarray:
-    if isinstance(image, str | Path):
-        return read_image(Path(image))
-    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise UserError(f"a picture must be a file or an (H, W, 3) uint8 RGB array, found {found}")
-    if min(image.shape[:2]) < 1:
-        raise UserError(f"a picture must have pixels, found an array of shape {image.shape}")
-    return image
 
 
 def _labels_of(classes: Iterable[str | int], names: tuple[str, ...], count: int) -> tuple[int, ...]:

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from yolov3.detections import Detections
 from yolov3.inference.detector import Detector
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.find import sources_of
 from yolov3.sources.frames import Frame, FrameSource, SourceError, Unusable
 from yolov3.sources.items import DataItem, ImageItem, Item
-from yolov3.structures import Detections
 from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
 
@@ -86,7 +86,7 @@ class DetectionLoop:
             self._tell_damaged(f"{source.name}: {counted(source.broken, 'damaged frame')} passed over")
 
     def _run_batch(self, batch: list[Frame], source: FrameSource, total: int | None) -> None:
-        found = self.detector.detect_batch([frame.image for frame in batch])
+        found = self.detector.detect_batch([frame.image for frame in batch], [frame.source for frame in batch])
         for frame, detections in zip(batch, found):
             with self.detector.times.spent_in("writing"):
                 result = Result(frame, detections, self.names.name_of(frame.source), source.rate)

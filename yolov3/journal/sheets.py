@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from yolov3.datasets.dataset import Dataset, read_sample_image
+from yolov3.detections import Detections
 from yolov3.geometry import resize_image
 from yolov3.images.draw import draw_boxes
-from yolov3.structures import Batch, Detections
+from yolov3.structures import Batch
 
 MOST_IMAGES = 8
 COLUMNS = 4
@@ -48,7 +49,7 @@ def prediction_sheet(dataset: Dataset, detections: Sequence[Detections]) -> np.n
 
 
 def _tile(
-    image: np.ndarray, boxes: np.ndarray, texts: Sequence[str], labels: Sequence[int], truths: Iterable = ()
+    image: np.ndarray, boxes: np.ndarray, texts: Sequence[str], labels: Sequence[int], truths: Iterable[np.ndarray] = ()
 ) -> np.ndarray:
     """One image at the size of a tile, drawn on after it was made small, so that the letters stay readable."""
     scale = min(1.0, TILE_SIDE / max(image.shape[:2]))

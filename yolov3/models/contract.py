@@ -6,6 +6,7 @@ Legend: B images, A anchors, H W cells, C classes.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -24,6 +25,10 @@ class DetectionNetwork(nn.Module):
     levels: tuple[Level, ...]
     num_classes: int
     backbone: nn.Module | None
+
+    if TYPE_CHECKING:  # torch says of any module that it gives anything
+
+        def __call__(self, images: Tensor) -> tuple[Tensor, ...]: ...
 
     @abstractmethod
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:

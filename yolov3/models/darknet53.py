@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
 from yolov3.models.layers import Conv, ConvResidual, scaled
@@ -13,6 +15,10 @@ class Darknet53(nn.Module):
     ``forward`` takes (B, 3, H, W) and returns the maps of strides 32, 16 and 8: (B, 1024, H/32, W/32),
     (B, 512, H/16, W/16), (B, 256, H/8, W/8), channels times ``width``.
     """
+
+    if TYPE_CHECKING:  # torch says of any module that it gives anything
+
+        def __call__(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]: ...
 
     def __init__(self, *, width: float = 1.0) -> None:
         super().__init__()

@@ -9,10 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from yolov3.detections import Detections
 from yolov3.errors import UserError
-from yolov3.images.draw import draw_boxes
 from yolov3.sources.frames import Frame
-from yolov3.structures import Detections
 
 Row = tuple[list[float], float, int]
 """A detection: its box xyxy, its score, its label."""
@@ -40,10 +39,7 @@ class Result:
 
     def drawn(self) -> np.ndarray:
         """The image with its boxes."""
-        found = self.detections
-        labels = found.labels.tolist()
-        texts = [f"{found.name_of(label)} {score:.2f}" for label, score in zip(labels, found.scores.tolist())]
-        return draw_boxes(self.frame.image, found.boxes.numpy(), texts, labels)
+        return self.detections.draw(self.frame.image)
 
     def as_plain(self) -> dict[str, Any]:
         """Plain values: source, frame and seconds (of a video), size, and the detections with xyxy boxes."""
@@ -55,15 +51,7 @@ class Result:
             "seconds": None if frame.seconds is None else round(frame.seconds, 4),
             "width": width,
             "height": height,
-            "detections": [
-                {
-                    "class": label,
-                    "name": self.detections.name_of(label),
-                    "score": round(score, 6),
-                    "box": [round(value, 3) for value in box],
-                }
-                for box, score, label in self.rows
-            ],
+            "detections": self.detections.to_dicts(),
         }
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import torch
 
-from yolov3.anchor_clustering import AnchorMatch, cluster_anchors, measure_anchors
-from yolov3.anchors import AnchorSet
+from yolov3.anchors import AnchorMatch, AnchorSet, cluster_anchors, measure_anchors
 from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import Experiment
 from yolov3.datasets.box_sides import learned_sides

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 Stage = Literal["reading", "fitting", "network", "selecting", "writing"]
@@ -32,9 +32,15 @@ class StageTimes:
         finally:
             setattr(self, stage, getattr(self, stage) + time.perf_counter() - start)
 
+    def add(self, other: StageTimes) -> None:
+        """Count another's seconds and images too."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
     def milliseconds(self, stage: Stage) -> float:
         """Of one image, on average."""
-        return 1000 * getattr(self, stage) / max(1, self.images)
+        seconds: float = getattr(self, stage)
+        return 1000 * seconds / max(1, self.images)
 
     @property
     def images_per_second(self) -> float:
