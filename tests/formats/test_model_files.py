@@ -110,6 +110,16 @@ def test_a_folder_with_several_models_is_refused_with_all_of_them(here, names):
         find_model("a")
 
 
+def test_weights_with_a_cfg_of_their_very_name_are_no_state_of_another_model(here):
+    lay(here, "a/yolov3_416.weights", "a/yolov3_608.weights")
+    assert weights_of("a") == "a/yolov3_608.weights"
+    lay(here, "a/yolov3_416.cfg", "a/yolov3_608.cfg")
+    with pytest.raises(
+        UserError, match=r"several models could be meant; give one of a/yolov3_416\.weights, a/yolov3_608"
+    ):
+        find_model("a")
+
+
 def test_a_folder_without_a_model_says_what_it_holds(here):
     lay(here, "detect/one.jpg", "detect/two.jpg")
     with pytest.raises(UserError, match=r"^detect: a folder without a model: .*; found one\.jpg, two\.jpg$"):

@@ -166,14 +166,22 @@ def _backup_folders(data: DarknetData) -> list[Path]:
 
 def _only_model(given: Path, files: list[Path]) -> Path:
     """The wanted state of the only model among files. Raises UserError when they are of several."""
-    models = {each.with_name(base_name(each)) if each.suffix.lower() in DARKNET_SUFFIXES else each for each in files}
-    if len(models) > 1:
+    if len({_model_of(each) for each in files}) > 1:
         found = _listed(sorted(map(str, files)))
         raise UserError(f"{given}: several models could be meant; give one of {found}")
     states = sorted(files, key=_rank)
     if states[0] != given:
         _tell(given, states)
     return states[0]
+
+
+def _model_of(weights: Path) -> Path:
+    """What all states of one model have in common. ``yolov3_416.weights`` beside a ``yolov3_416.cfg`` is no state but a model
+    of its own."""
+    if weights.suffix.lower() in OWN_SUFFIXES:
+        return weights
+    own = weights.with_suffix(".cfg").is_file()
+    return weights.with_suffix("") if own else weights.with_name(base_name(weights))
 
 
 def _rank(weights: Path) -> tuple[int, int]:
