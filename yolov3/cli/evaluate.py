@@ -56,10 +56,11 @@ def run(options: EvaluateOptions) -> int:
     """Evaluate, print the report, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import print_report
+    from yolov3.watching.lines import print_line
     from yolov3.watching.watcher import Bar
 
     with Bar("evaluating") as bar:
         evaluation = evaluate(options, watcher=bar)
     print_report(evaluation)
-    print(f"written: {evaluation.folder}/metrics.json, predictions.json")
+    print_line(f"written: {evaluation.folder}/metrics.json, predictions.json")
     return 0

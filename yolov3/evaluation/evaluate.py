@@ -95,7 +95,7 @@ def evaluate(
         folder = make_run_folder(Path(options.output), options.name or Path(options.weights).stem)
     watcher.report(f"data: {dataset.report.summary()}")
     settings = EvaluationSettings(
-        model=f"{model.description} ({options.weights})",
+        model=f"{_described(model)} ({options.weights})",
         data=dataset.source,
         images=len(dataset.samples),
         num_classes=len(dataset.names),
@@ -163,6 +163,12 @@ def _rules(options: EvaluateOptions, model: LoadedModel) -> tuple[Preprocessing,
     except ValueError as error:
         raise UserError(str(error)) from error
     return preprocessing, selection
+
+
+def _described(model: LoadedModel) -> str:
+    """A model in words but for how it fits images itself: the settings say how it was done."""
+    own = model.meaning.preprocessing
+    return model.description.removesuffix(", {}x{} {}".format(*own.size, own.fit))
 
 
 def _data_section(data: str | Path | None, model: LoadedModel) -> DataSection:

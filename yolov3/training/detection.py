@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.table import Table
 from torch import nn
 
 from yolov3.batches.balance import repeat_factors
@@ -37,6 +36,7 @@ from yolov3.training.objective import DetectionObjective
 from yolov3.training.place import Place
 from yolov3.training.run import Stopped, prepare_network
 from yolov3.training.task import EpochEnd, Scores, Task
+from yolov3.watching.tables import NumberTable
 
 MOSAIC_IMAGES = 4
 
@@ -145,7 +145,7 @@ class DetectionTask(Task[Batch]):
         if row.ap is not None:
             text += f"  AP50 {row.ap50:.3f}  AP {row.ap:.3f}"
             if row.training_ap is not None:
-                text += f" ({row.training_ap:.3f} on training pictures)"
+                text += f" ({row.training_ap:.3f} on training images)"
         return text
 
     def largest_batch(self, count: int, size: Size) -> Batch:
@@ -164,7 +164,7 @@ class DetectionTask(Task[Batch]):
         evaluation = _evaluation_of(scores)
         return {row.name: row.ap for row in evaluation.per_class} if evaluation else {}
 
-    def table(self, scores: Scores) -> Table | None:
+    def table(self, scores: Scores) -> NumberTable | None:
         evaluation = _evaluation_of(scores)
         return class_table(evaluation) if evaluation else None
 
