@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,24 @@ def test_a_stopped_run_says_how_it_goes_on(config, tmp_path):
     assert main(way_on) == 0
     rows = (tmp_path / "mine" / "results.csv").read_text().splitlines()
     assert [row.partition(",")[0] for row in rows] == ["epoch", *map(str, range(1, 9))]
+
+
+@pytest.mark.skipif(shutil.which("timeout") is None, reason="there is no program timeout here")
+def test_under_a_time_limit_nothing_is_lost(config, tmp_path):
+    """GNU's timeout sends its signal twice."""
+    for seconds in (8, 20, 60):  # a machine that is busy takes long to start
+        words = [
+            "timeout", "--preserve-status", "-s", "INT", str(seconds), sys.executable, "-m", "yolov3", "train", str(config),
+            "train.epochs=100000", "train.evaluate_every=100000", f"train.name=limit-{seconds}",
+        ]  # fmt: skip
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if "epoch 1/" in done.stdout:
+            break
+    folder = tmp_path / f"limit-{seconds}"
+    assert (done.returncode, done.stderr) == (130, "")
+    assert done.stdout.splitlines()[-1].endswith(f"everything is saved, go on with: yolov3 train --resume {folder}")
+    told = [line for line in done.stdout.splitlines() if line.startswith("epoch ")]
+    assert read_checkpoint(folder / "weights" / "last.pt")["training"]["progress"]["epoch"] == len(told)
 
 
 @pytest.mark.parametrize(

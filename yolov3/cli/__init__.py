@@ -22,6 +22,7 @@ from types import ModuleType
 
 from yolov3 import __version__
 from yolov3.errors import UserError
+from yolov3.processes.interruption import doubled_presses_as_one
 
 COMMANDS = {
     "train": "yolov3.cli.train",
@@ -44,7 +45,12 @@ NO_READER = 141  # as shells report a program that ended by SIGPIPE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: the program's own) and return its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    with doubled_presses_as_one():
+        return _run(list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(words: list[str]) -> int:
+    """Run a command; what goes wrong becomes a line and an exit code."""
     try:
         code = _dispatch(words)
         sys.stdout.flush()  # at the interpreter's end a failure would be only a strange message
@@ -128,7 +134,9 @@ def _suggestion(name: str) -> str:
 
 
 def _complain(message: str) -> int:
-    print(f"yolov3: error: {message}", file=sys.stderr)
+    from yolov3.watching.lines import print_line
+
+    print_line(f"yolov3: error: {message}", sys.stderr)
     return USER_ERROR
 
 
