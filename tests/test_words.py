@@ -12,6 +12,8 @@ from yolov3.words import counted, duration
     [
         (1, "image", "1 image"), (0, "image", "0 images"), (2, "image", "2 images"), (1, "box", "1 box"),
         (3, "box", "3 boxes"), (2, "class", "2 classes"), (1, "class", "1 class"), (2, "batch", "2 batches"),
+        (3, "epoch", "3 epochs"),
+        (2, "process", "2 processes"),
         (2, "validation image", "2 validation images"), (1, "ignored truth", "1 ignored truth"),
     ],
 )  # fmt: skip

@@ -9,12 +9,12 @@ def counted(number: int, noun: str) -> str:
     """A number and what it counts: ``1 image``, ``2 images``, ``0 boxes``. The last word of ``noun`` takes the plural."""
     if number == 1:
         return f"1 {noun}"
-    return f"{number} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+    return f"{number} {noun}{'es' if noun.endswith(('s', 'x', 'tch', 'sh')) else 's'}"
 
 
 def duration(seconds: float) -> str:
     """A time in its two largest units: ``12 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d``."""
-    rest, parts = max(0, round(seconds)), []
+    rest, parts = max(0, round(seconds)), list[str]()
     for unit, name in _UNITS:
         count, rest = divmod(rest, unit)
         if count or parts:

@@ -36,6 +36,7 @@ from yolov3.training.objective import DetectionObjective
 from yolov3.training.place import Place
 from yolov3.training.run import Stopped, prepare_network
 from yolov3.training.task import EpochEnd, Scores, Task
+from yolov3.watching.lines import WARNING
 from yolov3.watching.tables import NumberTable
 
 MOSAIC_IMAGES = 4
@@ -93,7 +94,9 @@ class DetectionTask(Task[Batch]):
     def describe(self) -> list[str]:
         return [
             describe_data(self.training_data, "train"),
-            describe_data(self.validation_data, "val"),
+            describe_data(self.validation_data, "val")
+            if not self.settings.data.overfit
+            else "val: the same (data.overfit)",
             describe_anchors(self.training_data, self.meaning.preprocessing, self._levels),
         ]
 
@@ -275,6 +278,6 @@ def _warnings(settings: Experiment) -> list[str]:
             network = build_detector(settings.model, num_classes=1)
         if network.backbone is None:
             return [
-                f"warning: train.freeze_backbone does nothing: {settings.model.cfg} does not say what its backbone is"
+                f"{WARNING}train.freeze_backbone does nothing: {settings.model.cfg} does not say what its backbone is"
             ]
     return []
