@@ -38,7 +38,7 @@ def test_to_darknet_and_back(checkpoint, tmp_path, capsys):
     assert set(lines[1].removeprefix("written: ").split(", ")) == {
         str(tmp_path / f"x.{suffix}") for suffix in ("weights", "cfg", "names")
     }
-    assert re.fullmatch(r"both models run on one picture: largest difference 0 \(largest output \d.*\)", lines[2])
+    assert re.fullmatch(r"both models run on one image: largest difference 0 \(largest output \d.*\)", lines[2])
     assert main(["convert", str(weights), str(back)]) == 0
     assert load_model(back).meaning == MEANING
 

@@ -101,7 +101,7 @@ def test_broken_images_are_told_counted_and_passed_over(weights, images, tmp_pat
     before = {path: path.read_bytes() for path in source.iterdir() if path.is_file()}
     assert detect(weights, source, tmp_path, "--save-json") == 1
     output = capsys.readouterr()
-    assert "6 images" in output.out and "2 files could not be used, 1 were damaged" in output.out
+    assert "6 images" in output.out and "2 files could not be used, 1 was damaged" in output.out
     for line in ("zero.jpg: the file is empty (0 bytes)", "text.jpg: not a picture", "cut.jpg: the file is cut off"):
         assert line in output.err
     assert len(json.loads((tmp_path / "detect" / "detections.json").read_text())) == 6

@@ -183,3 +183,24 @@ def test_darknets_model_gets_the_twelve_numbers_that_darknet_gets(shared: Path, 
     found = json.loads((tmp_path / weights.stem / "metrics.json").read_text())["coco"]
     expected = json.loads((shared / "reference" / "darknet_coco_ap.json").read_text())[weights.stem]["stretch"]
     assert len(expected) == 12 and found == pytest.approx(expected, abs=0.005)
+
+
+def test_the_size_that_is_told_is_the_one_that_is_used(weights, data, tmp_path, capsys):
+    assert main(command(weights, data, tmp_path, "--imgsz", "32", "128")) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("32x128 letterbox") == 1 and "64x96" not in printed
+    settings = json.loads((tmp_path / "small" / "metrics.json").read_text())["settings"]
+    assert settings["input_size"] == [32, 128] and settings["model"] == f"yolov3-tiny x0.0625, 3 classes ({weights})"
+
+
+def test_a_warning_is_said_once_and_known_by_its_beginning(data, tmp_path, capsys):
+    """Of every batch the same."""
+    torch.manual_seed(0)
+    network = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=2)
+    torch.nn.init.constant_(network.heads[0].predict.bias, float("nan"))
+    save_checkpoint(tmp_path / "nan.pt", network, meaning=ModelMeaning(NAMES, Preprocessing((64, 96))))
+    for _ in range(2):  # each program says its own
+        assert main(command(tmp_path / "nan.pt", data, tmp_path, "--batch-size", "1")) == 0
+        out, err = capsys.readouterr()
+        assert err == "warning: 18 predictions were not finite numbers and were dropped\n"
+        assert "54 predictions dropped as no finite numbers" in out

@@ -25,7 +25,7 @@ def test_a_whole_run_is_three_lines():
 
 def test_nothing_found_and_nothing_written():
     lines = summary_lines(DetectSummary(1, {}, (), (), StageTimes(images=1), None))
-    assert lines[0] == "1 images, 0 boxes" and len(lines) == 2
+    assert lines[0] == "1 image, 0 boxes" and len(lines) == 2
 
 
 @pytest.mark.parametrize(("count", "more"), [(MOST_CLASSES, ""), (MOST_CLASSES + 5, " and 5 more classes")])
@@ -33,10 +33,11 @@ def test_of_many_classes_the_most_frequent_are_named(count, more):
     boxes = {f"class {number}": 100 - number for number in range(count)}
     (line, *_) = summary_lines(DetectSummary(1, boxes, (), (), TIMES, None))
     named = ", ".join(f"{100 - number} class {number}" for number in range(MOST_CLASSES))
-    assert line == f"1 images, {sum(boxes.values())} boxes: {named}{more}"
+    assert line == f"1 image, {sum(boxes.values())} boxes: {named}{more}"
 
 
 @pytest.mark.parametrize(("problems", "damaged"), [(("x",), ()), ((), ("y", "z"))])
 def test_what_could_not_be_used_is_counted(problems, damaged):
     lines = summary_lines(DetectSummary(1, {}, problems, damaged, TIMES, None))
-    assert lines[-1] == f"{len(problems)} files could not be used, {len(damaged)} were damaged"
+    files, were = ("file" if len(problems) == 1 else "files"), ("was" if len(damaged) == 1 else "were")
+    assert lines[-1] == f"{len(problems)} {files} could not be used, {len(damaged)} {were} damaged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import pty
 import subprocess
@@ -11,14 +12,15 @@ import sys
 import pytest
 from rich.cells import cell_len
 
-from yolov3.watching.lines import fold, for_terminal, print_line, terminal_width
+from yolov3.watching.lines import WarningLines, fold, for_terminal, print_line, terminal_width
 
 EPOCH = "epoch 12/300  box 8.235  obj 13.948  AP50 0.020  AP 0.005 (0.002 on training images)  63.6 images/s"
 
 
 @pytest.mark.parametrize("width", [12, 20, 35, 50, 80, 200])
 @pytest.mark.parametrize(
-    "line", [EPOCH, "data: one two three four five six seven eight nine ten", "  indented 猫猫 猫猫猫 猫 and more words 猫"]
+    "line",
+    [EPOCH, "data: one two three four five six seven eight nine ten", "  indented 猫猫 猫猫猫 猫 and more words 猫"],
 )
 def test_nothing_is_lost_and_no_word_is_broken(line, width):
     lines = fold(line, width)
@@ -51,6 +53,7 @@ def test_the_beginning_of_warnings_and_errors_stands_out(monkeypatch):
     assert for_terminal("warning: mind the gap", 80) == "\x1b[1;33mwarning:\x1b[0m mind the gap"
     assert for_terminal("yolov3: error: no", 80) == "\x1b[1;31myolov3: error:\x1b[0m no"
     assert for_terminal("a: 1\nwarning: b", 80) == "a: 1\n\x1b[1;33mwarning:\x1b[0m b"
+    assert for_terminal("yolov3: error: /a/long/path", 15) == "\x1b[1;31myolov3: error:\x1b[0m\n  /a/long/path"
     assert for_terminal("no warning: at all", 80) == "no warning: at all"
     monkeypatch.setenv("NO_COLOR", "")
     assert for_terminal("warning: mind the gap", 80) == "warning: mind the gap"
@@ -84,3 +87,16 @@ def shown_on_a_terminal(code: str, columns: int) -> str:
 def test_a_real_terminal_gets_folded_lines():
     code = f"from yolov3.watching.lines import print_line; print_line({EPOCH!r}); print_line('warning: a b')"
     assert shown_on_a_terminal(code, 50) == "\n".join((*fold(EPOCH, 50), "\x1b[1;33mwarning:\x1b[0m a b", ""))
+
+
+def test_what_is_logged_is_a_warning_of_the_same_kind_and_said_once(capsys):
+    logger, lines = logging.Logger("a.module"), WarningLines()
+    logger.addHandler(lines)
+    for count in (1, 2):
+        logger.warning("%d predictions were dropped", count)
+        logger.info("nobody asked")
+        for file in ("a.weights", "b.weights"):
+            logger.warning("%s: odd", file)
+    assert capsys.readouterr() == (
+        "", "warning: 1 predictions were dropped\nwarning: a.weights: odd\nwarning: b.weights: odd\n"
+    )  # fmt: skip

@@ -46,7 +46,10 @@ def test_a_long_name_is_continued_below():
 def test_what_goes_into_a_file_is_as_wide_as_it_is():
     name = "word " * 40
     table = NumberTable(("class", "truths", "ignored", "AP"), ((name, "1", "0", "0.123"),), spared=("ignored",))
-    assert shown(table, 50, terminal=False) == [["class", "truths", "ignored", "AP"], [*name.split(), "1", "0", "0.123"]]
+    assert shown(table, 50, terminal=False) == [
+        ["class", "truths", "ignored", "AP"],
+        [*name.split(), "1", "0", "0.123"],
+    ]
 
 
 @pytest.mark.parametrize("width", [None, 60, 40])

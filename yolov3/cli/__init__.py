@@ -22,7 +22,6 @@ from types import ModuleType
 
 from yolov3 import __version__
 from yolov3.errors import UserError
-from yolov3.processes.interruption import doubled_presses_as_one
 
 COMMANDS = {
     "train": "yolov3.cli.train",
@@ -45,20 +44,14 @@ NO_READER = 141  # as shells report a program that ended by SIGPIPE
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: the program's own) and return its exit code."""
-    with doubled_presses_as_one():
-        return _run(list(sys.argv[1:] if argv is None else argv))
-
-
-def _run(words: list[str]) -> int:
-    """Run a command; what goes wrong becomes a line and an exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _dispatch(words)
         sys.stdout.flush()  # at the interpreter's end a failure would be only a strange message
     except UserError as error:
         code = _complain(str(error))
     except KeyboardInterrupt:
-        print("yolov3: stopped", file=sys.stderr)
-        code = STOPPED
+        code = _stopped()
     except BrokenPipeError:
         _silence_output()
         code = NO_READER
@@ -102,8 +95,14 @@ def _dispatch(words: list[str]) -> int:
         arguments = parser.parse_intermixed_args(rest)  # options may stand anywhere
     except SystemExit as stop:  # argparse has printed its help or what is wrong
         return stop.code if isinstance(stop.code, int) else USER_ERROR
-    _prepare_process()
-    code: int = command.run(command.parse(arguments))
+    from yolov3.processes.interruption import doubled_presses_as_one
+
+    with doubled_presses_as_one():
+        try:
+            _prepare_process()
+            code: int = command.run(command.parse(arguments))
+        except KeyboardInterrupt:
+            code = _stopped()
     return code
 
 
@@ -112,9 +111,18 @@ def _prepare_process() -> None:
     from yolov3.machine.allocator import keep_freed_memory
 
     keep_freed_memory()
+    _show_warnings()
     # Pillow tells of metadata that nobody asked for; what is wrong with an image is told in words of our own.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
+
+
+def _show_warnings() -> None:
+    from yolov3.watching.lines import WarningLines
+
+    logger = logging.getLogger("yolov3")
+    logger.handlers = [each for each in logger.handlers if not isinstance(each, WarningLines)]
+    logger.addHandler(WarningLines())  # a new one, that has shown nothing yet
 
 
 def _load(name: str) -> ModuleType:
@@ -131,6 +139,11 @@ def _overview() -> str:
 def _suggestion(name: str) -> str:
     close = difflib.get_close_matches(name, COMMANDS, n=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _stopped() -> int:
+    print("yolov3: stopped", file=sys.stderr)
+    return STOPPED
 
 
 def _complain(message: str) -> int:

@@ -42,15 +42,19 @@ def run(words: AnchorWords) -> int:
     """Cluster, tell the match before and after, write a new experiment file if asked. Raises UserError."""
     from yolov3.config.loading import load_experiment
     from yolov3.training.anchors import propose_anchors
+    from yolov3.watching.lines import print_line
+    from yolov3.words import counted
 
     found = propose_anchors(load_experiment(words.config, words.overrides), seed=words.seed)
-    print(f"{found.num_boxes} boxes of {found.source}")
+    print_line(f"{counted(found.num_boxes, 'box')} of {found.source}")
     for name, anchors, match in (
         ("now", found.now, found.now_match),
         ("fitted", found.clustered, found.clustered_match),
     ):
-        print(f"{name:<7} mean IoU {match.mean_iou:.3f}, recall at IoU 0.5 {match.recall:.3f}: {_as_text(anchors)}")
-    print(f"use them with: model.anchors='{_as_text(found.clustered)}'")
+        print_line(
+            f"{name:<7} mean IoU {match.mean_iou:.3f}, recall at IoU 0.5 {match.recall:.3f}: {_as_text(anchors)}"
+        )
+    print_line(f"use them with: model.anchors='{_as_text(found.clustered)}'")
     if words.write:
         _write(words, words.write, found.clustered)
     return 0
@@ -65,10 +69,11 @@ def _write(words: AnchorWords, new: Path, anchors: AnchorSet) -> None:
     from yolov3.config.loading import read_settings
     from yolov3.files.atomic import write_text_atomically
     from yolov3.files.strict_yaml import write_yaml
+    from yolov3.watching.lines import print_line
 
     if new.exists():
         raise UserError(f"{new}: exists already; name a new file")
     given = read_settings(words.config, words.overrides)
     given.setdefault("model", {})["anchors"] = [[list(anchor) for anchor in level] for level in anchors]
     write_text_atomically(new, write_yaml(given))
-    print(f"written: {new}")
+    print_line(f"written: {new}")

@@ -38,17 +38,22 @@ def run(words: BenchmarkWords) -> int:
     """Measure, print a table as Markdown. Raises UserError."""
     from yolov3.config.loading import load_experiment
     from yolov3.training.benchmark import benchmark
+    from yolov3.watching.lines import print_line
+    from yolov3.watching.tables import NumberTable, print_markdown
     from yolov3.watching.watcher import Bar
 
     experiment = load_experiment(words.experiment.file, words.experiment.overrides)
     with Bar("measuring") as bar:
         result = benchmark(experiment, num_classes=words.num_classes, rounds=words.rounds, watcher=bar)
-    print(result.description)
-    print("| batches of " + str(experiment.train.batch_size) + " | ms per image | images/s | TFLOP/s |")
-    print("|---|--:|--:|--:|")
-    for speed in result.speeds:
-        tera = speed.operations / speed.seconds / 1e12
-        milliseconds = 1000 * speed.seconds / speed.images
-        print(f"| {speed.name} | {milliseconds:.2f} | {speed.images / speed.seconds:.1f} | {tera:.3f} |")
-    print(f"the training step takes {result.overhead:.2f} times the bare forward and backward pass")
+    print_line(result.description)
+    rows = tuple(
+        (
+            speed.name, f"{1000 * speed.seconds / speed.images:.2f}", f"{speed.images / speed.seconds:.1f}",
+            f"{speed.operations / speed.seconds / 1e12:.3f}",
+        )
+        for speed in result.speeds
+    )  # fmt: skip
+    headings = (f"batches of {experiment.train.batch_size}", "ms per image", "images/s", "TFLOP/s")
+    print_markdown(NumberTable(headings, rows, spared=("TFLOP/s", "images/s")))
+    print_line(f"the training step takes {result.overhead:.2f} times the bare forward and backward pass")
     return 0

@@ -19,9 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cfg", type=Path, help="Darknet's .cfg of IN; default: the one of its name beside it")
     parser.add_argument("--names", type=Path, help="Darknet's .names of IN; default: one beside it that fits")
     parser.add_argument(
-        "--fit", choices=("letterbox", "stretch"), help="how IN wants its pictures, if its files are wrong"
+        "--fit", choices=("letterbox", "stretch"), help="how IN wants its images, if its files are wrong"
     )
-    parser.add_argument("--image", type=Path, help="picture to compare both models on; default: a generated one")
+    parser.add_argument("--image", type=Path, help="image to compare both models on; default: a generated one")
 
 
 def parse(arguments: argparse.Namespace) -> ConvertOptions:
@@ -36,12 +36,13 @@ def parse(arguments: argparse.Namespace) -> ConvertOptions:
 def run(options: ConvertOptions) -> int:
     """Convert, compare both models, say how far apart they are. Raises UserError."""
     from yolov3.formats.convert import convert
+    from yolov3.watching.lines import print_line
 
     done = convert(options)
-    print(done.description)
-    print(f"written: {', '.join(map(str, done.files))}")
-    print(
-        f"both models run on one picture: largest difference {done.largest_difference:.3g} "
+    print_line(done.description)
+    print_line(f"written: {', '.join(map(str, done.files))}")
+    print_line(
+        f"both models run on one image: largest difference {done.largest_difference:.3g} "
         f"(largest output {done.largest_output:.3g})"
     )
     return 0

@@ -69,10 +69,11 @@ def run(options: DetectOptions) -> int:
     when nothing could begin."""
     from yolov3.inference.detect import detect
     from yolov3.inference.report import summary_lines
+    from yolov3.watching.lines import print_line
     from yolov3.watching.watcher import Bar
 
     with Bar("detecting") as bar:
         summary = detect(options, watcher=bar)
     for line in summary_lines(summary):
-        print(line)
+        print_line(line)
     return 0 if summary.is_whole else SOME_NOT_USED

@@ -26,7 +26,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
         "--iou", "--iou-thres", dest="nms_threshold", type=float, default=nms_threshold,
         help="a box that overlaps a better one of its class by more than this is dropped",
     )  # fmt: skip
-    parser.add_argument("--max-det", type=int, default=300, help="most boxes of a picture")
+    parser.add_argument("--max-det", type=int, default=300, help="most boxes of an image")
     parser.add_argument("--class-agnostic", action="store_true", help="boxes of different classes suppress each other")
     parser.add_argument(
         "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
@@ -35,7 +35,7 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
     parser.add_argument(
         "--fit",
         choices=("letterbox", "stretch"),
-        help="how pictures are fitted into the input; default: the model's way",
+        help="how images are fitted into the input; default: the model's way",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the network")

@@ -39,11 +39,15 @@ def parse(arguments: argparse.Namespace) -> ModelWords:
 def run(words: ModelWords) -> int:
     """Print the table, as Markdown, so that it can be pasted."""
     from yolov3.models.cost import list_networks
+    from yolov3.watching.tables import NumberTable, print_markdown
 
-    print("| model | classes | input | strides | parameters | operations (GFLOP) |")
-    print("|---|--:|--:|---|--:|--:|")
-    for row in list_networks(side=words.side, num_classes=words.num_classes, width=words.width):
-        strides = ", ".join(map(str, row.strides))
-        operations = f"{row.operations / 1e9:.2f}"
-        print(f"| {row.name} | {row.num_classes} | {row.side} | {strides} | {row.parameters:,} | {operations} |")
+    rows = tuple(
+        (
+            row.name, str(row.num_classes), str(row.side), ", ".join(map(str, row.strides)), f"{row.parameters:,}",
+            f"{row.operations / 1e9:.2f}",
+        )
+        for row in list_networks(side=words.side, num_classes=words.num_classes, width=words.width)
+    )  # fmt: skip
+    headings = ("model", "classes", "input", "strides", "parameters", "operations (GFLOP)")
+    print_markdown(NumberTable(headings, rows, spared=("strides", "classes", "input")))
     return 0

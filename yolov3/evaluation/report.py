@@ -14,7 +14,7 @@ from yolov3.evaluation.measure import Evaluation, EvaluationCounts, EvaluationSe
 from yolov3.evaluation.voc import IOU_THRESHOLD
 from yolov3.files.atomic import write_text_atomically
 from yolov3.structures import Detections
-from yolov3.watching.lines import WARNING, print_on
+from yolov3.watching.lines import print_on
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.tables import NumberTable, print_table
 from yolov3.words import counted
@@ -83,7 +83,8 @@ def print_report(evaluation: Evaluation, console: Console | None = None) -> None
     """Print the settings, a table per class, the twelve COCO lines, VOC's numbers, and where the time went."""
     console = console or Console()
     if evaluation.settings:
-        print_on(console, settings_line(evaluation.settings))
+        line = settings_line(evaluation.settings)
+        print_on(console, line.replace(" | ", "\n  ") if console.is_terminal else line)
     print_table(class_table(evaluation), console)
     if console.is_terminal and console.width < _COCO_WIDTH:
         print_table(coco_table(evaluation.coco), console)
@@ -95,9 +96,6 @@ def print_report(evaluation: Evaluation, console: Console | None = None) -> None
     print_on(console, _counts_line(evaluation.counts))
     if evaluation.times:
         print_on(console, _times_line(evaluation.times))
-    if evaluation.counts.nonfinite_predictions:
-        lost = counted(evaluation.counts.nonfinite_predictions, "prediction")
-        print_on(console, f"{WARNING}no finite numbers, and dropped: {lost} of the network")
 
 
 def class_table(evaluation: Evaluation) -> NumberTable:
@@ -136,6 +134,8 @@ def _counts_line(counts: EvaluationCounts) -> str:
     )
     if counts.dropped_detections:
         line += f", {counted(counts.dropped_detections, 'detection')} dropped as no boxes"
+    if counts.nonfinite_predictions:
+        line += f", {counted(counts.nonfinite_predictions, 'prediction')} dropped as no finite numbers"
     return line
 
 

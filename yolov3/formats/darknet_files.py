@@ -40,6 +40,7 @@ from yolov3.formats.model import LoadedModel
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import Variant, YOLOv3
 from yolov3.structures import Fit, ModelMeaning, Preprocessing, Size
+from yolov3.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -229,4 +230,4 @@ def _take_memory(network: nn.Module) -> None:
 def _describe(network: DarknetNetwork, preprocessing: Preprocessing) -> str:
     kind = network.variant if isinstance(network, YOLOv3) else type(network).__name__
     height, width = preprocessing.size
-    return f"{kind} from Darknet, {network.num_classes} classes, {height}x{width} {preprocessing.fit}"
+    return f"{kind} from Darknet, {counted(network.num_classes, 'class')}, {height}x{width} {preprocessing.fit}"

@@ -18,6 +18,7 @@ from yolov3.outputs.output import Output
 from yolov3.sources.find import find_items
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
+from yolov3.words import counted
 
 
 class DetectChanges(TypedDict, total=False):
@@ -100,7 +101,7 @@ def detect(
         try:
             loop.run(found.items)
         except KeyboardInterrupt:
-            watcher.say(f"stopped after {tally.frames} frames; what was written is complete so far")
+            watcher.say(f"stopped after {counted(tally.frames, 'frame')}; what was written is complete so far")
             raise
     if not tally.frames:
         raise UserError(f"source {options.source}: none of its {len(found.items)} files could be used")

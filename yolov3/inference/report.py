@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from yolov3.inference.detect import DetectSummary
+from yolov3.words import counted
 
 MOST_CLASSES = 12  # are named
 
@@ -12,9 +13,10 @@ def summary_lines(summary: DetectSummary) -> list[str]:
     named = list(summary.boxes.items())[:MOST_CLASSES]
     found = ", ".join(f"{count} {name}" for name, count in named)
     more = len(summary.boxes) - len(named)
-    lines = [f"{summary.frames} images, {sum(summary.boxes.values())} boxes" + (f": {found}" if found else "")]
+    counts = f"{counted(summary.frames, 'image')}, {counted(sum(summary.boxes.values()), 'box')}"
+    lines = [counts + (f": {found}" if found else "")]
     if more > 0:
-        lines[0] += f" and {more} more classes"
+        lines[0] += f" and {more} more {'class' if more == 1 else 'classes'}"
     times = summary.times
     stages = {
         "reading": times.milliseconds("reading"),
@@ -25,7 +27,10 @@ def summary_lines(summary: DetectSummary) -> list[str]:
     }
     lines.append("milliseconds per image: " + ", ".join(f"{name} {value:.1f}" for name, value in stages.items()))
     if not summary.is_whole:
-        lines.append(f"{len(summary.problems)} files could not be used, {len(summary.damaged)} were damaged")
+        were = "was" if len(summary.damaged) == 1 else "were"
+        lines.append(
+            f"{counted(len(summary.problems), 'file')} could not be used, {len(summary.damaged)} {were} damaged"
+        )
     if summary.folder is not None:
         lines.append(f"written: {summary.folder}")
     return lines

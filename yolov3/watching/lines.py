@@ -3,6 +3,7 @@ pipe, a line stays one line of plain text."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -58,6 +59,22 @@ def fold(line: str, width: int) -> list[str]:
     return [*lines, current]
 
 
+class WarningLines(logging.Handler):
+    """Shows what modules log as warnings on the error output, each once; what differs in its numbers alone is the same."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._shown: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a warning."""
+        numbers_alone = record.args and all(isinstance(value, int | float) for value in record.args)
+        sort = record.msg if numbers_alone else record.getMessage()
+        if sort not in self._shown:
+            self._shown.add(sort)
+            print_line(WARNING + record.getMessage(), sys.stderr)
+
+
 def terminal_width(stream: TextIO) -> int | None:
     """The columns of the terminal that a stream leads to; None where it leads elsewhere."""
     try:
@@ -84,6 +101,7 @@ def _coloured(line: str) -> str:
     if "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb":
         return line
     for beginning, code in _COLOURS.items():
-        if line.startswith(beginning):
-            return f"\x1b[{code}m{beginning.rstrip()}\x1b[0m {line.removeprefix(beginning)}"
+        words = beginning.rstrip()  # which may stand alone where the next word is too long
+        if f"{line} ".startswith(beginning):
+            return f"\x1b[{code}m{words}\x1b[0m{line.removeprefix(words)}"
     return line

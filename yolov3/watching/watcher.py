@@ -139,7 +139,6 @@ class ProgressLog:
         left = passed * (self._total - self._done) / (self._done - self._first)
         return f"{text}, {duration(left)} left"
 
-
     def _amount(self) -> str:
         amounts = [amount for amount in (self._done, self._total) if amount is not None]
         if self._unit == "bytes":
