@@ -77,7 +77,7 @@ def test_the_measurement_is_that_of_the_best_weights(shown):
 def test_everything_lies_in_one_folder(shown):
     folder = shown.run.parent
     assert {path.name for path in folder.iterdir()} == {
-        "shapes", "shapes.mp4", "train", "evaluate", "pictures", "video",
+        "shapes", "shapes.mp4", "train", "evaluate", "images", "video",
     }  # fmt: skip
     assert len(list((folder / "shapes" / "train").glob("*.jpg"))) == 16
 

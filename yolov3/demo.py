@@ -18,7 +18,9 @@ from yolov3.inference.report import summary_lines
 from yolov3.outputs.catalogue import DRAWN
 from yolov3.shapes.dataset import write_shapes_dataset, write_shapes_video
 from yolov3.training.train import train
+from yolov3.watching.lines import print_line
 from yolov3.watching.watcher import Bar
+from yolov3.watching.words import counted
 
 TRAIN_IMAGES, VAL_IMAGES, UNSEEN_IMAGES = 1440, 120, 12
 VIDEO_FRAMES, VIDEO_RATE = 120, 20.0
@@ -66,28 +68,28 @@ class DemoResult:
 def demo(options: DemoOptions) -> DemoResult:
     """See it work. Tells what it does as it goes. Raises Interrupted as training does."""
     folder = make_run_folder(options.output, "demo")
-    total = options.images + VAL_IMAGES
-    _say(f"1  Making {total} pictures of six kinds of things, and a video, in {folder}/shapes")
+    total = counted(options.images + VAL_IMAGES, "image")
+    _say(f"1  Making {total} of six kinds of things, and a video, in {folder}/shapes")
     data = write_shapes_dataset(
         folder / "shapes", train=options.images, val=VAL_IMAGES, unseen=UNSEEN_IMAGES, seed=options.seed
     )
     video = write_shapes_video(folder / "shapes.mp4", frames=VIDEO_FRAMES, fps=VIDEO_RATE, seed=options.seed)
     experiment = _experiment(data, folder, options)
-    _say(f"2  Training a small YOLOv3-tiny for {experiment.train.epochs} epochs")
+    _say(f"2  Training a small YOLOv3-tiny for {counted(experiment.train.epochs, 'epoch')}")
     trained = train(experiment, name="train")
-    _say("3  Measuring it on pictures it was not trained on")
+    _say("3  Measuring it on images it was not trained on")
     with Bar("evaluating") as bar:
         evaluation = evaluate(weights=trained.best, data=data, output=folder, name="evaluate", watcher=bar)
     print_report(evaluation)
-    _say("4  Detecting in new pictures and in the video")
-    for source, name in ((data / "unseen", "pictures"), (video, "video")):
+    _say("4  Detecting in new images and in the video")
+    for source, name in ((data / "unseen", "images"), (video, "video")):
         with Bar("detecting") as bar:
             found = detect(
                 weights=trained.best, source=source, save=(DRAWN, "json"), output=folder, name=name, watcher=bar
             )
-        print("\n".join(summary_lines(found)))
+        print_line("\n".join(summary_lines(found)))
     return DemoResult(
-        images=folder / "pictures",
+        images=folder / "images",
         video=folder / "video" / "shapes.mp4",
         run=trained.folder,
         metrics=folder / "evaluate" / "metrics.json",
@@ -106,4 +108,4 @@ def _experiment(data: Path, folder: Path, options: DemoOptions) -> Experiment:
 
 
 def _say(text: str) -> None:
-    print(f"\n{text}", flush=True)
+    print_line(f"\n{text}")

@@ -102,9 +102,7 @@ def test_a_changed_image_is_another_data_set(dataset, tmp_path):
 
 def test_too_little_room_is_said_before_anything_is_read(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(image_cache, "free_memory", lambda: 20_000)
-    with pytest.raises(
-        UserError, match=r"train.cache=memory: the decoded pictures need .* use train.cache=disk or none"
-    ):
+    with pytest.raises(UserError, match=r"train.cache=memory: the decoded images need .* use train.cache=disk or none"):
         ImageCache(dataset)
     huge = replace(dataset, samples=tuple(replace(sample, size=(2**26, 2**26)) for sample in dataset.samples))
     with pytest.raises(UserError, match=r"train.cache=disk: .* cannot be reserved"):
@@ -117,7 +115,7 @@ def test_every_process_of_this_machine_has_a_cache_in_memory_of_its_own(dataset,
     ImageCache(dataset, processes=2)
     monkeypatch.setattr(image_cache, "free_memory", lambda: int(1.5 * size))
     ImageCache(dataset)
-    with pytest.raises(UserError, match="the decoded pictures need"):
+    with pytest.raises(UserError, match="the decoded images need"):
         ImageCache(dataset, processes=2)
 
 

@@ -141,7 +141,7 @@ def test_a_killed_worker_is_named_with_what_it_was_at_and_only_by_the_loader(dat
     os.kill(worker.pid, signal.SIGKILL)
     worker.join(10)
     assert not worker.is_alive()
-    with pytest.raises(UserError, match=r"a loader process was killed.*of epoch \d+, whose first picture is .*\.png"):
+    with pytest.raises(UserError, match=r"a loader process was killed.*of epoch \d+, whose first image is .*\.png"):
         for epoch in range(1, 4):
             list(batches)
             batches = loader.epoch(epoch)

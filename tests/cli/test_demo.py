@@ -21,10 +21,10 @@ def test_a_short_demo(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(module, "VIDEO_FRAMES", 15)
     assert main(["demo", "--output", str(tmp_path), "--images", "16", "--epochs", "1", "--seed", "1"]) == 0
     output = capsys.readouterr().out
-    assert "1  Making 24 pictures" in output and "for 1 epochs" in output
+    assert "1  Making 24 images" in output and "for 1 epoch\n" in output
     assert "Average Precision" in output
     folder = tmp_path / "demo"
-    assert len(list((folder / "pictures").glob("*.jpg"))) == 12
+    assert len(list((folder / "images").glob("*.jpg"))) == 12
     capture = cv2.VideoCapture(str(folder / "video" / "shapes.mp4"))
     frames = 0
     while capture.read()[0]:

@@ -256,3 +256,24 @@ def test_words_are_laid_over_the_data_of_the_training(
     assert "'train.epochs=3': only data.key=value is understood here" in capsys.readouterr().err
     assert main(command(weights, data, tmp_path, "data.val=gone.json")) == 2
     assert f"{data}/gone.json: the annotation file does not exist" in capsys.readouterr().err
+
+
+def test_the_size_that_is_told_is_the_one_that_is_used(weights, data, tmp_path, capsys):
+    assert main(command(weights, data, tmp_path, "--imgsz", "32", "128")) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("32x128 letterbox") == 1 and "64x96" not in printed
+    settings = json.loads((tmp_path / "small" / "metrics.json").read_text())["settings"]
+    assert settings["input_size"] == [32, 128] and settings["model"] == f"yolov3-tiny x0.0625, 3 classes ({weights})"
+
+
+def test_a_warning_is_said_once_and_known_by_its_beginning(data, tmp_path, capsys):
+    """Of every batch the same."""
+    torch.manual_seed(0)
+    network = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=2)
+    torch.nn.init.constant_(network.heads[0].predict.bias, float("nan"))
+    save_checkpoint(tmp_path / "nan.pt", network, meaning=ModelMeaning(NAMES, Preprocessing((64, 96))))
+    for _ in range(2):  # each program says its own
+        assert main(command(tmp_path / "nan.pt", data, tmp_path, "--batch-size", "1")) == 0
+        out, err = capsys.readouterr()
+        assert err == "warning: 18 predictions were not finite numbers and were dropped\n"
+        assert "54 predictions dropped as no finite numbers" in out

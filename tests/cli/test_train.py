@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,24 @@ def test_a_stopped_run_says_how_it_goes_on(config, tmp_path):
     assert [row.partition(",")[0] for row in rows] == ["epoch", *map(str, range(1, 9))]
 
 
+@pytest.mark.skipif(shutil.which("timeout") is None, reason="there is no program timeout here")
+def test_under_a_time_limit_nothing_is_lost(config, tmp_path):
+    """GNU's timeout sends its signal twice."""
+    for seconds in (8, 20, 60):  # a machine that is busy takes long to start
+        words = [
+            "timeout", "--preserve-status", "-s", "INT", str(seconds), sys.executable, "-m", "yolov3", "train", str(config),
+            "train.epochs=100000", "train.evaluate_every=100000", f"train.name=limit-{seconds}",
+        ]  # fmt: skip
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if "epoch 1/" in done.stdout:
+            break
+    folder = tmp_path / f"limit-{seconds}"
+    assert (done.returncode, done.stderr) == (130, "")
+    assert done.stdout.splitlines()[-1].endswith(f"everything is saved, go on with: yolov3 train --resume {folder}")
+    told = [line for line in done.stdout.splitlines() if line.startswith("epoch ")]
+    assert read_checkpoint(folder / "weights" / "last.pt")["training"]["progress"]["epoch"] == len(told)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -100,7 +119,7 @@ def test_a_stopped_run_says_how_it_goes_on(config, tmp_path):
         (["train.device=cuda:7"], "CUDA devices"),
         (["train.output=/proc/x"], "cannot be made"),
         (["train.batch_size=8", "train.accumulate=3"], "must be divisible"),
-        (["--resume", "RUN"], "--resume goes on with the run's own settings; give no experiment file and no overrides"),
+        (["--resume", "RUN"], "--resume goes on with the run's own settings; give no experiment file, found "),
     ],
 )
 def test_mistakes_are_one_clear_line(config, tmp_path, capsys, words, message):
@@ -119,12 +138,43 @@ def test_mistakes_are_one_clear_line(config, tmp_path, capsys, words, message):
         ),
         (["/nowhere.yaml"], "/nowhere.yaml"),
         (["--resume", "/nowhere"], "/nowhere: no such weights file"),
-        (["train.epochs=1", "--resume", "/nowhere"], "--resume goes on with the run's own settings"),
+        (["train.epochs=9", "--resume", "/nowhere"], "/nowhere: no such weights file"),
+        (["train.epochs=many", "--resume", "/nowhere"], 'command line: train.epochs: found "many"'),
     ],
 )
 def test_nothing_to_learn_from_is_told(words, message, capsys):
     assert main(["train", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_finished_run_says_how_it_becomes_longer(config, tmp_path, capsys):
+    """And the words that it says make it longer."""
+    run = tmp_path / "mine"
+    assert main(["train", str(config)]) == 0
+    capsys.readouterr()
+    assert main(["train", "--resume", str(run)]) == 0
+    *_, finished, advice, best = capsys.readouterr().out.splitlines()
+    assert finished == f"{run} is finished: epoch 1 was its last" and best.startswith("best AP ")
+    assert advice == f"to train longer: yolov3 train --resume {run} train.epochs=2"
+    assert main(advice.partition("yolov3 ")[2].split()) == 0
+    told = capsys.readouterr().out
+    assert f"going on from {run}/weights/last.pt at epoch 2/2, batch 1/3, after 3 steps\n" in told
+    assert "\n2 epochs instead of 1: " in told and "\nepoch 2/2  " in told and "to train longer" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train.seed=3", "model.width=1"], "goes on with its own model.width, train.seed; only train.epochs and "),
+        (["train.epochs=1"], "has train.epochs=2, which can only grow, found 1"),
+    ],
+)
+def test_what_cannot_change_while_a_run_goes_on_is_refused_by_name(config, tmp_path, capsys, words, message):
+    assert main(["train", str(config), "train.epochs=2"]) == 0
+    capsys.readouterr()
+    assert main(["train", "--resume", str(tmp_path / "mine"), *words]) == 2
+    last = tmp_path / "mine" / "weights" / "last.pt"
+    assert capsys.readouterr().err.startswith(f"yolov3: error: {last}: {message}")
 
 
 def test_resuming_a_finished_model_is_refused(config, tmp_path, capsys):

@@ -45,7 +45,7 @@ def test_it_learns_goes_on_and_starts_a_detector(folders, tmp_path, capsys):
     words = ["train-classifier", str(folders), *SETTINGS, "--output", str(tmp_path), "--name", "c"]
     assert main([*words, "--epochs", "8"]) == 0
     output = capsys.readouterr().out
-    assert "epoch 8/8" in output and "24 training and 8 validation pictures of 2 classes" in output
+    assert "epoch 8/8" in output and "24 training and 8 validation images of 2 classes" in output
     run, best = tmp_path / "c", tmp_path / "c" / "weights" / "best.pt"
     assert main(["train-classifier", "--resume", str(run), "--epochs", "10"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -137,8 +137,8 @@ def test_mistakes_in_the_folders_are_named(tmp_path, capsys, make, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "give the folder of the pictures, or --resume RUN"),
-        (["--epochs", "3"], "give the folder of the pictures, or --resume RUN"),
+        ([], "give the folder of the images, or --resume RUN"),
+        (["--epochs", "3"], "give the folder of the images, or --resume RUN"),
         (["DATA", "--imgsz", "33"], "the side of the input must be a multiple of 32, found 33"),
         (["DATA", "--epochs", "0"], "the classifier: epochs: found 0; input should be greater than or equal to 1"),
         (["DATA", "--device", "tpu"], "device 'tpu' is not known; use auto, cpu, cuda or cuda:N"),

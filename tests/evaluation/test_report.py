@@ -133,7 +133,34 @@ def test_the_report_ends_with_counts_and_times(evaluation: Evaluation) -> None:
 def test_numbers_that_were_none_are_named(evaluation: Evaluation) -> None:
     counts = replace(evaluation.counts, nonfinite_predictions=4, dropped_detections=1)
     text = printed(replace(evaluation, counts=counts))
-    assert "1 detections dropped as no boxes; WARNING: 4 predictions of the network were not finite" in text
+    assert ", 1 detection dropped as no boxes, 4 predictions dropped as no finite numbers\n" in text
+
+
+def test_what_is_one_is_no_plural(evaluation: Evaluation) -> None:
+    counts = replace(evaluation.counts, detections=1, truths=1, ignored_truths=1)
+    settings = replace(SETTINGS, images=1, num_classes=1)
+    text = printed(replace(evaluation, counts=counts, settings=settings))
+    assert "| 1 image, 1 class |" in text and " 1 detection, 1 truth, 1 ignored truth\n" in text
+
+
+def on_terminal(evaluation: Evaluation, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    print_report(evaluation, console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [50, 80, 200])
+def test_a_terminal_gets_whole_words_and_numbers(evaluation: Evaluation, width: int) -> None:
+    """And all numbers of COCO, whatever the width; of the classes what there is room for."""
+    text = on_terminal(evaluation, width)
+    assert all(len(line.rstrip()) <= width for line in text.splitlines())
+    for whole in ("416x416 letterbox,", "0.505", "0.545", "post-processing;", "images/s", "[red] cat"):
+        assert whole in text
+    assert "\n  COCO, val: instances.json\n  2 images, 2 classes\n  input 416x416 letterbox, resize area" in text
+    heading = next(line.split() for line in text.splitlines() if line.startswith(" class"))
+    assert heading == ["class", "truths", *(["ignored"] if width > 50 else []), "AP", "AP50", "VOC", "07", "VOC", "10+"]
+    assert ("Average Recall" in text) is (width > 50)
+    assert len([line for line in text.splitlines() if "0.50:0.95" in line]) == 10
 
 
 def test_metrics_json_holds_all(tmp_path: Path, evaluation: Evaluation) -> None:

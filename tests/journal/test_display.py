@@ -7,17 +7,19 @@ from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
-from rich.table import Table
 
 from yolov3.journal import display
 from yolov3.journal.display import Stopwatch, TrainingDisplay
+from yolov3.watching import watcher
+from yolov3.watching.tables import NumberTable
 
 
 @pytest.fixture
 def clock(monkeypatch) -> list[float]:
     """The seconds that it is; they go on only where a test says so."""
     now = [100.0]
-    monkeypatch.setattr(display, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    for module in (display, watcher):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: now[0], monotonic=lambda: now[0]))
     return now
 
 
@@ -58,9 +60,7 @@ def tell(clock: list[float], quiet: bool = False) -> None:
         watch.step_done()
         bar.batch_done(1, 3.21987, watch)
         bar.epoch_done(2, "loss 0.5", watch)
-        table = Table("class")
-        table.add_row("cat")
-        bar.show(table)
+        bar.show(NumberTable(("class", "AP"), (("cat", "0.5"),)))
 
 
 def test_a_file_gets_lines_and_no_bar(monkeypatch, clock):
@@ -68,8 +68,23 @@ def test_a_file_gets_lines_and_no_bar(monkeypatch, clock):
     tell(clock)
     lines = stream.getvalue().splitlines()
     assert lines[0] == "[4/5] is no markup"
-    assert lines[1] == "epoch 2/3  loss 0.5  8.0 images/s, waiting for data 25 %"
-    assert "class" in lines[3] and "cat" in lines[5] and "\x1b" not in stream.getvalue()
+    assert lines[1] == "epoch 2/3  loss 0.5  8.0 images/s, waiting for data 25 %  after 2 s, 6 s left"
+    assert "class" in lines[2] and "cat" in lines[3] and "\x1b" not in stream.getvalue()
+
+
+def test_a_file_gets_a_line_now_and_then_within_a_long_epoch(monkeypatch, clock):
+    stream, watch = shown_on(monkeypatch, terminal=False), Stopwatch()
+    with TrainingDisplay(total_batches=200, done=0, epochs=2) as bar:
+        for _ in range(100):
+            watch.data_arrived(16)
+            clock[0] += 1
+            watch.step_done()
+            bar.batch_done(0, 2.0, watch)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[0] == (
+        "epoch 1/2  loss 2.000  16.0 images/s, waiting for data 0 %  30/200  after 30 s, 2 min 50 s left"
+    )
 
 
 def test_a_terminal_gets_a_bar_beside_them(monkeypatch, clock):

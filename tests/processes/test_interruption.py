@@ -1,4 +1,5 @@
-"""Ctrl-C is granted at a safe place, the second one at once, also while a long call keeps Python from hearing it."""
+"""Ctrl-C is granted at a safe place, the second one at once, also while a long call keeps Python from hearing it; what comes
+twice within half a second is one."""
 
 from __future__ import annotations
 
@@ -11,17 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from yolov3.processes.interruption import EXIT_CODES, Interrupted, Interruption
+from yolov3.processes.interruption import DOUBLED, EXIT_CODES, Interrupted, Interruption, doubled_presses_as_one
 
 LONG_CALL = """
-import hashlib, signal, sys, threading
+import hashlib, signal, sys, threading, time
 from yolov3.processes.interruption import Interruption
 
+def call(rounds):
+    start = time.monotonic()
+    hashlib.pbkdf2_hmac("sha256", b"a", b"b", rounds)
+    return time.monotonic() - start
+
 before = signal.getsignal(signal.SIGINT), threading.active_count()
+rounds = int(float(sys.argv[1]) / call(300_000) * 300_000)
 try:
     with Interruption() as interruption:
         print("ready", flush=True)
-        hashlib.pbkdf2_hmac("sha256", b"a", b"b", int(sys.argv[1]))  # one call, in which no handler runs
+        call(rounds)  # one call, in which no handler runs
         for _ in range(1000):
             pass
         print("received", interruption.received, flush=True)
@@ -33,32 +40,45 @@ for thread in threading.enumerate():
         thread.join(10)
 assert threading.active_count() == before[1]
 """
-SECOND = 3_000_000  # rounds that take about a second
 
 
-def interrupted(presses: int, rounds: int) -> tuple[int, str, str, float]:
-    """Exit code, output, complaints and seconds after the last of so many presses of Ctrl-C during a long call."""
-    command = [sys.executable, "-c", LONG_CALL, str(rounds)]
+LATER = DOUBLED + 0.2
+
+
+def interrupted(pauses: list[float], length: float) -> tuple[int, str, str, float]:
+    """Exit code, output, complaints and seconds after the last press of Ctrl-C during a call of so many seconds, with a pause
+    before each press."""
+    command = [sys.executable, "-c", LONG_CALL, str(length)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        time.sleep(0.1)
-        for _ in range(presses):
+        for pause in pauses:
+            time.sleep(pause)
             process.send_signal(signal.SIGINT)
-            time.sleep(0.1)
         start = time.monotonic()
         output, complaints = process.communicate(timeout=120)
         return process.returncode, output, complaints, time.monotonic() - start
 
 
-@pytest.mark.parametrize(("presses", "told"), [(0, "received None"), (1, "received 2"), (2, "heard")])
-def test_presses_during_a_call_that_ends_soon(presses, told):
-    code, output, complaints, _ = interrupted(presses, SECOND)
+@pytest.mark.parametrize(
+    ("pauses", "told"),
+    [
+        ([], "received None"),
+        ([0.1], "received 2"),
+        ([0.1, 0.0], "received 2"),
+        ([0.1, 0.1, 0.1], "received 2"),
+        ([0.1, LATER], "heard"),
+        ([0.1, 0.0, LATER], "heard"),
+        ([0.1, LATER, 0.0], "heard"),
+    ],
+)
+def test_presses_during_a_call_that_ends_soon(pauses, told):
+    code, output, complaints, _ = interrupted(pauses, 1.6)
     assert (code, output, complaints) == (0, f"{told}\n", "")
 
 
 def test_the_second_press_does_not_wait_for_a_long_call():
-    code, output, complaints, seconds = interrupted(2, 60 * SECOND)
+    code, output, complaints, seconds = interrupted([0.1, LATER], 60)
     assert (code, output, complaints) == (130, "", "yolov3: stopped\n")
     assert seconds < 15
 
@@ -76,10 +96,60 @@ def test_the_first_signal_is_remembered_and_handlers_come_back(number):
 
 def test_the_second_press_is_a_keyboard_interrupt_and_handlers_come_back():
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), Interruption():
+    with pytest.raises(KeyboardInterrupt), Interruption() as interruption:
         signal.raise_signal(signal.SIGINT)
+        time.sleep(LATER)
+        assert interruption.received == signal.SIGINT
         signal.raise_signal(signal.SIGINT)
+        time.sleep(30)
+        pytest.fail("nobody heard it")
     assert signal.getsignal(signal.SIGINT) is before
+    time.sleep(0.1)  # nothing of it comes afterwards
+
+
+def test_the_second_press_wakes_who_waits():
+    """The handler of the second signal itself runs before it is known to be the second one."""
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        for pause in (0.1, 0.1 + LATER):
+            threading.Timer(pause, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+        threading.Event().wait(30)
+    assert time.monotonic() - start < 10
+
+
+def test_a_doubled_press_is_one():
+    with Interruption() as interruption:
+        for _ in range(5):
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(0.2)
+        assert interruption.received == signal.SIGINT
+
+
+def test_elsewhere_a_doubled_press_does_not_break_what_is_done_because_of_the_first():
+    before = signal.getsignal(signal.SIGINT)
+    done = []
+    with doubled_presses_as_one():
+        for _ in range(2):
+            try:
+                signal.raise_signal(signal.SIGINT)
+                pytest.fail("nobody heard it")
+            except KeyboardInterrupt:
+                for _ in range(3):
+                    signal.raise_signal(signal.SIGINT)
+                done.append("in order")
+            time.sleep(LATER)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert done == ["in order"] * 2 and signal.getsignal(signal.SIGINT) is before
+
+
+def test_who_has_decided_about_ctrl_c_keeps_deciding():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with doubled_presses_as_one():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.parametrize("first", EXIT_CODES)

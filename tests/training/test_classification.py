@@ -330,7 +330,7 @@ def test_the_largest_batch_is_as_large_as_asked(seven):
     batch = seven.largest_batch(5, (64, 64))
     assert batch.images.shape == (5, 3, 64, 64) and batch.images.dtype == torch.uint8 and batch.size == (64, 64)
     assert len(batch.labels) == len(batch.paths) == len(batch) == 5
-    assert seven.describe() == ["10 training and 10 validation pictures of 7 classes"]
+    assert seven.describe() == ["10 training and 10 validation images of 7 classes"]
 
 
 def test_a_detector_starts_from_its_backbone(learned):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -38,10 +39,12 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
     return list(csv.DictReader((folder / "results.csv").read_text().splitlines()))
 
 
-def started(config: Path) -> subprocess.Popen[str]:
+def started(config: Path, *, start_new_session: bool = False) -> subprocess.Popen[str]:
     """A training in a process of its own, for signals."""
     command = [sys.executable, "-m", "yolov3", "train", str(config)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=start_new_session
+    )
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +87,28 @@ def test_a_second_ctrl_c_stops_at_once(settings_of, tmp_path):
         assert process.wait() == 130
     assert time.monotonic() - sent < 20  # that one step takes longer
     assert not (tmp_path / "experiment" / "weights" / "last.pt").exists()
+
+
+def test_a_press_that_comes_twice_is_one_and_loses_nothing(settings_of, tmp_path):
+    """So `timeout` sends it: to the program and at once to its group. A step that takes longer than a second press would
+    be waited for is finished and saved."""
+    config = tmp_path / "experiment.yaml"
+    long = {"epochs": 9, "batch_size": 8, "multi_scale": None, "evaluate_every": 9}
+    config.write_text(yaml.safe_dump(settings_of(tmp_path, train=long, model={"width": 0.5, "image_size": 608})))
+    with started(config, start_new_session=True) as process:
+        assert process.stdout is not None
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "writing to" in line:
+                time.sleep(1)
+                process.send_signal(signal.SIGINT)
+                time.sleep(0.1)  # else the system makes one of both
+                os.killpg(process.pid, signal.SIGINT)
+        assert process.wait() == 130
+    assert said[-1].startswith("stopped by SIGINT; everything is saved"), said
+    progress = read_checkpoint(tmp_path / "experiment" / "weights" / "last.pt")["training"]["progress"]
+    assert progress["step"] >= 1
 
 
 def test_a_run_of_another_thread_is_left_to_run(experiment_of, tmp_path):

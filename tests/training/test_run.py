@@ -140,7 +140,8 @@ def test_of_several_processes_only_the_first_makes_a_folder(experiment_of, tmp_p
 def test_a_run_says_what_it_is(experiment_of, tmp_path):
     run = start_run(experiment_of(tmp_path), name="run", resume=None, world=World())
     assert run.description == (
-        f"yolov3-tiny x0.125, 6 classes, 96x96 letterbox on cpu in float32, writing to {tmp_path / 'run'}"
+        "yolov3-tiny x0.125, 6 classes, 96x96 letterbox (trained with sides of 64 to 128) on cpu in float32, "
+        f"writing to {tmp_path / 'run'}"
     )
     assert run.best.parent == run.last.parent == run.folder / "weights"
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 import shutil
+import signal
 
 import pytest
 import torch
 import yaml
 
 from yolov3 import UserError, load_model
-from yolov3.config.experiment import TrainSection
+from yolov3.config.experiment import Experiment, TrainSection
 from yolov3.config.loading import build_experiment
 from yolov3.evaluation.evaluate import evaluate
 from yolov3.formats.checkpoint import read_checkpoint
+from yolov3.journal.display import Stopwatch, TrainingDisplay
+from yolov3.processes.interruption import Interrupted
 from yolov3.processes.world import World, join_world
 from yolov3.training.detection import DetectionTask
+from yolov3.training.loop import TrainResult, run_training
 from yolov3.training.train import check_batch, start_run, train
 
 
@@ -139,7 +144,8 @@ def test_a_batch_is_divisible_or_refused(batch_size, accumulate, processes, poss
         check_batch(settings, World(size=processes))
         return
     message = (
-        f"train.batch_size (={batch_size}) must be divisible by train.accumulate times the {processes} processes "
+        f"train.batch_size (={batch_size}) must be divisible by train.accumulate times the "
+        f"{processes} process{'es' if processes > 1 else ''} "
         f"(={accumulate * processes})"
     )
     with pytest.raises(UserError, match=re.escape(message)):
@@ -166,3 +172,120 @@ def test_a_division_is_kept_by_the_run_and_holds_ever_after(experiment_of, data,
     assert isinstance(run.task, DetectionTask) and run.folder == moved
     names = [sample.path.relative_to(root).as_posix() for sample in run.task.validation_data.samples]
     assert sorted(names) == sorted(listed["val"]) and len(run.task.training_data) == len(listed["train"])
+
+
+def goes_on(first, capsys, **changes: object) -> tuple[TrainResult, list[str]]:
+    """A run gone on with, and what it told."""
+    capsys.readouterr()
+    result = train(Experiment(), resume=first.folder, changes={"train": changes} if changes else None)
+    return result, capsys.readouterr().out.splitlines()
+
+
+def test_a_run_that_goes_on_says_from_where(experiment_of, tmp_path, capsys):
+    """Stopped after the first of the second epoch's three batches."""
+    experiment = experiment_of(tmp_path)
+    run = start_run(experiment, name="run", resume=None, world=World())
+
+    def stop(epoch: int, loss: float, watch: Stopwatch) -> None:
+        if run.state.progress.step == 4:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingDisplay, "batch_done", lambda self, *told: stop(*told))
+        run_training(run)
+    result, told = goes_on(run, capsys)
+    assert f"going on from {run.last} at epoch 2/3, batch 2/3, after 4 steps" in told
+    assert len(result.history) == 3 and result.was_ended_by is None
+    assert not any("instead of" in line for line in told)
+
+
+def test_a_finished_run_says_so_and_is_left_as_it_is(experiment_of, tmp_path, capsys):
+    first = train(experiment_of(tmp_path, train={"epochs": 1}), name="run")
+    before = {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()}
+    result, told = goes_on(first, capsys)
+    assert told[-1] == f"{first.folder} is finished: epoch 1 was its last"
+    assert result.was_ended_by == "epochs" and result.history == first.history
+    assert {path: path.read_bytes() for path in first.folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_finished_run_can_become_longer(experiment_of, tmp_path, capsys):
+    """From the new epochs on the learning rate is that of a run that had as many from the beginning."""
+    first = train(experiment_of(tmp_path, train={"epochs": 2}), name="run")
+    long = train(experiment_of(tmp_path, train={"epochs": 4}), name="long")
+    result, told = goes_on(first, capsys, epochs=4)
+    rates, wanted = ([row.learning_rate for row in each.history] for each in (result, long))
+    assert result.history[:2] == first.history and len(result.history) == 4
+    assert rates[2:] == wanted[2:] and rates[1] < rates[2]  # it had fallen to its end and rises again
+    assert any(line.startswith("epoch 4/4  ") for line in told)
+    factor = (1 + 99 * (1 + math.cos(math.pi * 4 / 9)) / 2) / 100  # the fourth of nine steps after the warm-up
+    assert (
+        "4 epochs instead of 2: the schedule (cosine) and all else that depends on the end of the run reckon with 4 from "
+        f"here on, so that the learning rate goes on with {0.008 * factor:.3g} after 8e-05"
+    ) in told
+    assert read_checkpoint(result.last)["experiment"]["train"]["epochs"] == 4
+    assert yaml.safe_load((result.folder / "config.yaml").read_text())["train"]["epochs"] == 4
+    again, told = goes_on(result, capsys, epochs=4)  # as torchrun repeats the command
+    assert again.was_ended_by == "epochs" and again.history == result.history
+
+
+def test_a_longer_run_goes_on_to_the_last_bit_too(fingerprint, experiment_of, tmp_path, capsys):
+    """Grown at once, or stopped once more on the way: the same run."""
+    first = train(experiment_of(tmp_path, train={"epochs": 1}), name="run")
+    shutil.copytree(first.folder, tmp_path / "copy")
+    goes_on(first, capsys, epochs=3)
+    copy = start_run(Experiment(), name="", resume=tmp_path / "copy", world=World(), changes={"train": {"epochs": 3}})
+    with pytest.raises(Interrupted), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TrainingDisplay, "batch_done", lambda self, *told: signal.raise_signal(signal.SIGINT))
+        run_training(copy)
+    assert copy.state.progress.step == 4
+    train(Experiment(), resume=copy.folder)  # which now has three epochs of its own
+    assert fingerprint(first.folder) == fingerprint(copy.folder)
+
+
+def test_a_run_without_gain_says_why_it_ended_and_can_go_on(experiment_of, tmp_path, capsys):
+    changes = {"epochs": 6, "evaluate_every": 1, "patience": 1}
+    first = train(experiment_of(tmp_path, train=changes, optimiser={"learning_rate": 1e-9}), name="run")
+    ended = len(first.history)
+    assert ended < 6
+    reason = f"it ended after epoch {ended}/6, with 1 evaluation without gain in a row (train.patience=1)"
+    assert reason in capsys.readouterr().out.splitlines()
+    result, told = goes_on(first, capsys)
+    assert told[-1] == f"{first.folder} is finished: {reason}" and result.was_ended_by == "patience"
+    result, told = goes_on(first, capsys, patience=0)
+    assert len(result.history) == 6 and result.was_ended_by is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"train": {"batch_size": 4}},
+            "goes on with its own train.batch_size; only train.epochs and train.patience can",
+        ),
+        (
+            {"model": {"width": 0.5}, "train": {"epochs": 9, "seed": 3}, "recipe": "darknet"},
+            "goes on with its own recipe, model.width, train.seed; only train.epochs and train.patience can change",
+        ),
+        ({"train": {"epochs": 1}}, "has train.epochs=2, which can only grow, found 1"),
+    ],
+)
+def test_what_cannot_change_is_refused_by_name(experiment_of, tmp_path, changes, message):
+    first = train(experiment_of(tmp_path, train={"epochs": 2}), name="run")
+    before = first.last.read_bytes()
+    with pytest.raises(UserError, match=f"^{re.escape(f'{first.last}: {message}')}"):
+        train(Experiment(), resume=first.folder, changes=changes)
+    assert first.last.read_bytes() == before
+    with pytest.raises(UserError, match=r"^command line: unknown key train\.epoch"):
+        train(Experiment(), resume=first.folder, changes={"train": {"epoch": 3}})
+
+
+def test_what_is_the_same_is_no_change(experiment_of, tmp_path):
+    first = train(experiment_of(tmp_path, train={"epochs": 1}), name="run")
+    again = train(Experiment(), resume=first.folder, changes={"train": {"batch_size": 8, "epochs": 1}})
+    assert again.history == first.history
+
+
+def test_the_same_images_are_described_once(experiment_of, tmp_path, capsys):
+    train(experiment_of(tmp_path, data={"overfit": 4}, train={"epochs": 1}), name="run")
+    told = capsys.readouterr().out
+    assert told.count("only the first 4 of 20 images are used") == 1 and "val: the same (data.overfit)" in told

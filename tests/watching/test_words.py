@@ -1,21 +1,32 @@
-"""One is one."""
+"""Numbers in words: one image, two images; times that can be read."""
 
 from __future__ import annotations
 
 import pytest
 
-from yolov3.watching.words import counted
+from yolov3.watching.words import counted, duration
 
 
 @pytest.mark.parametrize(
-    ("words", "text"),
+    ("number", "noun", "text"),
     [
-        ((1, "image"), "1 image"),
-        ((0, "image"), "0 images"),
-        ((2, "image"), "2 images"),
-        ((1, "box", "boxes"), "1 box"),
-        ((7, "box", "boxes"), "7 boxes"),
+        (1, "image", "1 image"), (0, "image", "0 images"), (2, "image", "2 images"), (1, "box", "1 box"),
+        (3, "box", "3 boxes"), (2, "class", "2 classes"), (1, "class", "1 class"), (2, "batch", "2 batches"),
+        (3, "epoch", "3 epochs"),
+        (2, "process", "2 processes"),
+        (2, "validation image", "2 validation images"), (1, "ignored truth", "1 ignored truth"),
     ],
-)
-def test_numbers_in_words(words, text):
-    assert counted(*words) == text
+)  # fmt: skip
+def test_a_noun_has_the_form_that_its_number_asks_for(number, noun, text):
+    assert counted(number, noun) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"), (0.4, "0 s"), (12.3, "12 s"), (59.6, "1 min"), (200, "3 min 20 s"), (3600, "1 h"),
+        (3601, "1 h"), (7500, "2 h 5 min"), (86400, "1 d"), (90000 + 59, "1 d 1 h"), (10 * 86400, "10 d"), (-3, "0 s"),
+    ],
+)  # fmt: skip
+def test_a_time_is_told_in_units_that_suit_it(seconds, text):
+    assert duration(seconds) == text

@@ -98,7 +98,7 @@ def _check_memory(needed: int) -> None:
     free = free_memory()
     if free is not None and needed > MEMORY_SHARE * free:
         raise UserError(
-            f"train.cache=memory: the decoded pictures need {needed / GIB:.1f} GiB, {free / GIB:.1f} GiB of memory are "
+            f"train.cache=memory: the decoded images need {needed / GIB:.1f} GiB, {free / GIB:.1f} GiB of memory are "
             "free; use train.cache=disk or none"
         )
 
@@ -129,6 +129,6 @@ def _reserve(path: Path, size: int) -> None:
                 file.truncate(size)
     except OSError as error:
         raise UserError(
-            f"{path}: train.cache=disk: {size / GIB:.1f} GiB for the decoded pictures cannot be reserved: "
+            f"{path}: train.cache=disk: {size / GIB:.1f} GiB for the decoded images cannot be reserved: "
             f"{error.strerror or error}"
         ) from error

@@ -172,6 +172,6 @@ def _explained(error: RuntimeError, plan: BatchPlan, first: Path) -> Exception:
     else:
         reason = f"was killed, perhaps because memory ran out ({text.splitlines()[0]}),"
     return UserError(
-        f"a loader process {reason} at batch {plan.number + 1} of epoch {plan.epoch + 1}, whose first picture is {first}"
-        f"; train.workers=0 reads pictures in the main process"
+        f"a loader process {reason} at batch {plan.number + 1} of epoch {plan.epoch + 1}, whose first image is {first}"
+        f"; train.workers=0 reads images in the main process"
     )

@@ -56,8 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         code = _complain(str(error))
     except KeyboardInterrupt:
-        print("yolov3: stopped", file=sys.stderr)
-        code = STOPPED
+        code = _stopped()
     except BrokenPipeError:
         _silence_output()
         code = NO_READER
@@ -101,11 +100,17 @@ def _dispatch(words: list[str]) -> int:
         arguments = parser_of(name).parse_words(rest)
     except SystemExit as stop:  # argparse has printed its help
         return stop.code if isinstance(stop.code, int) else USER_ERROR
-    _prepare_process()
-    if name in READ_IMAGES:
-        _check_opencv()
-    command = _load(name)
-    code: int = command.run(command.parse(arguments))
+    from yolov3.processes.interruption import doubled_presses_as_one
+
+    with doubled_presses_as_one():
+        try:
+            _prepare_process()
+            if name in READ_IMAGES:
+                _check_opencv()
+            command = _load(name)
+            code: int = command.run(command.parse(arguments))
+        except KeyboardInterrupt:
+            code = _stopped()
     return code
 
 
@@ -114,7 +119,7 @@ def _prepare_process() -> None:
     from yolov3.machine.allocator import keep_freed_memory
 
     keep_freed_memory()
-    _tell_notes()
+    _show_notes()
     # Pillow tells of metadata that nobody asked for; what is wrong with an image is told in words of our own.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
@@ -129,19 +134,13 @@ def _check_opencv() -> None:
         print(f"yolov3: warning: {note}", file=sys.stderr)
 
 
-class _ErrorOutput(logging.Handler):
-    """Prints to what is the error output at the time."""
+def _show_notes() -> None:
+    from yolov3.watching.lines import NoteLines
 
-    def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
-
-
-def _tell_notes() -> None:
-    """What the package notes on its way, such as which of several files it takes, is told."""
     logger = logging.getLogger(__package__.partition(".")[0])
     logger.setLevel(logging.INFO)
-    if not any(isinstance(handler, _ErrorOutput) for handler in logger.handlers):
-        logger.addHandler(_ErrorOutput())
+    logger.handlers = [each for each in logger.handlers if not isinstance(each, NoteLines)]
+    logger.addHandler(NoteLines())  # a new one, that has shown nothing yet
 
 
 def _load(name: str) -> ModuleType:
@@ -155,8 +154,15 @@ def _overview() -> str:
     return "\n".join(("usage: yolov3 COMMAND [...]", "", "commands:", *lines, "", end))
 
 
+def _stopped() -> int:
+    print("yolov3: stopped", file=sys.stderr)
+    return STOPPED
+
+
 def _complain(message: str) -> int:
-    print(f"yolov3: error: {_without_logins(message)}", file=sys.stderr)
+    from yolov3.watching.lines import print_line
+
+    print_line(f"yolov3: error: {_without_logins(message)}", sys.stderr)
     return USER_ERROR
 
 

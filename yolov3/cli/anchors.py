@@ -49,6 +49,8 @@ def run(words: AnchorWords) -> int:
     experiment = words.experiment.load()  # a mistake is told before torch is imported
 
     from yolov3.training.anchors import propose_anchors
+    from yolov3.watching.lines import print_line
+    from yolov3.watching.words import counted
 
     with output_kept_free(words.json):
         found = propose_anchors(experiment, seed=words.seed)
@@ -57,15 +59,17 @@ def run(words: AnchorWords) -> int:
     if words.json:
         print_json({**found.as_plain(), "written": str(words.write) if words.write else None})
         return 0
-    print(f"{found.num_boxes} boxes of {found.source}")
+    print_line(f"{counted(found.num_boxes, 'box')} of {found.source}")
     for name, anchors, match in (
         ("now", found.now, found.now_match),
         ("fitted", found.clustered, found.clustered_match),
     ):
-        print(f"{name:<7} mean IoU {match.mean_iou:.3f}, recall at IoU 0.5 {match.recall:.3f}: {_as_text(anchors)}")
-    print(f"use them with: model.anchors='{_as_text(found.clustered)}'")
+        print_line(
+            f"{name:<7} mean IoU {match.mean_iou:.3f}, recall at IoU 0.5 {match.recall:.3f}: {_as_text(anchors)}"
+        )
+    print_line(f"use them with: model.anchors='{_as_text(found.clustered)}'")
     if words.write:
-        print(f"written: {words.write}")
+        print_line(f"written: {words.write}")
     return 0
 
 

@@ -46,6 +46,8 @@ def run(words: BenchmarkWords) -> int:
 
     from yolov3.catalogue.opening import open_dataset
     from yolov3.training.benchmark import benchmark
+    from yolov3.watching.lines import print_line
+    from yolov3.watching.tables import NumberTable, print_markdown
     from yolov3.watching.watcher import Bar
 
     num_classes = words.num_classes
@@ -56,12 +58,15 @@ def run(words: BenchmarkWords) -> int:
     if words.json:
         print_json(result.as_plain())
         return 0
-    print(result.description)
-    print("| batches of " + str(experiment.train.batch_size) + " | ms per image | images/s | TFLOP/s |")
-    print("|---|--:|--:|--:|")
-    for speed in result.speeds:
-        tera = speed.operations / speed.seconds / 1e12
-        milliseconds = 1000 * speed.seconds / speed.images
-        print(f"| {speed.name} | {milliseconds:.2f} | {speed.images / speed.seconds:.1f} | {tera:.3f} |")
-    print(f"the training step takes {result.overhead:.2f} times the bare forward and backward pass")
+    print_line(result.description)
+    rows = tuple(
+        (
+            speed.name, f"{1000 * speed.seconds / speed.images:.2f}", f"{speed.images / speed.seconds:.1f}",
+            f"{speed.operations / speed.seconds / 1e12:.3f}",
+        )
+        for speed in result.speeds
+    )  # fmt: skip
+    headings = (f"batches of {experiment.train.batch_size}", "ms per image", "images/s", "TFLOP/s")
+    print_markdown(NumberTable(headings, rows, spared=("TFLOP/s", "images/s")))
+    print_line(f"the training step takes {result.overhead:.2f} times the bare forward and backward pass")
     return 0

@@ -40,11 +40,12 @@ def parse(arguments: argparse.Namespace) -> ConvertOptions:
 def run(options: ConvertOptions) -> int:
     """Convert, compare both models, say how far apart they are. Raises UserError."""
     from yolov3.formats.convert import convert
+    from yolov3.watching.lines import print_line
 
     done = convert(options)
-    print(done.description)
-    print(f"written: {', '.join(map(str, done.files))}")
-    print(
+    print_line(done.description)
+    print_line(f"written: {', '.join(map(str, done.files))}")
+    print_line(
         f"both models run on one image: largest difference {done.largest_difference:.3g} "
         f"(largest output {done.largest_output:.3g})"
     )

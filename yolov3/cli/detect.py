@@ -86,11 +86,12 @@ def run(request: Request) -> int:
     when nothing could begin."""
     from yolov3.inference.detect import detect
     from yolov3.inference.report import result_lines, summary_lines
+    from yolov3.watching.lines import print_line
 
     with _watcher(request) as watcher:
         summary = detect(request.options, watcher=watcher)
     for line in result_lines(summary) if request.quiet else summary_lines(summary):
-        print(line)
+        print_line(line)
     return 0 if summary.is_whole else SOME_NOT_USED
 
 

@@ -72,6 +72,7 @@ def run(words: EvaluateWords) -> int:
     from yolov3.cli.experiment_options import tell_shipped
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import print_report
+    from yolov3.watching.lines import print_line
     from yolov3.watching.watcher import Bar
 
     tell_shipped(words.options.data)
@@ -81,5 +82,5 @@ def run(words: EvaluateWords) -> int:
         print_json({**evaluation.as_plain(), "folder": str(evaluation.folder)})
         return 0
     print_report(evaluation)
-    print(f"written: {evaluation.folder}/metrics.json, predictions.json")
+    print_line(f"written: {evaluation.folder}/metrics.json, predictions.json")
     return 0

@@ -42,15 +42,19 @@ def parse(arguments: argparse.Namespace) -> ModelWords:
 def run(words: ModelWords) -> int:
     """Print the table, as Markdown, so that it can be pasted, or as JSON."""
     from yolov3.models.cost import list_networks
+    from yolov3.watching.tables import NumberTable, print_markdown
 
-    rows = list_networks(side=words.side, num_classes=words.num_classes, width=words.width)
+    networks = list_networks(side=words.side, num_classes=words.num_classes, width=words.width)
     if words.json:
-        print_json([row.as_plain() for row in rows])
+        print_json([network.as_plain() for network in networks])
         return 0
-    print("| model | classes | input | strides | parameters | operations (GFLOP) |")
-    print("|---|--:|--:|---|--:|--:|")
-    for row in rows:
-        strides = ", ".join(map(str, row.strides))
-        operations = f"{row.operations / 1e9:.2f}"
-        print(f"| {row.name} | {row.num_classes} | {row.side} | {strides} | {row.parameters:,} | {operations} |")
+    rows = tuple(
+        (
+            row.name, str(row.num_classes), str(row.side), ", ".join(map(str, row.strides)), f"{row.parameters:,}",
+            f"{row.operations / 1e9:.2f}",
+        )
+        for row in networks
+    )  # fmt: skip
+    headings = ("model", "classes", "input", "strides", "parameters", "operations (GFLOP)")
+    print_markdown(NumberTable(headings, rows, spared=("strides", "classes", "input")))
     return 0

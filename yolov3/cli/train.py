@@ -29,15 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_experiment_arguments(parser)
     parser.add_argument(
-        "--resume", type=Path, metavar="RUN", help="go on with a stopped run: its folder or its weights/last.pt"
-    )
+        "--resume", type=Path, metavar="RUN",
+        help="go on with a stopped run: its folder or its weights/last.pt; with train.epochs=N it becomes longer",
+    )  # fmt: skip
 
 
 def parse(arguments: argparse.Namespace) -> TrainWords:
     """The command's words. Raises UserError for those that do not go together."""
     words = parse_experiment(arguments)
-    if arguments.resume and not words.are_none:
-        raise UserError("--resume goes on with the run's own settings; give no experiment file and no overrides")
+    if arguments.resume and (words.file or words.data):
+        raise UserError(
+            f"--resume goes on with the run's own settings; give no experiment file and no data, found "
+            f"{words.file or words.data} (train.epochs=N can make the run longer)"
+        )
     if not arguments.resume and words.are_none:
         raise UserError(
             "give an experiment file, such as yolov3_tiny_bccd.yaml (yolov3 configs lists what is shipped), or --data D, "
@@ -48,17 +52,24 @@ def parse(arguments: argparse.Namespace) -> TrainWords:
 
 def run(words: TrainWords) -> int:
     """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
+    from yolov3.config.loading import read_settings
+
     file = words.experiment.file
     experiment = words.experiment.load()  # a mistake is told before torch is imported
+    changes = read_settings(None, words.experiment.overrides) if words.resume else None
 
     from yolov3.processes.interruption import Interrupted
     from yolov3.training.train import train
+    from yolov3.watching.lines import print_line
 
     try:
-        result = train(experiment, name=file.stem if file else "train", resume=words.resume)
+        result = train(experiment, name=file.stem if file else "train", resume=words.resume, changes=changes)
     except Interrupted as stop:
-        print(f"{stop}; everything is saved, go on with: yolov3 train --resume {stop.folder}")
+        print_line(f"{stop}; everything is saved, go on with: yolov3 train --resume {stop.folder}")
         return stop.exit_code
     if os.environ.get("RANK", "0") == "0":  # of several processes only the first speaks
-        print(f"best AP {result.best_score:.4f}; weights: {result.best}")
+        if result.was_ended_by:
+            longer = {"epochs": f"train.epochs={2 * len(result.history)}", "patience": "train.patience=0"}
+            print_line(f"to train longer: yolov3 train --resume {result.folder} {longer[result.was_ended_by]}")
+        print_line(f"best AP {result.best_score:.4f}; weights: {result.best}")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from yolov3.errors import UserError
 if TYPE_CHECKING:
     from yolov3.training.classification import ClassifierChanges
 
-HELP = "train Darknet-53 on pictures in class folders, for a detector to start from"
+HELP = "train Darknet-53 on images in class folders, for a detector to start from"
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("data", nargs="?", metavar="FOLDER", default=absent, help="holds train/CLASS/*.jpg and val/CLASS/*.jpg")
     add("--width", type=float, default=absent, help="factor on every layer's channels (default: 1.0)")
     add("--imgsz", "--img-size", dest="side", type=int, default=absent, help="side of the input (default: 256)")
-    add("--epochs", type=int, default=absent, help="times through all pictures (default: 90)")
-    add("--batch-size", type=int, default=absent, help="pictures per step (default: 32)")
+    add("--epochs", type=int, default=absent, help="times through all images (default: 90)")
+    add("--batch-size", type=int, default=absent, help="images per step (default: 32)")
     add("--lr", dest="learning_rate", type=float, default=absent, help="rate after the warm-up (default: 0.025)")
-    add("--workers", type=int, default=absent, help="processes that read pictures (default: 2)")
+    add("--workers", type=int, default=absent, help="processes that read images (default: 2)")
     add("--seed", type=int, default=absent, help="of everything random (default: 0)")
     add("--device", default=absent, help="auto, cpu, cuda or cuda:N (default: auto)")
     add("--output", default=absent, help="a new folder is made in here (default: runs/classifier)")
@@ -46,7 +47,7 @@ def parse(arguments: argparse.Namespace) -> ClassifierWords:
     given = dict(vars(arguments))
     resume = given.pop("resume")
     if resume is None and "data" not in given:
-        raise UserError("give the folder of the pictures, or --resume RUN")
+        raise UserError("give the folder of the images, or --resume RUN")
     return ClassifierWords(given, resume)  # type: ignore[arg-type]  # the names are those that were declared above
 
 
@@ -54,12 +55,17 @@ def run(words: ClassifierWords) -> int:
     """Train; 0 when done, 130 or 143 when stopped with everything saved."""
     from yolov3.processes.interruption import Interrupted
     from yolov3.training.classification import train_classifier
+    from yolov3.watching.lines import print_line
 
     try:
         result = train_classifier(resume=words.resume, **words.options)
     except Interrupted as stop:
-        print(f"{stop}; everything is saved, go on with: yolov3 train-classifier --resume {stop.folder}")
+        print_line(f"{stop}; everything is saved, go on with: yolov3 train-classifier --resume {stop.folder}")
         return stop.exit_code
-    print(f"best top-1 {result.best_score:.4f}; weights: {result.best}")
-    print(f"start a detector from it: yolov3 train CONFIG train.weights={result.best}")
+    if os.environ.get("RANK", "0") == "0":  # of several processes only the first speaks
+        if result.was_ended_by:
+            longer = f"--epochs {2 * len(result.history)}"
+            print_line(f"to train longer: yolov3 train-classifier --resume {result.folder} {longer}")
+        print_line(f"best top-1 {result.best_score:.4f}; weights: {result.best}")
+        print_line(f"start a detector from it: yolov3 train CONFIG train.weights={result.best}")
     return 0

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
@@ -16,7 +14,10 @@ from yolov3.evaluation.coco import MAX_DETECTIONS, CocoNumbers, coco_results
 from yolov3.evaluation.measure import Evaluation, EvaluationCounts, EvaluationSettings
 from yolov3.evaluation.voc import IOU_THRESHOLD
 from yolov3.files.atomic import write_text_atomically
+from yolov3.watching.lines import print_on
 from yolov3.watching.stage_times import StageTimes
+from yolov3.watching.tables import NumberTable, print_table
+from yolov3.watching.words import counted
 
 _COCO_LINES: tuple[tuple[str, str, str, int], ...] = (
     ("Precision", "0.50:0.95", "all", 100),
@@ -35,6 +36,10 @@ _COCO_LINES: tuple[tuple[str, str, str, int], ...] = (
 """Measure, IoU thresholds, areas and detections per class and image of each of COCO_NUMBERS."""
 
 
+_COCO_WIDTH = 79
+"""Columns of the lines below."""
+
+
 def coco_lines(numbers: CocoNumbers) -> list[str]:
     """The twelve lines in the form that readers of COCO results know."""
     lines = []
@@ -43,6 +48,15 @@ def coco_lines(numbers: CocoNumbers) -> list[str]:
         conditions = f"@[ IoU={thresholds:<9} | area={areas:>6} | maxDets={most:>3} ]"
         lines.append(f" {'Average ' + measure:<18} {short} {conditions} = {_number(value)}")
     return lines
+
+
+def coco_table(numbers: CocoNumbers) -> NumberTable:
+    """The same for where those lines have no room."""
+    rows = (
+        (f"A{measure[0]}", thresholds, areas, str(most), _number(value))
+        for value, (measure, thresholds, areas, most) in zip(numbers.as_plain().values(), _COCO_LINES, strict=True)
+    )
+    return NumberTable(("COCO", "IoU", "area", "boxes", "value"), tuple(rows), spared=("boxes",))
 
 
 def settings_line(settings: EvaluationSettings) -> str:
@@ -56,7 +70,8 @@ def settings_line(settings: EvaluationSettings) -> str:
         "several classes per box" if selection.multi_label else "one class per box",
     ]
     return (
-        f"{settings.model} | {settings.data} | {settings.images} images, {settings.num_classes} classes | "
+        f"{settings.model} | {settings.data} | {counted(settings.images, 'image')}, "
+        f"{counted(settings.num_classes, 'class')} | "
         f"input {height}x{width} {fitting.fit}, resize {fitting.resize}, fill {fitting.fill:g} | "
         f"score > {selection.confidence:g}, NMS {rule} > {selection.nms_threshold:g} {', '.join(kinds)}, "
         f"at most {selection.max_detections} per image; COCO counts the best {MAX_DETECTIONS} per class "
@@ -67,35 +82,36 @@ def settings_line(settings: EvaluationSettings) -> str:
 def print_report(evaluation: Evaluation, console: Console | None = None) -> None:
     """Print the settings, a table per class, the twelve COCO lines, VOC's numbers, and where the time went."""
     console = console or Console()
-
-    def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
-
     if evaluation.settings:
-        say(settings_line(evaluation.settings))
-    console.print(class_table(evaluation))
-    for line in coco_lines(evaluation.coco):
-        say(line)
+        line = settings_line(evaluation.settings)
+        print_on(console, line.replace(" | ", "\n  ") if console.is_terminal else line)
+    print_table(class_table(evaluation), console)
+    if console.is_terminal and console.width < _COCO_WIDTH:
+        print_table(coco_table(evaluation.coco), console)
+    else:
+        for line in coco_lines(evaluation.coco):
+            print_on(console, line)
     old, new = _number(evaluation.voc.mean_07), _number(evaluation.voc.mean_10)
-    say(f" Pascal VOC mean AP at IoU 0.5: {old} by the 11 points of 2007, {new} by area (2010+)")
-    say(_counts_line(evaluation.counts))
+    print_on(console, f" Pascal VOC mean AP at IoU 0.5: {old} by the 11 points of 2007, {new} by area (2010+)")
+    print_on(console, _counts_line(evaluation.counts))
     if evaluation.times:
-        say(_times_line(evaluation.times))
+        print_on(console, _times_line(evaluation.times))
 
 
-def class_table(evaluation: Evaluation) -> Table:
+def class_table(evaluation: Evaluation) -> NumberTable:
     """A row per class with COCO's and VOC's numbers, and their means."""
-    table = Table(box=None, header_style="bold")
-    table.add_column("class", overflow="fold")
-    for heading in ("truths", "ignored", "AP", "AP50", "VOC 07", "VOC 10+"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows = []
     for coco, voc in zip(evaluation.per_class, evaluation.voc.per_class, strict=True):
         numbers = (coco.ap, coco.ap50, voc.ap07, voc.ap10)
-        table.add_row(Text(coco.name), str(coco.truths), str(coco.ignored), *map(_number, numbers))
+        rows.append((coco.name, str(coco.truths), str(coco.ignored), *map(_number, numbers)))
     means = (evaluation.coco.ap, evaluation.coco.ap50, evaluation.voc.mean_07, evaluation.voc.mean_10)
     counts = (str(evaluation.counts.truths), str(evaluation.counts.ignored_truths))
-    table.add_row("all", *counts, *map(_number, means), style="bold")
-    return table
+    return NumberTable(
+        ("class", "truths", "ignored", "AP", "AP50", "VOC 07", "VOC 10+"),
+        (*rows, ("all", *counts, *map(_number, means))),
+        spared=("ignored", "VOC 07", "VOC 10+", "truths"),
+        total=True,
+    )
 
 
 def write_metrics(path: Path, evaluation: Evaluation) -> None:
@@ -112,11 +128,14 @@ def write_predictions(path: Path, dataset: Dataset, detections: Sequence[Detecti
 
 
 def _counts_line(counts: EvaluationCounts) -> str:
-    line = f" {counts.detections} detections, {counts.truths} truths, {counts.ignored_truths} ignored truths"
+    line = (
+        f" {counted(counts.detections, 'detection')}, {counted(counts.truths, 'truth')}, "
+        f"{counted(counts.ignored_truths, 'ignored truth')}"
+    )
     if counts.dropped_detections:
-        line += f", {counts.dropped_detections} detections dropped as no boxes"
+        line += f", {counted(counts.dropped_detections, 'detection')} dropped as no boxes"
     if counts.nonfinite_predictions:
-        line += f"; WARNING: {counts.nonfinite_predictions} predictions of the network were not finite numbers"
+        line += f", {counted(counts.nonfinite_predictions, 'prediction')} dropped as no finite numbers"
     return line
 
 

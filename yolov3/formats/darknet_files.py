@@ -42,6 +42,7 @@ from yolov3.formats.model_files import cfg_beside, names_beside, names_folders
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import Variant, YOLOv3
 from yolov3.structures import Fit, ModelMeaning, Preprocessing, Size
+from yolov3.watching.words import counted
 
 logger = logging.getLogger(__name__)
 
@@ -241,4 +242,4 @@ def _take_memory(network: nn.Module) -> None:
 
 def _describe(network: DarknetNetwork, preprocessing: Preprocessing) -> str:
     kind = network.variant if isinstance(network, YOLOv3) else type(network).__name__
-    return f"{kind} from Darknet, {network.num_classes} classes, {input_in_words(preprocessing)}"
+    return f"{kind} from Darknet, {counted(network.num_classes, 'class')}, {input_in_words(preprocessing)}"

@@ -13,6 +13,7 @@ from yolov3.darknet.plan_to_cfg import cfg_from_plan
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.structures import Preprocessing
+from yolov3.watching.words import counted
 
 
 def describe_network(network: nn.Module) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def describe_in_words(model: dict[str, Any], preprocessing: Preprocessing) -> st
         return f"a network of Darknet's family, {how}"
     name = model.get("variant", model["kind"])
     width = "" if model["width"] == 1 else f" x{model['width']:g}"
-    return f"{name}{width}, {model['num_classes']} classes, {how}"
+    return f"{name}{width}, {counted(model['num_classes'], 'class')}, {how}"
 
 
 def input_in_words(preprocessing: Preprocessing) -> str:

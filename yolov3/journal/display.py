@@ -1,12 +1,13 @@
-"""What a person sees of a run: a bar per run on a terminal, one line per epoch everywhere."""
+"""What a person sees of a run: a bar per run on a terminal, one line per epoch everywhere, and in a file or a pipe a line
+now and then within long epochs."""
 
 from __future__ import annotations
 
 import time
 
 from rich.console import Console
-from rich.table import Table
 
+from yolov3.watching.tables import NumberTable, print_table
 from yolov3.watching.watcher import Bar
 
 
@@ -56,10 +57,10 @@ class TrainingDisplay(Bar):
         self._done += 1
         self.advance(self._done, text=f"epoch {epoch + 1}/{self.epochs}  loss {loss:.3f}  {watch}")
 
-    def show(self, table: Table) -> None:
+    def show(self, table: NumberTable) -> None:
         """A table that stays."""
-        self.console.print(table)
+        print_table(table, self.console)
 
     def epoch_done(self, epoch: int, numbers: str, watch: Stopwatch) -> None:
         """The line of an epoch (counted from 1)."""
-        self.say(f"epoch {epoch}/{self.epochs}  {numbers}  {watch}")
+        self.say(f"epoch {epoch}/{self.epochs}  {numbers}  {watch}  {self.times()}")

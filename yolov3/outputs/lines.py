@@ -29,8 +29,8 @@ class LinePerImage(Output):
 def boxes_in_words(boxes: Mapping[str, int], most: int | None = None) -> str:
     """How many boxes there are, and of which classes; at most so many of these are named."""
     named = list(boxes.items())[:most]
-    text = counted(sum(boxes.values()), "box", "boxes")
+    text = counted(sum(boxes.values()), "box")
     if named:
         text += ": " + ", ".join(f"{count} {name}" for name, count in named)
     more = len(boxes) - len(named)
-    return text + (f" and {counted(more, 'more class', 'more classes')}" if more else "")
+    return text + (f" and {counted(more, 'more class')}" if more else "")

@@ -1,17 +1,25 @@
-"""Ctrl-C and SIGTERM as a wish that is granted at the next safe place instead of a blow."""
+"""Ctrl-C and SIGTERM as a wish that is granted at the next safe place instead of a blow.
+
+One press may come twice: `timeout` and others that start programs send a signal to the program and then to its whole
+group. So what follows a Ctrl-C within DOUBLED is no second one.
+"""
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import socket
+import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 
-from rich.console import Console
-
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+DOUBLED = 0.5  # seconds within which two signals are one press of Ctrl-C
 GRACE = 2.0  # seconds that the program has to leave in order after the second Ctrl-C
 
 
@@ -27,14 +35,15 @@ class Interrupted(Exception):
 class Interruption:
     """While it is entered, the first signal is remembered in ``received``; a second Ctrl-C stops at once.
 
-    Python runs its handlers between two of its own instructions only, and of several signals that come during one long
-    call (the backward pass of a large network on a CPU) it hears one. So a thread counts them as they come: the second
-    Ctrl-C raises KeyboardInterrupt, or, when nobody hears it within GRACE, ends the process where it stands.
+    Python runs its handlers between two of its own instructions only, late during one long call (the backward pass of a
+    large network on a CPU), and of several signals it hears one. So a thread sees them as they come and decides: at the
+    second Ctrl-C it lets the main thread raise KeyboardInterrupt, or, when that does not hear it within GRACE, ends the
+    process where it stands.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self._presses = 0
+        self._insisted = False
         self._heard = threading.Event()
         self._previous: dict[int, object] = {}
 
@@ -45,7 +54,8 @@ class Interruption:
             self._arrivals, self._signals = socket.socketpair()
             self._signals.setblocking(False)
             self._previous_descriptor = signal.set_wakeup_fd(self._signals.fileno(), warn_on_full_buffer=False)
-            threading.Thread(target=self._count, daemon=True).start()
+            self._thread = threading.Thread(target=self._watch, daemon=True)
+            self._thread.start()
         return self
 
     def __exit__(
@@ -55,21 +65,65 @@ class Interruption:
             signal.set_wakeup_fd(self._previous_descriptor)
             self._heard.set()
             self._signals.close()  # which ends the thread
+            self._thread.join(GRACE)  # so that nothing it sends meets the handlers from before
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and (self.received == signal.SIGINT or self._presses > 1):
+        if self._insisted and not self._heard.is_set():
             self._heard.set()
             raise KeyboardInterrupt
         self.received = number
 
-    def _count(self) -> None:
+    def _watch(self) -> None:
+        first: float | None = None
         with self._arrivals:
             while numbers := self._arrivals.recv(64):
-                self._presses += numbers.count(signal.SIGINT)
-                if self._presses > 1 and not self._heard.wait(GRACE):
-                    console = Console(stderr=True)
-                    console.show_cursor()  # a progress bar may have hidden it
-                    console.print("yolov3: stopped", highlight=False)
+                if signal.SIGINT not in numbers or self._insisted:
+                    continue
+                now = time.monotonic()
+                if first is None:
+                    first = now
+                if now - first < DOUBLED:
+                    continue
+                self._insisted = True
+                _wake_main_thread()
+                if not self._heard.wait(GRACE):
+                    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar may have hidden it
+                    print(f"{show_cursor}yolov3: stopped", file=sys.stderr, flush=True)
                     os._exit(EXIT_CODES[signal.SIGINT])
+
+
+@contextmanager
+def doubled_presses_as_one() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt, as it does, but not once more in the midst of leaving because of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    raised = -DOUBLED
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal raised
+        if time.monotonic() - raised >= DOUBLED:
+            raised = time.monotonic()
+            raise KeyboardInterrupt
+
+    previous = signal.getsignal(signal.SIGINT)
+    if previous is not signal.default_int_handler:  # somebody else decides, or nobody is to hear it
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _wake_main_thread() -> None:
+    """Let the main thread run the handler of Ctrl-C now, also where it waits."""
+    if hasattr(signal, "pthread_kill"):
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, signal.SIGINT)
+    else:  # Windows
+        _thread.interrupt_main(signal.SIGINT)

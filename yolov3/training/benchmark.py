@@ -32,6 +32,7 @@ from yolov3.training.place import Place
 from yolov3.training.run import make_state
 from yolov3.training.step import Computing, training_step
 from yolov3.watching.watcher import Watcher
+from yolov3.watching.words import counted
 
 BOXES = 14  # per image
 PASSES, STEP = "network forward and backward", "training step"
@@ -99,7 +100,7 @@ def benchmark(
     operations = dict(zip(work, (once, once * (1 + BACKWARD_SHARE), once * (1 + BACKWARD_SHARE))))
     words = describe_in_words(describe_network(network), model.preprocessing)
     return Benchmark(
-        f"{words} on {place}, torch {torch.__version__}, {torch.get_num_threads()} threads",
+        f"{words} on {place}, torch {torch.__version__}, {counted(torch.get_num_threads(), 'thread')}",
         tuple(Speed(name, statistics.median(seconds[name]), len(batch), operations[name]) for name in work),
         statistics.median(whole / bare for whole, bare in zip(seconds[STEP], seconds[PASSES])),
     )

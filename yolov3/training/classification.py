@@ -34,6 +34,7 @@ from yolov3.training.place import Place
 from yolov3.training.run import Run, Stopped, find_stopped, open_run, prepare_network
 from yolov3.training.task import EpochEnd, Scores, Task
 from yolov3.training.train import check_batch
+from yolov3.watching.words import counted
 
 TOP = 5
 NORM_MOMENTUM = 0.1  # of batch norm's statistics; Darknet's 0.01 needs hundreds of steps to forget the start
@@ -175,8 +176,8 @@ class ClassificationTask(Task[LabelledImages]):
         )
 
     def describe(self) -> list[str]:
-        counts = f"{len(self.training_data)} training and {len(self.validation_data)} validation pictures"
-        return [f"{counts} of {len(self.training_data.names)} classes"]
+        counts = f"{len(self.training_data)} training and {counted(len(self.validation_data), 'validation image')}"
+        return [f"{counts} of {counted(len(self.training_data.names), 'class')}"]
 
     def judge(self, network: nn.Module, place: Place, check: Callable[[], None]) -> Accuracy:
         # Every process measures all images: they are few, and a classifier is trained on one machine.

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.table import Table
 from torch import nn
 
 from yolov3.batches.balance import repeat_factors
@@ -37,6 +36,8 @@ from yolov3.training.objective import DetectionObjective
 from yolov3.training.place import Place
 from yolov3.training.run import Stopped, prepare_network
 from yolov3.training.task import EpochEnd, Scores, Task
+from yolov3.watching.lines import WARNING
+from yolov3.watching.tables import NumberTable
 
 MOSAIC_IMAGES = 4
 
@@ -93,7 +94,9 @@ class DetectionTask(Task[Batch]):
     def describe(self) -> list[str]:
         return [
             describe_data(self.training_data, "train"),
-            describe_data(without_repeated(self.validation_data, self.training_data), "val"),
+            "val: the same (data.overfit)"
+            if self.settings.data.overfit
+            else describe_data(without_repeated(self.validation_data, self.training_data), "val"),
             describe_anchors(self.training_data, self.meaning.preprocessing, self._levels),
         ]
 
@@ -151,7 +154,7 @@ class DetectionTask(Task[Batch]):
         if row.ap is not None:
             text += f"  AP50 {row.ap50:.3f}  AP {row.ap:.3f}"
             if row.training_ap is not None:
-                text += f" ({row.training_ap:.3f} on training pictures)"
+                text += f" ({row.training_ap:.3f} on training images)"
         return text
 
     def largest_batch(self, count: int, size: Size) -> Batch:
@@ -170,7 +173,7 @@ class DetectionTask(Task[Batch]):
         evaluation = _evaluation_of(scores)
         return {row.name: row.ap for row in evaluation.per_class} if evaluation else {}
 
-    def table(self, scores: Scores) -> Table | None:
+    def table(self, scores: Scores) -> NumberTable | None:
         evaluation = _evaluation_of(scores)
         return class_table(evaluation) if evaluation else None
 
@@ -281,6 +284,6 @@ def _warnings(settings: Experiment) -> list[str]:
             network = build_detector(settings.model, num_classes=1)
         if network.backbone is None:
             return [
-                f"warning: train.freeze_backbone does nothing: {settings.model.cfg} does not say what its backbone is"
+                f"{WARNING}train.freeze_backbone does nothing: {settings.model.cfg} does not say what its backbone is"
             ]
     return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -16,7 +16,7 @@ from yolov3.journal.recorder import Recorder
 from yolov3.journal.rows import EpochRow, TimingRow
 from yolov3.processes.interruption import Interrupted, Interruption
 from yolov3.training.memory import try_largest_input, within_memory
-from yolov3.training.optimiser import learning_rate_factor, set_learning_rate
+from yolov3.training.optimiser import set_learning_rate
 from yolov3.training.run import Run
 from yolov3.training.step import Computing, training_step
 from yolov3.training.task import EpochEnd, Scores
@@ -25,13 +25,15 @@ from yolov3.training.task import EpochEnd, Scores
 @dataclass(frozen=True)
 class TrainResult:
     """Where a run wrote: its ``folder``, the ``best`` and ``last`` checkpoints; ``best_score`` is the best score seen (a
-    detector's AP, a classifier's top-1 accuracy), ``history`` a row per epoch."""
+    detector's AP, a classifier's top-1 accuracy), ``history`` a row per epoch. ``was_ended_by`` is the setting by which
+    there was nothing left to do for a run that was to go on."""
 
     folder: Path
     best: Path
     last: Path
     best_score: float
     history: tuple[EpochRow, ...]
+    was_ended_by: Literal["epochs", "patience"] | None = None
 
 
 def run_training(run: Run[Any]) -> TrainResult:
@@ -39,8 +41,9 @@ def run_training(run: Run[Any]) -> TrainResult:
 
     Raises UserError for what the user can mend and Interrupted after Ctrl-C or SIGTERM, when all is saved.
     """
-    recorder = Recorder(run.folder) if run.place.world.is_first else None
     progress, epochs = run.state.progress, run.settings.epochs
+    ended_by = run.ended_by
+    recorder = Recorder(run.folder) if run.place.world.is_first and ended_by is None else None
     with (
         Interruption() as interruption,
         TrainingDisplay(
@@ -50,15 +53,20 @@ def run_training(run: Run[Any]) -> TrainResult:
             quiet=not run.place.world.is_first,
         ) as display,
     ):
-        for line in (*run.task.describe(), run.description, *run.task.notes(), missing_curves_note()):
+        told = (*run.task.describe(), run.description, *run.task.notes(), *run.resumption(), missing_curves_note())
+        for line in told:
             if line is not None:
                 display.say(line)
+        if ended_by is not None:
+            return _result(run, ended_by)
         if run.place.device.type == "cuda":
-            try_largest_input(run, _computing(run), display.say)
+            try_largest_input(run, _computing(run), display.warn)
         try:
             scores = None
-            while progress.epoch < epochs and not _has_stalled(run):
+            while run.ended_by is None:
                 scores = _train_epoch(run, recorder, display, interruption) or scores
+            if run.ended_by == "patience":
+                display.say(run.impatience)
             table = run.task.table(scores) if scores is not None else None
             if table is not None:
                 display.show(table)
@@ -68,7 +76,12 @@ def run_training(run: Run[Any]) -> TrainResult:
             if recorder is not None:
                 recorder.close()
                 draw_curves(run.folder / "curves.png", progress.history)
-    return TrainResult(run.folder, run.best, run.last, progress.best_score, tuple(progress.history))
+    return _result(run, None)
+
+
+def _result(run: Run[Any], was_ended_by: Literal["epochs", "patience"] | None) -> TrainResult:
+    progress = run.state.progress
+    return TrainResult(run.folder, run.best, run.last, progress.best_score, tuple(progress.history), was_ended_by)
 
 
 def _train_epoch(
@@ -109,16 +122,11 @@ def _train_epoch(
 
 def _train_batch(run: Run[Any], batch: Any, how: Computing, display: TrainingDisplay) -> None:
     """Learn from one batch and count it; a step with a number that is not finite is skipped, named and counted."""
-    progress, per_epoch = run.state.progress, len(run.task.loader)
-    factor = learning_rate_factor(
-        progress.epoch * per_epoch + progress.batch,
-        total_steps=run.settings.epochs * per_epoch,
-        warmup_steps=round(run.rates.warmup_epochs * per_epoch),
-        settings=run.rates,
-    )
+    progress = run.state.progress
+    factor = run.learning_rate_factor(run.settings.epochs, run.steps_done)
     set_learning_rate(run.state.optimiser, run.rates.learning_rate * factor)
     outcome = within_memory(
-        run, batch.size, lambda parts: training_step(run.state, batch, how=how, parts=parts), display.say
+        run, batch.size, lambda parts: training_step(run.state, batch, how=how, parts=parts), display.warn
     )
     progress.batch += 1
     progress.step += 1
@@ -129,7 +137,7 @@ def _train_batch(run: Run[Any], batch: Any, how: Computing, display: TrainingDis
     progress.skipped += 1
     progress.skipped_in_a_row += 1
     names = ", ".join(path.name for path in batch.paths)
-    display.say(f"step {progress.step} skipped: {outcome.fault}; images: {names}")
+    display.warn(f"step {progress.step} skipped: {outcome.fault}; images: {names}")
     limit = run.settings.nonfinite_limit
     if progress.skipped_in_a_row >= limit:
         raise UserError(
@@ -193,10 +201,6 @@ def _stop_if_asked(run: Run[Any], interruption: Interruption) -> None:
     if received:
         _save_last(run)
         raise Interrupted(int(received), run.folder)
-
-
-def _has_stalled(run: Run[Any]) -> bool:
-    return bool(run.settings.patience) and run.state.progress.evaluations_without_gain >= run.settings.patience
 
 
 def _freeze_backbone(run: Run[Any], *, frozen: bool) -> None:

@@ -20,7 +20,7 @@ from yolov3.training.step import Computing, OutOfMemory, compute_gradient, forge
 Result = TypeVar("Result")
 
 
-def within_memory(run: Run[Any], size: Size, attempt: Callable[[int], Result], say: Callable[[str], None]) -> Result:
+def within_memory(run: Run[Any], size: Size, attempt: Callable[[int], Result], warn: Callable[[str], None]) -> Result:
     """``attempt(parts)``, in more and more parts until memory suffices. ``size`` is the input's, for the message.
 
     Raises UserError when memory does not hold a single image.
@@ -38,12 +38,12 @@ def within_memory(run: Run[Any], size: Size, attempt: Callable[[int], Result], s
                     "model.image_size, train.multi_scale or model.width needs less"
                 ) from error
         progress.parts *= 2
-        say(f"step {progress.step + 1}: out of memory; from now on a batch is computed in {2 * parts} parts")
+        warn(f"step {progress.step + 1}: out of memory; from now on a batch is computed in {2 * parts} parts")
         if place.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
-def try_largest_input(run: Run[Any], how: Computing, say: Callable[[str], None]) -> None:
+def try_largest_input(run: Run[Any], how: Computing, warn: Callable[[str], None]) -> None:
     """Compute a gradient of the largest input with as many objects as an image can have, and forget it: neither the
     weights nor the random numbers notice. Raises UserError as :func:`within_memory`."""
     size = largest_size(run.task.meaning.preprocessing.size, run.settings.multi_scale)
@@ -59,5 +59,5 @@ def try_largest_input(run: Run[Any], how: Computing, say: Callable[[str], None])
             forget(run.state, statistics)
 
     with torch.random.fork_rng([run.place.device] if run.place.device.type == "cuda" else []):
-        within_memory(run, size, attempt, say)
+        within_memory(run, size, attempt, warn)
     del held

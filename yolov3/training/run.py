@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -19,17 +19,36 @@ from yolov3.formats.checkpoint import read_checkpoint
 from yolov3.formats.description import describe_in_words, describe_network
 from yolov3.processes.restart import remember_run, run_to_resume
 from yolov3.training.averaging import WeightAverage
-from yolov3.training.optimiser import make_optimiser
+from yolov3.training.optimiser import learning_rate_factor, make_optimiser
 from yolov3.training.place import Place
 from yolov3.training.state import Progress, TrainingState
 from yolov3.training.task import Task
+from yolov3.watching.words import counted
 
 BatchKind = TypeVar("BatchKind")
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """A run that was stopped: its last checkpoint, and what is in it."""
+
+    last: Path
+    content: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return self.last.parent.parent
+
+    @property
+    def epochs(self) -> int:
+        """How many the run had then."""
+        experiment = self.content["experiment"]
+        return int((experiment.get("classifier") or experiment["train"])["epochs"])
+
+
+@dataclass(frozen=True)
 class Run(Generic[BatchKind]):
-    """All that a run works with. ``best`` and ``last`` are the checkpoints it writes."""
+    """All that a run works with. ``best`` and ``last`` are the checkpoints it writes; ``stopped`` is what it goes on from."""
 
     task: Task[BatchKind]
     settings: TrainSection
@@ -37,6 +56,7 @@ class Run(Generic[BatchKind]):
     state: TrainingState
     place: Place
     folder: Path
+    stopped: Stopped | None = None
 
     @property
     def best(self) -> Path:
@@ -50,19 +70,65 @@ class Run(Generic[BatchKind]):
     def description(self) -> str:
         """One line: which network, where, into which folder."""
         words = describe_in_words(describe_network(self.state.network), self.task.meaning.preprocessing)
-        return f"{words} on {self.place}, writing to {self.folder}"
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """A run that was stopped: its last checkpoint, and what is in it."""
-
-    last: Path
-    content: dict[str, Any]
+        sides = self.settings.multi_scale
+        scales = f" (trained with sides of {sides[0]} to {sides[1]})" if sides else ""
+        return f"{words}{scales} on {self.place}, writing to {self.folder}"
 
     @property
-    def folder(self) -> Path:
-        return self.last.parent.parent
+    def ended_by(self) -> Literal["epochs", "patience"] | None:
+        """The setting by which there is nothing left to do, if so."""
+        progress, settings = self.state.progress, self.settings
+        if progress.epoch >= settings.epochs:
+            return "epochs"
+        return "patience" if 0 < settings.patience <= progress.evaluations_without_gain else None
+
+    def resumption(self) -> list[str]:
+        """For a run that goes on: from where, or that it is finished; and what more epochs make of its learning rate."""
+        if self.stopped is None:
+            return []
+        progress, epochs, per_epoch = self.state.progress, self.settings.epochs, len(self.task.loader)
+        if self.ended_by == "epochs":
+            return [f"{self.folder} is finished: epoch {progress.epoch} was its last"]
+        if self.ended_by == "patience":
+            return [f"{self.folder} is finished: {self.impatience}"]
+        at = f"epoch {progress.epoch + 1}/{epochs}, batch {progress.batch + 1}/{per_epoch}"
+        lines = [f"going on from {self.stopped.last} at {at}, after {counted(progress.step, 'step')}"]
+        if epochs != self.stopped.epochs:
+            before, now = (
+                self.rates.learning_rate * self.learning_rate_factor(total, self.steps_done - 1 + later)
+                for later, total in enumerate((self.stopped.epochs, epochs))
+            )
+            lines.append(
+                f"{counted(epochs, 'epoch')} instead of {self.stopped.epochs}: the schedule ({self.rates.schedule}) and all "
+                f"else that depends on the end of the run reckon with {epochs} from here on, so that the learning rate goes "
+                f"on with {now:.3g} after {before:.3g}"
+            )
+        return lines
+
+    @property
+    def impatience(self) -> str:
+        """Why a run ended before its last epoch."""
+        progress, settings = self.state.progress, self.settings
+        evaluations = counted(progress.evaluations_without_gain, "evaluation")
+        return (
+            f"it ended after epoch {progress.epoch}/{settings.epochs}, with {evaluations} without gain in a row "
+            f"(train.patience={settings.patience})"
+        )
+
+    def learning_rate_factor(self, epochs: int, step: int) -> float:
+        """What the learning rate is multiplied by in the step number ``step`` (from 0) of a run of so many epochs."""
+        per_epoch = len(self.task.loader)
+        return learning_rate_factor(
+            step,
+            total_steps=epochs * per_epoch,
+            warmup_steps=round(self.rates.warmup_epochs * per_epoch),
+            settings=self.rates,
+        )
+
+    @property
+    def steps_done(self) -> int:
+        """The batches that were gone through."""
+        return self.state.progress.epoch * len(self.task.loader) + self.state.progress.batch
 
 
 def find_stopped(resume: Path | None, output: Path) -> Stopped | None:
@@ -117,10 +183,12 @@ def open_run(
     if stopped is not None:
         state.restore(stopped.content, stopped.last, task.row_kind)
         folder = stopped.folder
+        if place.world.is_first and task.experiment != stopped.content["experiment"]:
+            _write_settings(task, folder)
     else:
         own = _make_folder(task, settings, name) if place.world.is_first else None
         folder = place.world.from_first(own)
-    return Run(task, settings, rates, state, place, folder)
+    return Run(task, settings, rates, state, place, folder, stopped)
 
 
 def _make_folder(task: Task[Any], settings: TrainSection, name: str) -> Path:
@@ -128,6 +196,10 @@ def _make_folder(task: Task[Any], settings: TrainSection, name: str) -> Path:
     folder = make_run_folder(Path(settings.output), settings.name or name)
     (folder / "weights").mkdir()
     task.record(folder)
-    write_text_atomically(folder / "config.yaml", write_yaml(task.experiment))
+    _write_settings(task, folder)
     remember_run(Path(settings.output), folder)
     return folder
+
+
+def _write_settings(task: Task[Any], folder: Path) -> None:
+    write_text_atomically(folder / "config.yaml", write_yaml(task.experiment))

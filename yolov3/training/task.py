@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from rich.table import Table
 from torch import nn
 
 from yolov3.batches.loader import EpochLoader
@@ -18,6 +17,7 @@ from yolov3.journal.rows import EpochRow
 from yolov3.structures import ModelMeaning, Size
 from yolov3.training.objective import Objective
 from yolov3.training.place import Place
+from yolov3.watching.tables import NumberTable
 
 BatchKind = TypeVar("BatchKind")
 
@@ -93,6 +93,6 @@ class Task(ABC, Generic[BatchKind]):
         """A score for each class, by its name."""
         return {}
 
-    def table(self, scores: Scores) -> Table | None:
+    def table(self, scores: Scores) -> NumberTable | None:
         """A table for the end of the run, or None."""
         return None

@@ -1,4 +1,5 @@
-"""Who is told what happens while it happens: nobody, or a person at a terminal, who sees a bar and lines."""
+"""Who is told what happens while it happens: nobody, or a person at a terminal, who sees a bar and lines, or who reads
+later what went into a file or a pipe, and finds a line now and then."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import time
 from types import TracebackType
 from typing import Literal, Self
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -14,10 +16,19 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
-    TextColumn,
+    Task,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
+from rich.text import Text
+
+from yolov3.watching.lines import WARNING, print_line, print_on
+from yolov3.watching.words import duration
+
+QUIET_SECONDS = 30.0  # that work may go on in silence where there is no bar
+QUIET_SHARE = 0.05  # and this share of the time that has passed, so that days of work do not fill pages
+WIDE, NARROW = 110, 70  # columns of a terminal that has room for a long bar, for a short one
 
 
 class Watcher:
@@ -27,8 +38,8 @@ class Watcher:
         """A line about the work."""
 
     def warn(self, line: str) -> None:
-        """A line about what went wrong and does not stop the work."""
-        self.say(line)
+        """A line about something to beware of, which does not stop the work."""
+        self.say(WARNING + line)
 
     def report(self, line: str) -> None:
         """A line that belongs to the answer."""
@@ -41,22 +52,23 @@ class Quiet(Watcher):
     """Tells only what went wrong, on the error output."""
 
     def warn(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        print_line(WARNING + line, sys.stderr)
 
 
 class InLines(Quiet):
     """Tells everything in lines, without a bar: the answer on the standard output, the rest on the error output."""
 
     def say(self, line: str) -> None:
-        self.warn(line)
+        print_line(line, sys.stderr)
 
     def report(self, line: str) -> None:
-        print(line, flush=True)
+        print_line(line)
 
 
 class Bar(Watcher):
-    """A bar where the console (default: the error output) is a terminal, and lines that stay. What is reported goes to the
-    standard output. Enter it while the work lasts; the bar appears with the first advance."""
+    """A bar where the console (default: the error output) is a terminal, and lines that stay. Elsewhere a line says now and
+    then how far the work is. What is reported goes to the standard output. Enter it while the work lasts; the bar appears
+    with the first advance."""
 
     def __init__(
         self,
@@ -71,9 +83,11 @@ class Bar(Watcher):
         counting: tuple[ProgressColumn, ...] = (MofNCompleteColumn(),)
         if unit == "bytes":
             counting = (DownloadColumn(), TransferSpeedColumn())
+        width = self.console.width
+        bar = (BarColumn(bar_width=40 if width >= WIDE else 16),) if width >= NARROW else ()
         self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            _FittingText(self.console, unit),
+            *bar,
             *counting,
             TimeRemainingColumn(),
             console=self.console,
@@ -82,6 +96,7 @@ class Bar(Watcher):
             redirect_stdout=not self.console.stderr,  # what is reported goes where the user sends it
         )
         self._task = self._bar.add_task(text, total=total, completed=done)
+        self._log = ProgressLog(text, total, done, unit)
 
     def __enter__(self) -> Self:
         return self
@@ -92,16 +107,84 @@ class Bar(Watcher):
         self._bar.stop()
 
     def say(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        print_on(self.console, line)
 
     def report(self, line: str) -> None:
-        print(line, flush=True)
+        print_line(line)
 
     def advance(self, done: int, total: int | None = None, *, text: str | None = None) -> None:
+        line = self._log.advance(done, total, text)
+        if not self.console.is_terminal:
+            if line is not None:
+                self.say(line)
+            return
         if not self._bar.live.is_started:
             self._bar.start()
         # rich takes None for "as it was".
         self._bar.update(self._task, completed=done, total=total, description=text)
+
+    def times(self) -> str:
+        """How long the work has taken, and how much longer it will by what it took so far."""
+        return self._log.times()
+
+
+class ProgressLog:
+    """Says from time to time how far work is, seldom enough for a file that is read later."""
+
+    def __init__(
+        self, text: str, total: int | None = None, done: int = 0, unit: Literal["count", "bytes"] = "count"
+    ) -> None:
+        self._text, self._total, self._done, self._first, self._unit = text, total, done, done, unit
+        self._start = self._last = time.monotonic()
+
+    def advance(self, done: int, total: int | None, text: str | None) -> str | None:
+        """A line, when it is time for one again."""
+        self._done = done
+        self._total = self._total if total is None else total
+        self._text = self._text if text is None else text
+        now = time.monotonic()
+        if now - self._last < max(QUIET_SECONDS, QUIET_SHARE * (now - self._start)) or done == self._total:
+            return None
+        self._last = now
+        return f"{self._text}  {self._amount()}  {self.times()}"
+
+    def times(self) -> str:
+        """Such as ``after 2 min 5 s, 10 min left``."""
+        passed = time.monotonic() - self._start
+        text = f"after {duration(passed)}"
+        if self._total is None or self._done <= self._first or self._done >= self._total:
+            return text
+        left = passed * (self._total - self._done) / (self._done - self._first)
+        return f"{text}, {duration(left)} left"
+
+    def _amount(self) -> str:
+        amounts = [amount for amount in (self._done, self._total) if amount is not None]
+        if self._unit == "bytes":
+            return "/".join(f"{amount / 1e6:.1f}" for amount in amounts) + " MB"
+        return "/".join(map(str, amounts))
+
+
+class _FittingText(ProgressColumn):
+    """As much of the text as the terminal has room for beside the numbers; what is divided by two spaces is shown whole or
+    not at all."""
+
+    def __init__(self, console: Console, unit: Literal["count", "bytes"]) -> None:
+        super().__init__(table_column=Column(no_wrap=True))
+        self._console, self._unit = console, unit
+
+    def render(self, task: Task) -> Text:
+        """The text of a task."""
+        width = self._console.width
+        bar = 0 if width < NARROW else 17 if width < WIDE else 41
+        numbers = 30 if self._unit == "bytes" else 2 * len(str(int(task.total or task.completed))) + 2
+        room = width - bar - numbers - len("0:00:00 ") - 1
+        first, *rest = task.description.split("  ")
+        text = first if cell_len(first) <= room else first[: max(1, room - 1)] + "…"
+        for part in rest:
+            if cell_len(f"{text}  {part}") > room:
+                break
+            text = f"{text}  {part}"
+        return Text(text)
 
 
 class Pace:

@@ -1,8 +1,22 @@
-"""Numbers in words."""
+"""Numbers as people read them: with the right form of the noun, and times in units that suit them."""
 
 from __future__ import annotations
 
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # seconds of each
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """``1 image``, ``2 images``; ``many`` where it is not ``one`` with an s."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts: ``1 image``, ``2 images``, ``0 boxes``. The last word of ``noun`` takes the plural."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {noun}{'es' if noun.endswith(('s', 'x', 'tch', 'sh')) else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time in its two largest units: ``12 s``, ``3 min 20 s``, ``2 h 5 min``, ``3 d``."""
+    rest, parts = max(0, round(seconds)), list[str]()
+    for unit, name in _UNITS:
+        count, rest = divmod(rest, unit)
+        if count or parts:
+            parts.append(f"{count} {name}" if count else "")
+    return " ".join(part for part in parts[:2] if part) or "0 s"
