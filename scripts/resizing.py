@@ -27,6 +27,7 @@ from yolov3.boxes import iou_matrix  # noqa: E402  the line above finds it in a 
 from yolov3.catalogue.naming import resolve_data  # noqa: E402
 from yolov3.catalogue.opening import open_dataset  # noqa: E402
 from yolov3.datasets.dataset import Dataset  # noqa: E402
+from yolov3.detections import Detections  # noqa: E402
 from yolov3.errors import UserError  # noqa: E402
 from yolov3.evaluation.class_matching import match_classes  # noqa: E402
 from yolov3.evaluation.measure import measure  # noqa: E402
@@ -37,7 +38,7 @@ from yolov3.geometry import Geometry  # noqa: E402
 from yolov3.images.files import read_image  # noqa: E402
 from yolov3.postprocess import Selection, postprocess  # noqa: E402
 from yolov3.runtimes.torch_runtime import TorchRuntime  # noqa: E402
-from yolov3.structures import Detections, Suppression  # noqa: E402
+from yolov3.structures import Suppression  # noqa: E402
 
 SHOWN = 0.25
 """Scores from here on are compared one by one."""

@@ -64,6 +64,13 @@ FAILS_HERE = {
 }
 """Commands that need a camera, a screen or a network, and the one clear line that they end with where there is none."""
 
+RUNS = {
+    "cells": ("--data", "cells", "data.val_share=0.2", "model.variant=yolov3-tiny"),
+    "export": ("--data", "export", "model.variant=yolov3-tiny"),
+    "obj": ("--data", "obj.data", "model.variant=yolov3-tiny"),
+}
+"""The trainings of the tutorial whose runs its other commands use."""
+
 NOT_OURS = {
     "make": "the Makefile's own targets: .ci/run and tests/cli/test_demo.py run what they run",
     "./darknet": "the C program",
@@ -174,6 +181,23 @@ def write_voc_data(root: Path, shapes: Path, names: tuple[str, ...]) -> None:
         (root / "ImageSets" / "Main" / f"{split}.txt").write_text("\n".join(stems))
 
 
+def write_undivided_voc(root: Path, shapes: Path) -> None:
+    """Labelled images, and nobody has said which are for validation."""
+    write_voc_data(root, shapes, ("cell",))
+    shutil.rmtree(root / "ImageSets")
+
+
+def write_export(root: Path, yolo: Path) -> None:
+    """A labelling tool's export, with paths that lead elsewhere and keys of its own."""
+    for split, name in (("train", "train"), ("val", "valid")):
+        for folder in ("images", "labels"):
+            shutil.copytree(yolo / folder / split, root / name / folder)
+    (root / "data.yaml").write_text(
+        "train: ../train/images\nval: ../valid/images\ntest: ../test/images\n\nnc: 2\nnames: ['first', 'second']\n\n"
+        "roboflow:\n  workspace: me\n  version: 1\n"
+    )
+
+
 def write_coco_data(root: Path, shapes: Path) -> None:
     """COCO's folders; the classes are some of COCO's."""
     (root / "annotations").mkdir(parents=True)
@@ -246,6 +270,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_yolo_data(folder / "data" / "mine", shapes)
     write_voc_data(folder / "data" / "bccd", shapes, ("RBC", "WBC", "Platelets"))
     write_coco_data(folder / "data" / "coco", shapes)
+    write_undivided_voc(folder / "cells", shapes)
+    write_export(folder / "export", folder / "data" / "mine")
     shutil.copytree(shapes / "unseen", folder / "pictures")
     write_class_folders(folder / "data" / "my_classes", folder / "pictures")
     shutil.copy(sorted((folder / "pictures").iterdir())[0], folder / "street.jpg")
@@ -275,7 +301,10 @@ def made_beforehand(line: str, world: Path) -> None:
     if "yolov3.weights" in line and not (world / "yolov3.weights").exists():
         save_darknet(YOLOv3(num_classes=80), world / "yolov3.weights", meaning=ModelMeaning(published_names("coco")))
         (world / "yolov3.cfg").unlink()  # a published file is known without one
-    if "--resume" in line and not (world / "runs" / "train" / "finished").exists():
+    for name, words in RUNS.items():
+        if f"runs/train/{name}" in line and not (world / "runs" / "train" / name).exists():
+            assert main(["train", *words, *TINY["train"]]) == 0
+    if "runs/train/NAME" in line and not (world / "runs" / "train" / "finished").exists():
         assert main(["train", "configs/yolov3_my_data.yaml", *TINY["train"], "train.name=finished"]) == 0
 
 

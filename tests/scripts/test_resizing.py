@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 
+from yolov3.detections import Detections
 from yolov3.formats.darknet_files import save_darknet
 from yolov3.images.files import write_image
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.structures import Detections, ModelMeaning, Preprocessing, Suppression
+from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "resizing.py"
 

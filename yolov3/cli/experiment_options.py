@@ -40,6 +40,12 @@ class ExperimentWords:
         return (f"data={json.dumps(section)}", *self.overrides)
 
     @property
+    def name(self) -> str | None:
+        """What a run of it may be called: the experiment's file, else the data; None where neither is named."""
+        named = self.file or (Path(self.data).absolute() if self.data is not None else None)
+        return named.stem if named is not None else None
+
+    @property
     def names_data(self) -> bool:
         """Whether data is named here, and not only in the file."""
         return self.data is not None or any(override.startswith("data.") for override in self.overrides)

@@ -54,7 +54,6 @@ def run(words: TrainWords) -> int:
     """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
     from yolov3.config.loading import read_settings
 
-    file = words.experiment.file
     experiment = words.experiment.load()  # a mistake is told before torch is imported
     changes = read_settings(None, words.experiment.overrides) if words.resume else None
 
@@ -63,7 +62,7 @@ def run(words: TrainWords) -> int:
     from yolov3.watching.lines import print_line
 
     try:
-        result = train(experiment, name=file.stem if file else "train", resume=words.resume, changes=changes)
+        result = train(experiment, name=words.experiment.name or "train", resume=words.resume, changes=changes)
     except Interrupted as stop:
         print_line(f"{stop}; everything is saved, go on with: yolov3 train --resume {stop.folder}")
         return stop.exit_code

@@ -7,13 +7,35 @@ al. 2021) are AP on COCO with YOLOv3's network. What they bring here is measured
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from yolov3.config.kinds import BelowOne, CountFromZero, Fraction, NotNegative, Positive, Section
 
-BoxKind = Literal["darknet", "iou", "giou", "diou", "ciou"]  # the names of yolov3/box_losses.py, whose import is slow
+
+def _known_box_loss(kind: str) -> str:
+    names = _box_losses()
+    if kind not in names:
+        expected = " or ".join(", ".join(map(repr, names)).rsplit(", ", 1))
+        raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
+    return kind
+
+
+def _tell_box_losses(schema: dict[str, Any]) -> None:
+    schema["enum"] = _box_losses()
+
+
+def _box_losses() -> list[str]:
+    from yolov3.box_losses import (
+        BOX_LOSSES,  # imports torch, which takes seconds: only where one is named or all are told
+    )
+
+    return list(BOX_LOSSES)
+
+
+BoxKind = Annotated[str, AfterValidator(_known_box_loss), Field(json_schema_extra=_tell_box_losses)]
 
 
 class AugmentSection(Section):
