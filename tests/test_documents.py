@@ -143,6 +143,8 @@ def ours(command: Command) -> bool:
 
 def write_yolo_data(root: Path, shapes: Path) -> None:
     """The folders of data/README.md, with two classes."""
+    root.mkdir(parents=True)
+    (root / "classes.txt").write_text("first\nsecond\n")
     for split in ("train", "val"):
         content = json.loads((shapes / "annotations" / f"instances_{split}.json").read_text())
         (root / "images" / split).mkdir(parents=True)

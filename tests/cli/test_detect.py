@@ -255,7 +255,7 @@ def command(weights, *words, **options) -> subprocess.CompletedProcess[str]:
         ("http://ada:geheim@127.0.0.1:9/video.mjpg", "http://127.0.0.1:9/video.mjpg: cannot be opened"),
         ("http://ada:geheim@127.0.0.1:9/video", "http://127.0.0.1:9/video: cannot be fetched: Connection refused"),
         ("bad.mp4", "bad.mp4: not readable as a video (damaged, cut off or of an unknown kind)"),
-        ("bad.jpg", "bad.jpg: not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)"),
+        ("bad.jpg", "bad.jpg: not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)"),
     ],
 )
 def test_what_cannot_be_opened_is_one_line_and_no_folder(weights, tmp_path, web, source, message):
@@ -290,8 +290,11 @@ def test_a_dead_address_among_others_is_told_and_passed_over(weights, images, tm
     assert detect(weights, first, tmp_path, "--source", *words) == 1
     told = capsys.readouterr()
     assert "2 images, " in told.out and "2 files could not be used, 0 were damaged" in told.out
-    assert f"not used: {web.address('gone.jpg')}: answers 404 Not Found\n" in told.err
-    assert "not used: rtsp://127.0.0.1:9/1: cannot be opened\n" in told.err and "geheim" not in told.err + told.out
+    assert f"warning: not used: {web.address('gone.jpg')}: answers 404 Not Found\n" in told.err
+    assert (
+        "warning: not used: rtsp://127.0.0.1:9/1: cannot be opened\n" in told.err
+        and "geheim" not in told.err + told.out
+    )
 
 
 def test_the_standard_input(weights, images, tmp_path):
@@ -317,7 +320,7 @@ def test_one_line_for_each_image_or_only_the_result(weights, images, tmp_path, c
     (source / "notes.md").write_text("")
     assert detect(weights, source, tmp_path, "--quiet", "--conf", "0.3") == 1
     quiet = capsys.readouterr()
-    assert quiet.err == f"not used: {source}/zero.jpg: the file is empty (0 bytes)\n"
+    assert quiet.err == f"warning: not used: {source}/zero.jpg: the file is empty (0 bytes)\n"
     found, written = quiet.out.splitlines()
     assert found.startswith("5 images, ") and written == f"written: {tmp_path}/detect"
     assert detect(weights, source, tmp_path, "--verbose", "--conf", "0.3") == 1

@@ -119,7 +119,10 @@ def test_under_a_time_limit_nothing_is_lost(config, tmp_path):
         (["train.device=cuda:7"], "CUDA devices"),
         (["train.output=/proc/x"], "cannot be made"),
         (["train.batch_size=8", "train.accumulate=3"], "must be divisible"),
-        (["--resume", "RUN"], "--resume goes on with the run's own settings; give no experiment file, found "),
+        (
+            ["--resume", "RUN"],
+            "--resume goes on with the run's own settings; give no experiment file and no data, found ",
+        ),
     ],
 )
 def test_mistakes_are_one_clear_line(config, tmp_path, capsys, words, message):

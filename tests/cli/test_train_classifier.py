@@ -124,7 +124,7 @@ def test_the_exit_code_is_that_of_the_signal(monkeypatch, capsys):
     ("make", "message"),
     [
         (lambda root: None, "train: the folder does not exist"),
-        (lambda root: (root / "train" / "a").mkdir(parents=True), "no pictures in class folders"),
+        (lambda root: (root / "train" / "a").mkdir(parents=True), "no images in class folders"),
     ],
 )
 def test_mistakes_in_the_folders_are_named(tmp_path, capsys, make, message):

@@ -154,7 +154,9 @@ def test_what_cannot_be_used_is_told_counted_and_passed_over(make_loop, images, 
         f"{tmp_path}/none.mp4: does not exist",
     ]
     assert loop.tally.damaged == [f"{tmp_path}/cut.jpg: the file is cut off; what there is was looked at"]
-    told = [f"not used: {line}" for line in loop.tally.problems] + [f"damaged: {line}" for line in loop.tally.damaged]
+    told = [f"warning: not used: {line}" for line in loop.tally.problems] + [
+        f"warning: damaged: {line}" for line in loop.tally.damaged
+    ]
     assert sorted(loop.watcher.lines) == sorted(told)
 
 
@@ -182,7 +184,7 @@ def test_what_cannot_be_used_is_an_error_where_it_is_all_there_is(make_loop, ima
     loop = make_loop(output)
     loop.run([item, ImageItem(sorted(images.iterdir())[0])])
     assert len(output.results) == 1 and len(loop.tally.problems) == 1 and loop.tally.problems[0].startswith(message)
-    assert loop.watcher.lines == [f"not used: {loop.tally.problems[0]}"]
+    assert loop.watcher.lines == [f"warning: not used: {loop.tally.problems[0]}"]
 
 
 def test_progress_knows_the_end_where_there_is_one(make_loop, images, video):

@@ -244,7 +244,7 @@ def test_there_may_be_no_standard_input(monkeypatch, standard_input):
 
 def test_bytes_that_are_no_image_are_told_in_their_place():
     (source,) = sources_of([DataItem(b"\0\1\2", "stdin")], ahead=2)
-    assert list(source) == [Unusable("stdin: not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)")]
+    assert list(source) == [Unusable("stdin: not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)")]
 
 
 def test_addresses_are_images_and_streams_in_their_order(web, page, image_paths):

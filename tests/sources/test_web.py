@@ -88,7 +88,7 @@ def test_a_login_is_not_given_to_another_server(web, page):
     ("made", "message"),
     [
         (dict(kind="text/html", body=b"<html>"), "answers with a web page, not with an image or a stream"),
-        (dict(kind="image/jpeg", body=b"no image"), "not a picture (JPEG, PNG, BMP, GIF, WebP and TIFF are read)"),
+        (dict(kind="image/jpeg", body=b"no image"), "not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)"),
         (dict(kind="image/jpeg"), "no bytes"),
         (dict(kind="image/jpeg", status=404), "answers 404 Not Found"),
         (dict(kind="image/jpeg", status=503), "answers 503 Service Unavailable"),

@@ -212,7 +212,7 @@ def test_a_run_that_torchrun_starts_again_goes_on_with_its_own_options(classifie
         ({"batch_size": 0}, "the classifier: batch_size: found 0; input should be greater than or equal to 1"),
         ({"workers": -1}, "the classifier: workers: found -1; input should be greater than or equal to 0"),
         ({"learning_rate": 0.0}, "the classifier: learning_rate: found 0.0; input should be greater than 0"),
-        ({"precision": "float8"}, 'the classifier: precision: found "float8"; input should be'),
+        ({"precision": "float8"}, 'the classifier: precision: found "float8" (did you mean float32?); input should'),
         ({"device": "tpu"}, "device 'tpu' is not known"),
         ({"data": "/nowhere"}, "/nowhere/train: the folder does not exist"),
     ],

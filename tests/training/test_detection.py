@@ -155,7 +155,7 @@ def test_a_stopped_task_has_its_networks_kind_and_no_notes(experiment_of, tmp_pa
 def test_images_in_both_splits_are_warned_of(experiment_of, data, tmp_path):
     same = {"val": "annotations/instances_train.json", "val_images": "train"}
     (warning,) = detection_task(experiment_of(tmp_path, data=same), CPU, None).notes()
-    assert warning.startswith("warning: 20 of the validation pictures are training pictures too, such as ")
+    assert warning.startswith("warning: 20 of the validation images are training images too, such as ")
     # Where it was asked for nobody is warned.
     assert detection_task(experiment_of(tmp_path, data={"overfit": 4}), CPU, None).notes() == []
 

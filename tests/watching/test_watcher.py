@@ -56,12 +56,12 @@ def test_a_watcher_keeps_all_to_itself(capfd):
 
 def test_a_quiet_one_tells_only_what_went_wrong(capfd):
     work(Quiet())
-    assert capfd.readouterr() == ("", "a file is broken\n")
+    assert capfd.readouterr() == ("", "warning: a file is broken\n")
 
 
 def test_lines_are_told_and_no_bar(capfd):
     work(InLines())
-    assert capfd.readouterr() == ("the answer\n", f"{ODD}\na file is broken\ndone {'x' * 300}\n")
+    assert capfd.readouterr() == ("the answer\n", f"{ODD}\nwarning: a file is broken\ndone {'x' * 300}\n")
 
 
 def test_where_no_terminal_is_there_are_lines_only(capfd):
@@ -69,7 +69,7 @@ def test_where_no_terminal_is_there_are_lines_only(capfd):
         work(bar)
     output, complaints = capfd.readouterr()
     assert output == "the answer\n"
-    assert complaints == f"{ODD}\na file is broken\ndone {'x' * 300}\n"
+    assert complaints == f"{ODD}\nwarning: a file is broken\ndone {'x' * 300}\n"
 
 
 def test_a_terminal_sees_a_bar_that_goes_and_lines_that_stay(capsys):

@@ -7,27 +7,24 @@ al. 2021) are AP on COCO with YOLOv3's network. What they bring here is measured
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from yolov3.config.kinds import BelowOne, CountFromZero, Fraction, NotNegative, Positive, Section
 
 
-def _known_box_loss(kind: str) -> str:
-    names = _box_losses()
+def _known_box_loss(kind: object) -> object:
+    names = box_losses()
     if kind not in names:
         expected = " or ".join(", ".join(map(repr, names)).rsplit(", ", 1))
         raise PydanticCustomError("literal_error", "Input should be {expected}", {"expected": expected})
     return kind
 
 
-def _tell_box_losses(schema: dict[str, Any]) -> None:
-    schema["enum"] = _box_losses()
-
-
-def _box_losses() -> list[str]:
+def box_losses() -> list[str]:
+    """The names that loss.box_kind can have."""
     from yolov3.box_losses import (
         BOX_LOSSES,  # imports torch, which takes seconds: only where one is named or all are told
     )
@@ -35,7 +32,7 @@ def _box_losses() -> list[str]:
     return list(BOX_LOSSES)
 
 
-BoxKind = Annotated[str, AfterValidator(_known_box_loss), Field(json_schema_extra=_tell_box_losses)]
+BoxKind = Annotated[str, BeforeValidator(_known_box_loss), Field(json_schema_extra={"names": "box losses"})]
 
 
 class AugmentSection(Section):

@@ -8,6 +8,7 @@ from typing import Any
 
 from yolov3.config.experiment import LEFT_TO_WEIGHTS, Experiment
 from yolov3.config.kinds import Section, section_of
+from yolov3.config.learning import box_losses
 from yolov3.config.loading import PATH_SETTINGS, build_experiment
 from yolov3.config.recipes import RECIPES
 
@@ -37,11 +38,11 @@ class Setting:
     @property
     def allowed(self) -> str:
         """What it may be, in words."""
-        return describe(self.schema)
+        return f"one of {', '.join(box_losses())}" if "names" in self.schema else describe(self.schema)
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The words it may be, where they can be counted."""
+        """The words it may be, where they can be counted without importing anything slow."""
         if self.schema.get("type") == "boolean":
             return ("true", "false")
         return tuple(map(str, self.schema.get("enum", ())))
