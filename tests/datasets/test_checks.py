@@ -27,8 +27,8 @@ def test_data_are_one_line_and_a_line_per_problem(files, tmp_path):
     content["images"][1].update(file_name="one.png", width=64, height=48)
     dataset = files.opened(files.write_coco(tmp_path, content))
     assert describe_data(dataset, "training").splitlines() == [
-        f"training: 3 images, 3 boxes, 1 backgrounds, 1 dropped zero area; 3 classes ({dataset.source})",
-        f"{tmp_path}/annotations/instances_val.json: 1 images name a file named before",
+        f"training: 3 images, 3 boxes, 1 background, 1 dropped zero area; 3 classes ({dataset.source})",
+        f"{tmp_path}/annotations/instances_val.json: 1 image with a file that was named before",
     ]
 
 

@@ -67,7 +67,10 @@ def test_images_without_objects_and_objects_without_a_number_are_fine(files, tmp
 def test_a_file_named_twice_is_told(files, tmp_path):
     content = files.coco_content()
     content["images"][1].update(file_name="one.png", width=64, height=48)
-    assert "1 images name a file named before" in files.opened(files.write_coco(tmp_path, content)).report.summary()
+    assert (
+        "1 image with a file that was named before"
+        in files.opened(files.write_coco(tmp_path, content)).report.summary()
+    )
 
 
 @pytest.mark.parametrize("place", ["val", "images/val", "annotations", "images", "."])

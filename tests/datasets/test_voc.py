@@ -84,7 +84,7 @@ def test_a_wrong_size_is_reported_and_the_image_believed(files, tmp_path, size):
     (root / "Annotations" / "one.xml").write_text(f"<annotation>{size}{objects}</annotation>")
     dataset = files.opened(root)
     assert dataset.samples[0].size == files.sizes["one"]
-    told = "1 xml files give another size than their image has: one.xml" in dataset.report.summary()
+    told = "1 xml file with another size than the image has: one.xml" in dataset.report.summary()
     assert told == bool(size)
 
 
@@ -185,7 +185,7 @@ def test_images_of_a_folder_that_nobody_labelled_are_left_out_and_told(files, tm
     (root / "Annotations" / "two.xml").unlink()
     dataset = files.opened(root, val="JPEGImages")
     assert [sample.image_id for sample in dataset.samples] == ["one", "three"]
-    assert dataset.report.problems == ("1 images without an xml are left out: two.png",)
+    assert dataset.report.problems == ("left out: 1 image without an xml: two.png",)
     for path in (root / "Annotations").iterdir():
         path.rename(root.parent / f"{path.name}.txt")
     with pytest.raises(UserError, match=r"none of its 3 images has an xml; in .* there is: "):

@@ -75,7 +75,7 @@ def test_an_image_without_a_label_file_is_a_background_and_told(files, tmp_path)
     (root / "labels" / "val" / "one.txt").unlink()
     dataset = files.opened(root)
     assert [len(sample.boxes) for sample in dataset.samples] == [0, 2, 0]
-    told = "2 images have no label file, taken as without objects: one.png, two.png"
+    told = "2 images without a label file, taken as without objects: one.png, two.png"
     assert told in dataset.report.summary()
     for name in ("one", "two"):
         (root / "labels" / "val" / f"{name}.txt").write_text("")
@@ -169,8 +169,8 @@ def test_outlines_become_the_boxes_around_them_and_are_counted(files, tmp_path):
     assert dataset.samples[0].boxes.tolist() == [[16, 12, 32, 36], [16, 12, 48, 36]]
     assert dataset.samples[0].labels.tolist() == [1, 2]
     assert dataset.report.problems == (
-        "1 images have no label file, taken as without objects: two.png",
-        "1 outlines were taken as the boxes around them",
+        "1 image without a label file, taken as without objects: two.png",
+        "1 outline taken as the box around it",
     )
 
 

@@ -10,6 +10,7 @@ from yolov3.anchors import measure_anchors
 from yolov3.datasets.box_sides import learned_sides
 from yolov3.datasets.dataset import Dataset, shared_images
 from yolov3.structures import Level, Preprocessing
+from yolov3.watching.words import counted
 
 POOR_RECALL = 0.9
 
@@ -17,7 +18,7 @@ POOR_RECALL = 0.9
 def describe_data(dataset: Dataset, name: str) -> str:
     """What was read in a line, and a line for each problem."""
     counts, *problems = dataset.report.summary().split("\n")
-    return "\n".join((f"{name}: {counts}; {len(dataset.names)} classes ({dataset.source})", *problems))
+    return "\n".join((f"{name}: {counts}; {counted(len(dataset.names), 'class')} ({dataset.source})", *problems))
 
 
 def without_repeated(dataset: Dataset, told: Dataset) -> Dataset:

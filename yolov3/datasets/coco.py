@@ -32,6 +32,7 @@ from yolov3.datasets.label_format import LabelFormat, Reference, Split
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.errors import UserError
 from yolov3.images.files import read_image_size
+from yolov3.watching.words import counted
 
 PROBED_IMAGES = 20  # so many file names are looked for when the folder of the images is told from the json's name
 OTHER_KINDS = ("captions_", "person_keypoints_", "panoptic_", "stuff_", "image_info_")
@@ -56,9 +57,12 @@ def read_coco(data: DataSection, tree: Tree, split: Split) -> Dataset:
     problems += notes
     objects = read_objects(content, images.image_ids, classes)
     if content.outlines:
-        problems.append(f"{file}: {content.outlines} annotations without a box were given the one around their outline")
+        problems.append(
+            f"{file}: {counted(content.outlines, 'annotation')} without a box, given the one around the outline"
+        )
     if len(set(images.paths)) < len(images.paths):
-        problems.append(f"{file}: {len(images.paths) - len(set(images.paths))} images name a file named before")
+        again = len(images.paths) - len(set(images.paths))
+        problems.append(f"{file}: {counted(again, 'image')} with a file that was named before")
     source = f"COCO, {split}: {file}, images in {folder}"
     return assemble(images, objects, classes, source=source, problems=problems)
 

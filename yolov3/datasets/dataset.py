@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from yolov3.errors import UserError
 from yolov3.images.files import read_image
 from yolov3.structures import Sample
+from yolov3.watching.words import counted
 
 EXAMPLES = 5  # so many of a longer list are named in a message
 
@@ -35,11 +36,12 @@ class DatasetReport:
 
     def summary(self) -> str:
         """One line with the counts that are not zero, and a line for each problem."""
-        counts = [
-            f"{getattr(self, field.name)} {field.name.replace('_', ' ')}"
-            for field in fields(self)
-            if field.name != "problems" and (getattr(self, field.name) or field.name in ("images", "boxes"))
-        ]
+        counts = [counted(self.images, "image"), counted(self.boxes, "box")]
+        if self.backgrounds:
+            counts.append(counted(self.backgrounds, "background"))
+        for name in ("ignored", "dropped_zero_area", "dropped_outside", "clipped"):
+            if getattr(self, name):
+                counts.append(f"{getattr(self, name)} {name.replace('_', ' ')}")
         return "\n".join((", ".join(counts), *self.problems))
 
 

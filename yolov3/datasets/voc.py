@@ -37,6 +37,7 @@ from yolov3.datasets.voc_xml import Annotation, XmlFiles, read_annotation
 from yolov3.errors import UserError
 from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.images.files import read_image_size
+from yolov3.watching.words import counted
 
 LISTS = "imagesets/main"
 
@@ -77,7 +78,7 @@ def read_voc(data: DataSection, tree: Tree, split: Split) -> Dataset:
         if annotation.size and list(annotation.size) != size
     ]
     if wrong:
-        pairs.notes.append(f"{len(wrong)} xml files give another size than their image has: {some(wrong)}")
+        pairs.notes.append(f"{counted(len(wrong), 'xml file')} with another size than the image has: {some(wrong)}")
     images = Images(pairs.images, sizes, path_ids(pairs.images, tree.root))
     objects = _objects(annotations, classes, one_based=data.one_based)
     source = f"VOC, {split}: {describe_places(given)} in {tree.root}"
@@ -190,7 +191,7 @@ def _add_others(tree: Tree, text: str, xml_files: XmlFiles, pairs: Pairs) -> Non
                 f"{place}: none of its {len(found)} images has an xml; in {tree.root} there is: {tree.describe()}"
             )
         if without:
-            pairs.notes.append(f"{len(without)} images without an xml are left out: {some(without)}")
+            pairs.notes.append(f"left out: {counted(len(without), 'image')} without an xml: {some(without)}")
     else:
         located = read_image_list(place, tree)
         require_distinct(located.paths, what="image", source=str(place))

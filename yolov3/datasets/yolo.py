@@ -26,6 +26,7 @@ from yolov3.errors import UserError
 from yolov3.files.class_names import read_names
 from yolov3.files.text import read_lines
 from yolov3.images.files import read_image_size
+from yolov3.watching.words import counted
 
 LARGEST_COORDINATE = 10.0  # shares of the image; above this they are pixels, not shares
 IMAGE_FOLDERS = ("images", "jpegimages")
@@ -61,9 +62,10 @@ def read_yolo(data: DataSection, tree: Tree, split: Split) -> Dataset:
         index += [place] * len(labelled.rows)
         rows += labelled.rows
     if unlabelled:
-        problems.append(f"{len(unlabelled)} images have no label file, taken as without objects: {some(unlabelled)}")
+        without = counted(len(unlabelled), "image")
+        problems.append(f"{without} without a label file, taken as without objects: {some(unlabelled)}")
     if outlines:
-        problems.append(f"{outlines} outlines were taken as the boxes around them")
+        problems.append(f"{counted(outlines, 'outline')} taken as the box around it")
     table = np.array(rows, np.float64).reshape(-1, 5)
     boxes = _to_pixels(table[:, 1:], sizes[index] if index else np.zeros((0, 2)))
     objects = Objects(
