@@ -9,7 +9,7 @@ import pytest
 
 from yolov3.catalogue.formats import FORMATS
 from yolov3.catalogue.naming import resolve_data
-from yolov3.catalogue.opening import open_dataset
+from yolov3.catalogue.opening import open_dataset, open_splits
 from yolov3.config.experiment import DataSection
 from yolov3.errors import UserError
 
@@ -172,3 +172,15 @@ def test_a_split_without_images_is_an_error(files, tmp_path):
 def test_real_folders_are_recognised(shared: Path, name, kind):
     dataset = open_dataset(resolve_data(shared / "datasets" / name), "val")
     assert dataset.source.startswith(f"{kind}, val: ") and len(dataset) in (87, 80)
+
+
+def test_a_share_that_is_asked_for_goes_before_the_val_of_a_file(files, tmp_path):
+    root = files.write_yolo(tmp_path, split="train")
+    (root / "data.yaml").write_text("train: images/train\nval: ../valid/images\nnames: [cat, dog, bird]\n")
+    with pytest.raises(UserError, match=r"\.\./valid/images: neither a folder of images nor a list"):
+        open_splits(DataSection(root=str(root)))
+    splits = open_splits(DataSection(root=str(root), val_share=0.4))
+    assert len(splits.train) + len(splits.val) == 3
+    assert f"{root / 'data.yaml'}: its val is not used, because its train is divided here" in splits.val.report.problems
+    with pytest.raises(UserError, match=r"data\.val says .*, and so does data\.lists; leave one out"):
+        open_splits(DataSection(root=str(root), val="images/train", lists=str(root)))

@@ -174,6 +174,27 @@ def test_outlines_become_the_boxes_around_them_and_are_counted(files, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("/home/me/set/images/val", True),
+        ("../val", False),  # images/val is not meant by it: who knows
+        ("../images", True),
+        ("../valid/images", False),  # images alone could be that of any split
+        ("/home/me/images", False),
+    ],
+)
+def test_the_end_of_a_path_that_was_written_elsewhere_must_say_which_split(files, tmp_path, text, found):
+    root = files.write_yolo(tmp_path)
+    if found:
+        assert len(files.opened(root, val=text)) == 3
+    else:
+        with pytest.raises(
+            UserError, match=r"neither a folder of images nor a list of them; in .* there is: images/val/"
+        ):
+            files.opened(root, val=text)
+
+
 def test_what_leads_out_of_the_tree_means_what_lies_in_it(files, tmp_path):
     root = files.write_yolo(tmp_path / "set", split="train")
     files.write_yolo(tmp_path / "images" / "other")  # somebody else's, beside it

@@ -82,7 +82,8 @@ class _Found:
         data set is divided already."""
         given = self.data
         if given.val is not None:
-            raise UserError("data.val says which images are for validation, and so does data.val_share; leave one out")
+            own = "data.lists" if given.lists is not None else "data.val_share"
+            raise UserError(f"data.val says which images are for validation, and so does {own}; leave one out")
         where = self.where("train")
         if given.train is None and given.lists is None and where is not None and self.where("val") is not None:
             raise UserError(
@@ -145,6 +146,9 @@ def _with_file(data: DataSection) -> tuple[DataSection, tuple[str, ...]]:
         file = read_data_file(path)
         notes = file.notes
     values = dict(file.values)
+    if "val" in values and "val" not in given and ("val_share" in given or "lists" in given):
+        del values["val"]  # what a person says now goes before what a file says
+        notes = (*notes, f"{path}: its val is not used, because its train is divided here")
     if "root" not in given:
         try:
             values["root"] = str(find_beside(path, values["root"], what="root"))

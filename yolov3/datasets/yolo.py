@@ -19,7 +19,7 @@ from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import Classes, Images, Objects, as_list, assemble, describe_places, given_names, path_ids
 from yolov3.datasets.dataset import Dataset, some
 from yolov3.datasets.image_lists import images_below, read_image_list
-from yolov3.datasets.label_format import LabelFormat, Reference, Split
+from yolov3.datasets.label_format import SPLIT_WORDS, LabelFormat, Reference, Split
 from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.errors import UserError
@@ -203,8 +203,16 @@ def _inside(tree: Tree, text: str) -> list[Path]:
     """The folder or the file of the tree to which the end of a path leads that was written elsewhere."""
     parts = [part for part in Path(text).parts if part not in ("..", ".", "/")]
     ends = ["/".join(parts[start:]) for start in range(len(parts))]
+    # An end that names no split, such as images alone, could be that of any.
+    ends = [end for place, end in enumerate(ends) if place == 0 or _names_split(end)]
     folders = [folder for end in ends if (folder := tree.folder(end)) is not None]
-    return [tree.root / place for place in [*folders[:1], *(parts[-1:] if parts else [])]]
+    lists = [part for part in parts[-1:] if part.endswith(".txt")]
+    return [tree.root / place for place in (*folders[:1], *lists)]
+
+
+def _names_split(path: str) -> bool:
+    words = [word for words in SPLIT_WORDS.values() for word in words]
+    return any(is_called(part, word) for part in path.split("/") for word in words)
 
 
 def _names_file(tree: Tree) -> Path | None:
