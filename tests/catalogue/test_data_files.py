@@ -69,6 +69,10 @@ def test_darknets_file_beside_what_it_names(files, tmp_path):
     (root / "list.txt").write_text("x/one.png\n")
     dataset = open_dataset(DataSection(file=str(root / "my.data")), "val")
     assert (dataset.names, len(dataset)) == (files.names, 1)
-    (root / "my.data").write_text("classes=3\nvalid = data/gone.txt\n")
-    with pytest.raises(UserError, match=r"my\.data: data/gone\.txt was found neither in"):
-        open_dataset(DataSection(file=str(root / "my.data")), "val")
+    (root / "my.data").write_text("classes=3\ntrain = data/gone.txt\nvalid = list.txt\nnames = classes.txt\n")
+    data = DataSection(file=str(root / "my.data"))
+    assert len(open_dataset(data, "val")) == 1
+    with pytest.raises(
+        UserError, match=r"set/data/gone\.txt: neither a folder of images nor a list of them; in .* there is"
+    ):
+        open_dataset(data, "train")

@@ -75,12 +75,20 @@ def _read_darknet_data(path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {"root": str(path.parent), "format": "yolo"}
     for split, text in (("train", data.train), ("val", data.valid)):
         if text is not None:
-            values[split] = str(_find(data, text).resolve())
+            values[split] = _find_split(data, text)
     if data.names is not None:
         values["names"] = list(read_names(_find(data, data.names)))
         if data.classes is not None and data.classes != len(values["names"]):
             raise UserError(f"{path}: classes is {data.classes}, but {data.names} has {len(values['names'])} names")
     return values
+
+
+def _find_split(data: DarknetData, text: str) -> str:
+    """The list of a split; as it is written where there is none, since it may never be asked for."""
+    try:
+        return str(_find(data, text).resolve())
+    except UserError:
+        return text
 
 
 def _find(data: DarknetData, text: str) -> Path:

@@ -45,7 +45,7 @@ def write_shapes_dataset(folder: Path, *, train: int, val: int, unseen: int, see
     folder = Path(folder)
     counts = {"train": train, "val": val, "unseen": unseen}
     if min(counts.values()) < 0 or seed < 0:
-        raise UserError(f"the numbers of pictures and the seed must be 0 or more, found {counts}, seed {seed}")
+        raise UserError(f"the numbers of images and the seed must be 0 or more, found {counts}, seed {seed}")
     try:
         _prepare(folder, {"made_by": "yolov3 shapes", "seed": seed, **counts})
         for split, count in counts.items():
@@ -129,7 +129,7 @@ def _write_image(folder: Path, seed: int, split: str, index: int) -> tuple[str, 
     done, encoded = cv2.imencode(
         ".jpg", cv2.cvtColor(drawn.image, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality)
     )
-    assert done, f"a picture of {size} must be possible as JPEG"
+    assert done, f"an image of {size} must be possible as JPEG"
     name = f"{index + 1:06d}.jpg"
     (folder / name).write_bytes(encoded.tobytes())
     return name, drawn
