@@ -17,7 +17,7 @@ demo: setup
 	$(BIN)/yolov3 demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 slow: setup
 	$(BIN)/python -m pytest -m slow

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from yolov3.datasets.dataset import Dataset
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many test processes as processors: a thread each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
