@@ -163,7 +163,9 @@ def _refuse_pages(start: bytes, answer: Any) -> None:
 def _open(request: urllib.request.Request, timeout: float) -> Any:
     if request.type not in ("http", "https"):
         raise _WrongAnswer(f"only http and https addresses are used, found {request.type}")
-    return urllib.request.urlopen(request, timeout=timeout)  # redirects are followed, to http and https only
+    # An opener of its own, because urllib's shared one remembers the proxies of the first time it was used.
+    opener = urllib.request.build_opener()
+    return opener.open(request, timeout=timeout)  # redirects are followed, to http and https only
 
 
 def _starts_at(answer: Any, have: int) -> bool:
