@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,15 @@ def test_a_doubled_press_is_one():
         assert interruption.received == signal.SIGINT
 
 
-def test_elsewhere_a_doubled_press_does_not_break_what_is_done_because_of_the_first():
+@pytest.fixture
+def pythons_handler() -> Iterator[None]:
+    """Ctrl-C as Python hears it; whoever starts the tests in the background of a shell may have it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_elsewhere_a_doubled_press_does_not_break_what_is_done_because_of_the_first(pythons_handler):
     before = signal.getsignal(signal.SIGINT)
     done = []
     with doubled_presses_as_one():
