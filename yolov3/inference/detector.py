@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,12 +18,13 @@ from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
 from yolov3.geometry import Geometry
 from yolov3.images.given import GivenImage, image_of
+from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
 from yolov3.machine.device import select_device, select_precision
 from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.sources.address import is_address, without_login
 from yolov3.sources.find import VIDEO_SUFFIXES, find_items, sources_of
-from yolov3.sources.frames import Frame, FrameSource, SourceError, Unusable
+from yolov3.sources.frames import Frame, SourceError, Unusable
 from yolov3.sources.items import ImageItem, Item, StreamItem, WebItem
 from yolov3.sources.web import ask
 from yolov3.structures import Fit, ModelMeaning
@@ -243,31 +243,21 @@ class Detector:
         for source in sources_of(items, ahead=2 * AT_ONCE):
             try:
                 with source:
-                    frames = self._frames_of(source)
-                    while batch := list(itertools.islice(frames, 1 if source.live else AT_ONCE)):
+                    frames = usable_frames(source, self.times, unusable=_tell_unusable, damaged=logger.warning)
+                    for batch in in_batches(frames, source, AT_ONCE):
                         images, names = [frame.image for frame in batch], [frame.source for frame in batch]
                         yield from zip(batch, self.detect_batch(images, names, selection))
             except SourceError as error:
                 if len(items) == 1:
                     raise
-                logger.warning("not used: %s", error)
-            if source.broken:
-                logger.warning("%s: damaged frames passed over: %d", source.name, source.broken)
+                _tell_unusable(str(error))
+            broken = what_broke(source)
+            if broken is not None:
+                logger.warning(broken)
 
-    def _frames_of(self, source: FrameSource) -> Iterator[Frame]:
-        """The frames that can be used; what is wrong with the others is told."""
-        items = iter(source)
-        while True:
-            with self.times.spent_in("reading"):
-                item = next(items, None)
-            if item is None:
-                return
-            if isinstance(item, Unusable):
-                logger.warning("not used: %s", item.reason)
-                continue
-            if item.damaged:
-                logger.warning("%s: the file is cut off; what there is was looked at", item.source)
-            yield item
+
+def _tell_unusable(reason: str) -> None:
+    logger.warning("not used: %s", reason)
 
 
 def _selection(options: DetectorOptions, meaning: ModelMeaning, num_classes: int) -> Selection:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from yolov3.detections import Detections
 from yolov3.inference.detector import Detector
+from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.find import sources_of
-from yolov3.sources.frames import Frame, FrameSource, SourceError, Unusable
+from yolov3.sources.frames import Frame, FrameSource, SourceError
 from yolov3.sources.items import DataItem, ImageItem, Item
 from yolov3.watching.watcher import Watcher
-from yolov3.watching.words import counted
 
 
 @dataclass
@@ -68,10 +68,12 @@ class DetectionLoop:
             with source:
                 if source.rate is not None and source.length is not None:
                     total = self.tally.frames + source.length
-                frames = self._frames(source)
-                # What is watched as it happens is shown as it happens; files may as well go in batches.
-                size = 1 if source.live else self.batch_size
-                while batch := list(itertools.islice(frames, size)):
+                frames = usable_frames(
+                    source, self.detector.times, unusable=self._tell_problem, damaged=self._tell_damaged
+                )
+                if source.rate is not None:
+                    frames = itertools.islice(frames, self.max_frames)
+                for batch in in_batches(frames, source, self.batch_size):
                     self._run_batch(batch, source, total)
         except SourceError as error:
             self._tell_problem(str(error))
@@ -80,10 +82,9 @@ class DetectionLoop:
                 for output in self.outputs:
                     output.end(self.names.name_of(source.name))
                 self.names.end(source.name)
-        if source.broken and source.live:
-            self._tell_damaged(f"{source.name}: the connection broke {counted(source.broken, 'time')}")
-        elif source.broken:
-            self._tell_damaged(f"{source.name}: {counted(source.broken, 'damaged frame')} passed over")
+        broken = what_broke(source)
+        if broken is not None:
+            self._tell_damaged(broken)
 
     def _run_batch(self, batch: list[Frame], source: FrameSource, total: int | None) -> None:
         found = self.detector.detect_batch([frame.image for frame in batch], [frame.source for frame in batch])
@@ -103,23 +104,6 @@ class DetectionLoop:
         except StopDetecting:
             return True
         return False
-
-    def _frames(self, source: FrameSource) -> Iterator[Frame]:
-        """The frames that can be used; what is wrong with the others is told."""
-        items = iter(source)
-        taken = 0
-        while source.rate is None or self.max_frames is None or taken < self.max_frames:
-            with self.detector.times.spent_in("reading"):
-                item = next(items, None)
-            if item is None:
-                return
-            if isinstance(item, Unusable):
-                self._tell_problem(item.reason)
-                continue
-            if item.damaged:
-                self._tell_damaged(f"{item.source}: the file is cut off; what there is was looked at")
-            taken += 1
-            yield item
 
     def _tell_problem(self, line: str) -> None:
         if self.tally.items == 1:

@@ -1,0 +1,70 @@
+"""Whoever goes through a source gets its usable frames, and is told of the others."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
+from yolov3.sources.frames import Frame, FrameSource, Unusable
+from yolov3.watching.stage_times import StageTimes
+
+IMAGE = np.zeros((2, 3, 3), np.uint8)
+ITEMS = (Frame(IMAGE, "a"), Unusable("b: is gone"), Frame(IMAGE, "c", damaged=True), Frame(IMAGE, "d"))
+
+
+class Items(FrameSource):
+    """A source of these things, which counts how many it was asked for."""
+
+    name = "items"
+
+    def __init__(self, *, live: bool = False, broken: int = 0) -> None:
+        self.live, self.broken = live, broken
+        self.asked = 0
+
+    def __iter__(self) -> Iterator[Frame | Unusable]:
+        for item in ITEMS:
+            self.asked += 1
+            yield item
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+def test_the_others_are_told_and_the_waiting_is_counted(told):
+    times = StageTimes()
+    frames = usable_frames(Items(), times, unusable=told.append, damaged=lambda line: told.append(f"damaged: {line}"))
+    assert [frame.source for frame in frames] == ["a", "c", "d"]
+    assert told == ["b: is gone", "damaged: c: the file is cut off; what there is was looked at"]
+    assert times.reading > 0 and times.images == 0
+
+
+def test_no_more_is_read_than_is_wanted(told):
+    source = Items()
+    frames = usable_frames(source, StageTimes(), unusable=told.append, damaged=told.append)
+    assert len(list(itertools.islice(frames, 1))) == 1 and source.asked == 1
+
+
+@pytest.mark.parametrize(("live", "sizes"), [(False, [2, 1]), (True, [1, 1, 1])])
+def test_live_frames_go_one_by_one(told, live, sizes):
+    source = Items(live=live)
+    frames = usable_frames(source, StageTimes(), unusable=told.append, damaged=told.append)
+    assert [len(batch) for batch in in_batches(frames, source, 2)] == sizes
+
+
+@pytest.mark.parametrize(
+    ("live", "broken", "line"),
+    [
+        (False, 0, None),
+        (True, 0, None),
+        (False, 1, "items: 1 damaged frame passed over"),
+        (True, 2, "items: the connection broke 2 times"),
+    ],
+)
+def test_what_broke_is_a_line(live, broken, line):
+    assert what_broke(Items(live=live, broken=broken)) == line
