@@ -21,6 +21,7 @@ from yolov3.images.draw import draw_boxes
 from yolov3.images.files import ImageError, read_image, write_image
 from yolov3.images.given import GivenImage, image_of
 from yolov3.structures import Size
+from yolov3.watching.words import counted, some
 
 if TYPE_CHECKING:  # neither is needed to detect
     import pandas
@@ -119,12 +120,11 @@ class Detections:
             by_label.setdefault(label, []).append(score)
         parts = []
         for label, scores in list(by_label.items())[:MOST_NAMES]:
-            more = f" and {len(scores) - MOST_SCORES} more" if len(scores) > MOST_SCORES else ""
-            parts.append(" ".join((self.name_of(label), *(f"{score:.2f}" for score in scores[:MOST_SCORES]))) + more)
+            listed = some((f"{score:.2f}" for score in scores), most=MOST_SCORES, separator=" ")
+            parts.append(f"{self.name_of(label)} {listed}")
         if len(by_label) > MOST_NAMES:
-            more_names = len(by_label) - MOST_NAMES
-            parts.append(f"{more_names} more class{'es' if more_names > 1 else ''}")
-        text = f"{len(self) or 'no'} box{'' if len(self) == 1 else 'es'}"
+            parts.append(counted(len(by_label) - MOST_NAMES, "more class"))
+        text = counted(len(self), "box") if len(self) else "no boxes"
         text += f" of {', '.join(parts)}" if parts else ""
         if self.image_size is not None:
             text += f" in {self.image_size[1]}x{self.image_size[0]}"

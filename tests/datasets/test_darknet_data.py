@@ -20,6 +20,7 @@ def test_keys_that_mean_something_are_taken_and_others_passed_over(tmp_path):
     text = "# mine\n; too\n\nclasses= 3\ntrain =a b/train.txt\nval = v.txt\nnames=n.names\nbackup = x\neval=coco\n"
     data = read_data(written(tmp_path, text))
     assert (data.classes, data.train, data.valid, data.names) == (3, "a b/train.txt", "v.txt", "n.names")
+    assert data.backup == "x"
 
 
 def test_valid_goes_before_val_and_the_first_of_a_key_counts(tmp_path):

@@ -14,7 +14,6 @@ from yolov3.datasets.dataset import (
     count_samples,
     read_sample_image,
     shared_images,
-    some,
 )
 from yolov3.errors import UserError
 
@@ -68,13 +67,6 @@ def test_an_image_of_another_size_than_its_annotation_is_refused(files, tmp_path
     assert str(error.value) == (
         f"{sample.path}: the upright image is 64x48 (width x height), its annotation says 48x64"
     )
-
-
-def test_a_long_list_is_cut():
-    assert some([]) == ""
-    assert some(range(5)) == "0, 1, 2, 3, 4"
-    assert some(range(6)) == "0, 1, 2, 3, 4 and 1 more"
-    assert some(range(8)) == "0, 1, 2, 3, 4 and 3 more"
 
 
 def test_images_in_two_splits_are_found(files, tmp_path):

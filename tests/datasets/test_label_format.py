@@ -7,7 +7,7 @@ import pytest
 from yolov3.catalogue.formats import FORMATS
 from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.label_format import SPLIT_WORDS
+from yolov3.datasets.label_format import SPLIT_WORDS, words_of
 from yolov3.datasets.tree import Tree
 
 CASES = [(split, word) for split, words in SPLIT_WORDS.items() for word in words]
@@ -34,3 +34,8 @@ def test_a_folder_is_recognised_by_one_format_that_is_asked_before_the_others(fi
     for each in FORMATS:
         root = getattr(files, f"write_{each.name}")(tmp_path / each.name)
         assert next(other for other in FORMATS if other.recognises(Tree(root), ())) is each
+
+
+def test_the_words_of_several_splits():
+    assert words_of("val") == SPLIT_WORDS["val"] and words_of() == ()
+    assert words_of("train", "test") == (*SPLIT_WORDS["train"], *SPLIT_WORDS["test"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from yolov3.watching.words import counted, duration
+from yolov3.watching.words import EXAMPLES, counted, duration, some
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,18 @@ def test_a_noun_has_the_form_that_its_number_asks_for(number, noun, text):
 )  # fmt: skip
 def test_a_time_is_told_in_units_that_suit_it(seconds, text):
     assert duration(seconds) == text
+
+
+def test_the_first_of_many_are_named_and_the_others_counted():
+    assert EXAMPLES == 5
+    assert some([]) == "" and some(["a"]) == "a" and some(range(5)) == "0, 1, 2, 3, 4"
+    assert some(range(7)) == "0, 1, 2, 3, 4 and 2 more"
+    assert some((letter for letter in "abc"), most=1, separator="; ") == "a and 2 more"
+    assert some("abc", most=2, separator="; ") == "a; b and 1 more"
+
+
+def test_a_long_list_is_cut():
+    assert some([]) == ""
+    assert some(range(5)) == "0, 1, 2, 3, 4"
+    assert some(range(6)) == "0, 1, 2, 3, 4 and 1 more"
+    assert some(range(8)) == "0, 1, 2, 3, 4 and 3 more"

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from yolov3.catalogue.look_alikes import group_neighbours
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.dataset import Dataset, some
+from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import Split
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.text import LARGEST_LIST, read_lines
+from yolov3.watching.words import some
 
 TRAIN_LIST, VAL_LIST = "train.txt", "val.txt"
 BACKGROUND = -1  # as if images without objects had a class of their own

@@ -32,7 +32,10 @@ def open_dataset(data: DataSection, split: Split) -> Dataset:
 
     Raises UserError naming the file, what was found and what is allowed.
     """
-    found = _find(data)
+    return _open(_find(data), split)
+
+
+def _open(found: _Found, split: Split) -> Dataset:
     if found.data.overfit:
         return found.read("train").first(found.data.overfit)
     if split == "test" or not found.is_divided:
@@ -45,7 +48,7 @@ def open_splits(data: DataSection) -> Splits:
     """The training and the validation split, as :func:`open_dataset` gives them."""
     found = _find(data)
     if found.data.overfit or not found.is_divided:
-        return Splits(open_dataset(data, "train"), open_dataset(data, "val"))
+        return Splits(_open(found, "train"), _open(found, "val"))
     everything = found.everything()
     division = _division(found, everything)
     return Splits(division.part(everything, "train"), division.part(everything, "val"), division)
@@ -135,8 +138,9 @@ def _with_file(data: DataSection) -> tuple[DataSection, tuple[str, ...]]:
     """``data`` laid over the keys of its data YAML, or of the one that lies in its folder; and what is to be told."""
     given = data.model_dump(mode="json", exclude_defaults=True)
     if data.file is None:
-        path = find_data_file(Tree(Path(data.root))) if data.root is not None else None
-        if path is None or any(getattr(data, key) is not None for key in ("train", "val", "test")):
+        is_said = any(getattr(data, key) is not None for key in ("train", "val", "test"))
+        path = find_data_file(Tree(Path(data.root))) if data.root is not None and not is_said else None
+        if path is None:
             return data, ()
         file = read_data_file(path)
         notes = (f"{path} says where its parts are", *file.notes)

@@ -127,10 +127,11 @@ def _prepare_process() -> None:
 
 def _check_opencv() -> None:
     from yolov3.machine.opencv import mixed_opencv_note, require_opencv
+    from yolov3.processes.launch import is_first_process
 
     require_opencv()
     note = mixed_opencv_note()
-    if note is not None and os.environ.get("RANK", "0") == "0":  # of several processes only the first speaks
+    if note is not None and is_first_process():
         print(f"yolov3: warning: {note}", file=sys.stderr)
 
 

@@ -45,19 +45,20 @@ def run(words: CompletionWords) -> int:
 def vocabulary() -> Vocabulary:
     """All words that the command line takes."""
     from yolov3.cli import COMMANDS, parser_of
-    from yolov3.config.settings import PATHS, all_settings, setting_groups
+    from yolov3.config.settings import PATHS, setting_groups
     from yolov3.dialogue.vocabulary import SettingWords, Vocabulary, words_of
     from yolov3.downloads.manifest import known_files
 
-    settings = all_settings()
+    groups = setting_groups()
+    settings = [setting for group in groups for setting in group.settings]
     further = {
-        "settings": [*(group.name for group in setting_groups() if group.name), *settings],
+        "settings": [*(group.name for group in groups if group.name), *(setting.name for setting in settings)],
         "download": list(known_files()),
     }
     return Vocabulary(
         tuple(words_of(parser_of(name), name, further.get(name, ())) for name in COMMANDS),
         tuple(
             SettingWords(setting.name, setting.description, setting.choices, setting.name in PATHS)
-            for setting in settings.values()
+            for setting in settings
         ),
     )

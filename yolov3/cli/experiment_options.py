@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +77,9 @@ def parse_experiment(arguments: argparse.Namespace) -> ExperimentWords:
 def tell_shipped(*names: str | Path | None) -> None:
     """Say on the error output which of the files that were named are not the user's but shipped."""
     from yolov3.config.shipped import shipped_note
+    from yolov3.processes.launch import is_first_process
 
-    if os.environ.get("RANK", "0") != "0":  # of several processes only the first speaks
+    if not is_first_process():
         return
     for name in names:
         note = shipped_note(name) if name is not None else None

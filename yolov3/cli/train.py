@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.cli.experiment_options import (
-    ExperimentWords,
-    add_experiment_arguments,
-    parse_experiment,
-)
+from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 from yolov3.errors import UserError
 
 HELP = "train a detector as an experiment file says"
@@ -58,6 +53,7 @@ def run(words: TrainWords) -> int:
     changes = read_settings(None, words.experiment.overrides) if words.resume else None
 
     from yolov3.processes.interruption import Interrupted
+    from yolov3.processes.launch import is_first_process
     from yolov3.training.train import train
     from yolov3.watching.lines import print_line
 
@@ -66,7 +62,7 @@ def run(words: TrainWords) -> int:
     except Interrupted as stop:
         print_line(f"{stop}; everything is saved, go on with: yolov3 train --resume {stop.folder}")
         return stop.exit_code
-    if os.environ.get("RANK", "0") == "0":  # of several processes only the first speaks
+    if is_first_process():
         if result.was_ended_by:
             longer = {"epochs": f"train.epochs={2 * len(result.history)}", "patience": "train.patience=0"}
             print_line(f"to train longer: yolov3 train --resume {result.folder} {longer[result.was_ended_by]}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +53,7 @@ def parse(arguments: argparse.Namespace) -> ClassifierWords:
 def run(words: ClassifierWords) -> int:
     """Train; 0 when done, 130 or 143 when stopped with everything saved."""
     from yolov3.processes.interruption import Interrupted
+    from yolov3.processes.launch import is_first_process
     from yolov3.training.classification import train_classifier
     from yolov3.watching.lines import print_line
 
@@ -62,7 +62,7 @@ def run(words: ClassifierWords) -> int:
     except Interrupted as stop:
         print_line(f"{stop}; everything is saved, go on with: yolov3 train-classifier --resume {stop.folder}")
         return stop.exit_code
-    if os.environ.get("RANK", "0") == "0":  # of several processes only the first speaks
+    if is_first_process():
         if result.was_ended_by:
             longer = f"--epochs {2 * len(result.history)}"
             print_line(f"to train longer: yolov3 train-classifier --resume {result.folder} {longer}")

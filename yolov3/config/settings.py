@@ -74,8 +74,8 @@ class SettingGroup:
 
 def setting_groups(recipe: str = DEFAULT_RECIPE) -> tuple[SettingGroup, ...]:
     """All settings in their order, with the defaults they have under a recipe."""
-    plain = build_experiment({"recipe": recipe}, recipe).as_plain()
     by_recipe = {name: build_experiment({"recipe": name}, name).as_plain() for name in RECIPES}
+    plain = by_recipe[recipe]
     alone, groups = [], []
     for name in Experiment.model_fields:
         kind = section_of(Experiment, name)

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from yolov3.config.experiment import DataSection
-from yolov3.datasets.dataset import Dataset, DatasetReport, count_samples, some
+from yolov3.datasets.dataset import Dataset, DatasetReport, count_samples
 from yolov3.errors import UserError
 from yolov3.structures import Sample
+from yolov3.watching.words import some
 
 CLIP_TOLERANCE = 0.5  # pixels
 

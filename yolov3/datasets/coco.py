@@ -28,7 +28,7 @@ from yolov3.datasets.coco_json import (
 )
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.image_lists import Located, find_lost
-from yolov3.datasets.label_format import LabelFormat, Reference, Split
+from yolov3.datasets.label_format import LabelFormat, Reference, Split, words_of
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.errors import UserError
 from yolov3.images.files import read_image_size
@@ -102,8 +102,7 @@ def _json_files(tree: Tree) -> list[str]:
         boxes = [file for file in named if not Path(file).name.startswith(OTHER_KINDS)]
         if boxes:
             return boxes
-    words = ("train", "training", "val", "valid", "validation", "test", "testing")
-    folders = [folder for word in words for folder in tree.folders_called(word)]
+    folders = [folder for word in words_of("train", "val", "test") for folder in tree.folders_called(word)]
     found = [f"{folder}/{name}" for folder in folders for name in tree.files(folder, ".json")]
     found = [file for file in found if looks_like_coco(tree.root / file)]
     return found or [name for name in tree.files(".", ".json") if looks_like_coco(tree.root / name)]

@@ -11,14 +11,15 @@ from yolov3.files.text import read_lines
 
 @dataclass(frozen=True)
 class DarknetData:
-    """A ``.data`` file: number of classes, lists of training and validation images, file of class names, each None
-    where the file does not say. Paths are as written; :meth:`find` looks for one."""
+    """A ``.data`` file: number of classes, lists of training and validation images, file of class names, folder of
+    weights, each None where the file does not say. Paths are as written; :meth:`find` looks for one."""
 
     path: Path
     classes: int | None
     train: str | None
     valid: str | None
     names: str | None
+    backup: str | None
 
     def find(self, text: str) -> Path:
         """The file or folder meant by a path in it. Darknet reads them from the folder it is started in, usually the
@@ -51,4 +52,4 @@ def read_data(path: str | Path) -> DarknetData:
         raise UserError(f"{path}: no key = value in it: not a Darknet .data file")
     classes = int(values["classes"]) if "classes" in values else None
     valid = values.get("valid", values.get("val"))
-    return DarknetData(path, classes, values.get("train"), valid, values.get("names"))
+    return DarknetData(path, classes, values.get("train"), valid, values.get("names"), values.get("backup"))

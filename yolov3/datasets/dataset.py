@@ -15,8 +15,6 @@ from yolov3.images.files import read_image
 from yolov3.structures import Sample
 from yolov3.watching.words import counted
 
-EXAMPLES = 5  # so many of a longer list are named in a message
-
 
 @dataclass(frozen=True)
 class DatasetReport:
@@ -101,13 +99,6 @@ def read_sample_image(sample: Sample) -> np.ndarray:
         found, given = ("{1}x{0}".format(*size) for size in (image.shape[:2], sample.size))
         raise UserError(f"{sample.path}: the upright image is {found} (width x height), its annotation says {given}")
     return image
-
-
-def some(things: Iterable[object]) -> str:
-    """The first few of a list, and how many more there are."""
-    listed = [str(thing) for thing in things]
-    rest = len(listed) - EXAMPLES
-    return ", ".join(listed[:EXAMPLES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def shared_images(first: Dataset, second: Dataset) -> tuple[Path, ...]:

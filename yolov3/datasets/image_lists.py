@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.datasets.dataset import some
 from yolov3.datasets.listing import list_files, missing_files
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.images.files import IMAGE_SUFFIXES
+from yolov3.watching.words import some
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,12 @@ SPLIT_WORDS: dict[Split, tuple[str, ...]] = {
 }
 """What people call a split."""
 
+
+def words_of(*splits: Split) -> tuple[str, ...]:
+    """What people call any of these splits."""
+    return tuple(word for split in splits for word in SPLIT_WORDS[split])
+
+
 Reference = str | tuple[str, ...]
 """Where a split lies, as data.train says it: what it means is the format's business."""
 

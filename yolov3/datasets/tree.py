@@ -13,6 +13,7 @@ from pathlib import Path
 
 from yolov3.datasets.listing import list_files, list_folders
 from yolov3.images.files import IMAGE_SUFFIXES
+from yolov3.watching.words import some
 
 MOST_NAMED = 8  # folders and files in a description
 
@@ -101,8 +102,7 @@ class Tree:
         named += [
             f"{name}/ (empty)" for name in sorted(list_folders(self.root)) if not any((self.root / name).iterdir())
         ]
-        more = len(named) - MOST_NAMED
-        return ", ".join(named[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "") or "nothing"
+        return some(named, most=MOST_NAMED) or "nothing"
 
 
 def is_called(name: str, word: str) -> bool:

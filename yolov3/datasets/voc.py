@@ -28,16 +28,16 @@ from yolov3.datasets.assemble import (
     path_ids,
     require_distinct,
 )
-from yolov3.datasets.dataset import Dataset, some
+from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.image_lists import images_below, images_in, read_image_list
-from yolov3.datasets.label_format import LabelFormat, Reference, Split
+from yolov3.datasets.label_format import LabelFormat, Reference, Split, words_of
 from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.datasets.voc_xml import Annotation, XmlFiles, read_annotation
 from yolov3.errors import UserError
 from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.images.files import read_image_size
-from yolov3.watching.words import counted
+from yolov3.watching.words import counted, some
 
 LISTS = "imagesets/main"
 
@@ -96,8 +96,7 @@ def recognises(tree: Tree, given: tuple[str, ...]) -> bool:
     annotations = tree.folder("annotations")
     if annotations is not None and tree.holds(annotations, ".xml"):
         return True
-    words = ("train", "training", "val", "valid", "validation")
-    folders = [folder for word in words for folder in tree.folders_called(word)]
+    folders = [folder for word in words_of("train", "val") for folder in tree.folders_called(word)]
     inside = [tree.folder(f"{folder}/annotations") for folder in folders]
     return any(
         _has_xml(tree, folder) for folder in (".", tree.folder("images"), *folders, *inside) if folder is not None

@@ -9,9 +9,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.datasets.dataset import some
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
+from yolov3.watching.words import some
 
 LARGEST_XML = 1_000_000  # bytes
 _DECLARATION = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)

@@ -17,16 +17,16 @@ import numpy as np
 from yolov3.boxes import cxcywh_to_xyxy
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import Classes, Images, Objects, as_list, assemble, describe_places, given_names, path_ids
-from yolov3.datasets.dataset import Dataset, some
+from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.image_lists import images_below, read_image_list
-from yolov3.datasets.label_format import SPLIT_WORDS, LabelFormat, Reference, Split
+from yolov3.datasets.label_format import LabelFormat, Reference, Split, words_of
 from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.errors import UserError
 from yolov3.files.class_names import read_names
 from yolov3.files.text import read_lines
 from yolov3.images.files import read_image_size
-from yolov3.watching.words import counted
+from yolov3.watching.words import counted, some
 
 LARGEST_COORDINATE = 10.0  # shares of the image; above this they are pixels, not shares
 IMAGE_FOLDERS = ("images", "jpegimages")
@@ -86,9 +86,9 @@ def recognises(tree: Tree, given: tuple[str, ...]) -> bool:
     """Whether a folder looks like YOLO's, or anything is named: whatever else it is, the others have been asked."""
     if given or tree.folder("images", "labels", "obj_train_data") is not None:
         return True
-    return any(find_split(tree, words) is not None for words in (("train", "training"), ("val", "valid"))) or (
-        _names_file(tree) is not None and tree.holds_images()
-    )
+    if find_split(tree, words_of("train", "val")) is not None:
+        return True
+    return _names_file(tree) is not None and tree.holds_images()
 
 
 def find_split(tree: Tree, words: tuple[str, ...]) -> Reference | None:
@@ -211,8 +211,7 @@ def _inside(tree: Tree, text: str) -> list[Path]:
 
 
 def _names_split(path: str) -> bool:
-    words = [word for words in SPLIT_WORDS.values() for word in words]
-    return any(is_called(part, word) for part in path.split("/") for word in words)
+    return any(is_called(part, word) for part in path.split("/") for word in words_of("train", "val", "test"))
 
 
 def _names_file(tree: Tree) -> Path | None:

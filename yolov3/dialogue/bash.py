@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from yolov3.dialogue.script import filled, indented
 from yolov3.dialogue.vocabulary import CommandWords, Vocabulary
 
 _SCRIPT = r"""# Completion of yolov3 for bash, made by: yolov3 completion bash
@@ -97,17 +98,14 @@ def bash_script(vocabulary: Vocabulary) -> str:
         options.append(f"{shlex.quote(command.name + ' -')}*) _yolov3_offer {_words(spellings)}; return ;;")
         places.append(f"{command.name}) {_place(command, vocabulary)} ;;")
     parts = {
-        "VALUES": _indented(values, 16),
+        "VALUES": indented(values, 16),
         "NAMES": " ".join(f"{setting.name}=" for setting in vocabulary.settings),
         "COMMANDS": " ".join(command.name for command in vocabulary.commands),
-        "FOLLOWING": _indented(following, 8),
-        "OPTIONS": _indented(options, 8),
-        "PLACES": _indented(places, 8),
+        "FOLLOWING": indented(following, 8),
+        "OPTIONS": indented(options, 8),
+        "PLACES": indented(places, 8),
     }
-    script = _SCRIPT
-    for name, text in parts.items():
-        script = script.replace(f"@{name}@", text)
-    return script
+    return filled(_SCRIPT, parts)
 
 
 def _following(command: CommandWords) -> list[str]:
@@ -134,7 +132,3 @@ def _place(command: CommandWords, vocabulary: Vocabulary) -> str:
 
 def _words(words: Iterable[str]) -> str:
     return shlex.quote(" ".join(words))
-
-
-def _indented(lines: Iterable[str], depth: int) -> str:
-    return "\n".join(" " * depth + line for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from yolov3.dialogue.script import filled
 from yolov3.dialogue.vocabulary import CommandWords, OptionWords, Vocabulary
 
 _HEAD = r"""# Completion of yolov3 for fish, made by: yolov3 completion fish
@@ -47,7 +48,7 @@ def fish_script(vocabulary: Vocabulary) -> str:
                 "                printf '%s\\n' $key=(__fish_complete_path $value)",
             ]
     names = " ".join(_quoted(f"{setting.name}=\t{setting.help}") for setting in vocabulary.settings)
-    lines = [_HEAD.replace("@VALUES@", "\n".join(values)).replace("@NAMES@", names)]
+    lines = [filled(_HEAD, {"VALUES": "\n".join(values), "NAMES": names})]
     for command in vocabulary.commands:
         lines.append(f"complete -c yolov3 -n __fish_use_subcommand -a {command.name} -d {_quoted(command.help)}")
         lines += [_line(command, option) for option in command.options]

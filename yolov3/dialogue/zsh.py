@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable
 
+from yolov3.dialogue.script import filled, indented
 from yolov3.dialogue.vocabulary import CommandWords, OptionWords, Vocabulary
 
 _SCRIPT = r"""#compdef yolov3
@@ -63,15 +63,12 @@ def zsh_script(vocabulary: Vocabulary) -> str:
     commands = [_entry(command.name, command.help) for command in vocabulary.commands]
     cases = [line for command in vocabulary.commands for line in _case(command, vocabulary)]
     parts = {
-        "VALUES": _indented(values, 12),
-        "NAMES": _indented(names, 12),
-        "COMMANDS": _indented(commands, 12),
-        "CASES": _indented(cases, 8),
+        "VALUES": indented(values, 12),
+        "NAMES": indented(names, 12),
+        "COMMANDS": indented(commands, 12),
+        "CASES": indented(cases, 8),
     }
-    script = _SCRIPT
-    for name, text in parts.items():
-        script = script.replace(f"@{name}@", text)
-    return script
+    return filled(_SCRIPT, parts)
 
 
 def _case(command: CommandWords, vocabulary: Vocabulary) -> list[str]:
@@ -110,7 +107,3 @@ def _specifications(option: OptionWords) -> list[str]:
 
 def _entry(word: str, text: str) -> str:
     return shlex.quote(f"{word}:{text}")
-
-
-def _indented(lines: Iterable[str], depth: int) -> str:
-    return "\n".join(" " * depth + line for line in lines)

@@ -22,7 +22,6 @@ from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
 from yolov3.evaluation.predict import predict, renumber
 from yolov3.evaluation.report import write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
-from yolov3.formats.description import input_in_words
 from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
 from yolov3.machine.device import select_device, select_precision
@@ -110,7 +109,7 @@ def evaluate(
         folder = make_run_folder(Path(options.output), options.name or Path(options.weights).absolute().stem)
     watcher.report(f"data: {dataset.report.summary()}")
     settings = EvaluationSettings(
-        model=f"{_described(model)} ({options.weights})",
+        model=f"{model.described_without_input} ({options.weights})",
         data=dataset.source,
         images=len(dataset.samples),
         num_classes=len(dataset.names),
@@ -178,11 +177,6 @@ def _rules(options: EvaluateOptions, model: LoadedModel) -> tuple[Preprocessing,
     except ValueError as error:
         raise UserError(str(error)) from error
     return preprocessing, selection
-
-
-def _described(model: LoadedModel) -> str:
-    """A model in words but for its own input: the settings say which was used."""
-    return model.description.removesuffix(f", {input_in_words(model.meaning.preprocessing)}")
 
 
 def _data_section(options: EvaluateOptions, model: LoadedModel) -> DataSection:

@@ -20,6 +20,7 @@ from yolov3.files.kinds import ARCHIVE, kind_of_path
 from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
 from yolov3.structures import ModelMeaning
+from yolov3.watching.words import some
 
 FORMAT = "yolov3-checkpoint"
 VERSION = 1
@@ -163,8 +164,7 @@ def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -
     problems += [f"{name} is missing" for name in own if name not in weights]
     problems += [f"{name} is not known" for name in weights if name not in own]
     if problems:
-        more = f" and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise UserError(f"{source}: weights of another network: {'; '.join(problems[:3])}{more}")
+        raise UserError(f"{source}: weights of another network: {some(problems, most=3, separator='; ')}")
 
 
 def _is_plain(value: object) -> bool:

@@ -191,7 +191,7 @@ def _fitting_variants(file: WeightsFile) -> str:
         with torch.device("meta"):
             plan = native_plan(YOLOv3(variant=variant, num_classes=1), (416, 416))
         classes = fitting_classes(file, plan)
-        found += [f"{variant} with {classes} {'class' if classes == 1 else 'classes'}"] if classes else []
+        found += [f"{variant} with {counted(classes, 'class')}"] if classes else []
     return f"; it would fit {' or '.join(found)}" if found else ""
 
 

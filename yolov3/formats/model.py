@@ -30,12 +30,14 @@ class LoadedModel:
         """Of all classes; empty where nobody knows them."""
         return self.meaning.names
 
+    @property
+    def described_without_input(self) -> str:
+        """The description but for the input of its own."""
+        return self.description.removesuffix(f", {input_in_words(self.meaning.preprocessing)}")
+
     def described_with(self, preprocessing: Preprocessing) -> str:
         """The description with the input that is used, where that is not the model's own."""
-        own = input_in_words(self.meaning.preprocessing)
-        if not self.description.endswith(own):
-            return f"{self.description}, {input_in_words(preprocessing)}".removeprefix(", ")
-        return self.description.removesuffix(own) + input_in_words(preprocessing)
+        return f"{self.described_without_input}, {input_in_words(preprocessing)}".removeprefix(", ")
 
     def detector(self) -> DetectionNetwork:
         """The network as a detector. Raises UserError when it is none."""

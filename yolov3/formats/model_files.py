@@ -17,7 +17,7 @@ from pathlib import Path
 from yolov3.datasets.darknet_data import DarknetData, read_data
 from yolov3.downloads.manifest import known_weights_path
 from yolov3.errors import UserError
-from yolov3.files.text import read_lines
+from yolov3.watching.words import some
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _in_folder(folder: Path) -> Path:
     if not files:
         raise UserError(
             f"{folder}: a folder without a model: neither weights/best.pt of a run nor a file that ends in "
-            f"{', '.join(MODEL_SUFFIXES)}; found {_listed(sorted(_content(folder))) or 'nothing'}"
+            f"{', '.join(MODEL_SUFFIXES)}; found {_some_files(sorted(_content(folder))) or 'nothing'}"
         )
     return _only_model(folder, files)
 
@@ -155,10 +155,8 @@ def _of_data(path: Path, name: str) -> ModelFiles:
 
 def _backup_folders(data: DarknetData) -> list[Path]:
     """Where the weights of a ``.data`` file may lie: in its backup folder, or beside it."""
-    pairs = (line.partition("=") for line in read_lines(data.path))
-    text = next((value.strip() for key, _, value in pairs if key.strip() == "backup"), "backup")
     try:
-        backup = [data.find(text)]
+        backup = [data.find(data.backup or "backup")]
     except UserError:  # as it was on another machine
         backup = []
     return [*(each for each in backup if each.is_dir()), _folder_of(data.path)]
@@ -167,7 +165,7 @@ def _backup_folders(data: DarknetData) -> list[Path]:
 def _only_model(given: Path, files: list[Path]) -> Path:
     """The wanted state of the only model among files. Raises UserError when they are of several."""
     if len({_model_of(each) for each in files}) > 1:
-        found = _listed(sorted(map(str, files)))
+        found = _some_files(sorted(map(str, files)))
         raise UserError(f"{given}: several models could be meant; give one of {found}")
     states = sorted(files, key=_rank)
     if states[0] != given:
@@ -195,7 +193,7 @@ def _rank(weights: Path) -> tuple[int, int]:
 
 
 def _tell(given: Path, states: list[Path]) -> None:
-    also = f" (also there: {_listed([each.name for each in states[1:]])})" if states[1:] else ""
+    also = f" (also there: {_some_files([each.name for each in states[1:]])})" if states[1:] else ""
     logger.info("%s: %s is taken%s", given, states[0], also)
 
 
@@ -213,7 +211,7 @@ def _content(folder: Path) -> list[str]:
 
 def _beside(path: Path) -> str:
     files = [each.name for each in _model_files(path.parent)]
-    return f"; in its folder are {_listed(files)}" if files else ""
+    return f"; in its folder are {_some_files(files)}" if files else ""
 
 
 def _folder_of(path: Path) -> Path:
@@ -232,7 +230,5 @@ def _first_file(folders: Iterable[Path], stems: Iterable[str], suffix: str) -> P
     return next((each for each in candidates if each.is_file()), None)
 
 
-def _listed(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return ", ".join(names[:MOST_LISTED]) + more
+def _some_files(names: Iterable[str]) -> str:
+    return some(names, most=MOST_LISTED)

@@ -67,14 +67,9 @@ def read_thumbnail(path: Path) -> np.ndarray:
     allows a quick way. Raises ImageError."""
     header, data = _read_file(path, whole=True)
     try:
-        image = cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_IGNORE_ORIENTATION
-        )
+        return _pixels(path, data, header, cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_IGNORE_ORIENTATION)
     except (cv2.error, MemoryError) as error:
         raise ImageError(f"{path}: cannot be decoded: {_first_line(error)}") from error
-    if image is None:
-        raise ImageError(f"{path}: the {header.format} is damaged, cut off or of a kind that cannot be decoded")
-    return image
 
 
 def write_image(path: Path, image_rgb: np.ndarray) -> None:
@@ -148,11 +143,16 @@ def _check_size(path: Path | str, header: ImageHeader) -> None:
         )
 
 
-def _decode(path: Path | str, data: bytes, header: ImageHeader) -> np.ndarray:
-    """(H, W, 3) uint8 RGB as OpenCV decodes it: upright for TIFF, as stored for the other formats."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE)
+def _pixels(path: Path | str, data: bytes, header: ImageHeader, how: int) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     if image is None:
         raise ImageError(f"{path}: the {header.format} is damaged, cut off or of a kind that cannot be decoded")
+    return image
+
+
+def _decode(path: Path | str, data: bytes, header: ImageHeader) -> np.ndarray:
+    """(H, W, 3) uint8 RGB as OpenCV decodes it: upright for TIFF, as stored for the other formats."""
+    image = _pixels(path, data, header, _DECODE)
     if image.dtype == np.uint16:
         image = (np.asarray(image, np.uint16) >> 8).astype(np.uint8)
     if image.dtype != np.uint8:

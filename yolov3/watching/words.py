@@ -1,6 +1,10 @@
-"""Numbers as people read them: with the right form of the noun, and times in units that suit them."""
+"""Numbers and lists as people read them: the right form of the noun, times in units that suit them, the first of many."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+EXAMPLES = 5  # so many of a longer list are named in a message
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # seconds of each
 
@@ -20,3 +24,10 @@ def duration(seconds: float) -> str:
         if count or parts:
             parts.append(f"{count} {name}" if count else "")
     return " ".join(part for part in parts[:2] if part) or "0 s"
+
+
+def some(things: Iterable[object], *, most: int = EXAMPLES, separator: str = ", ") -> str:
+    """The first few of a list, and how many more there are."""
+    listed = [str(thing) for thing in things]
+    rest = len(listed) - most
+    return separator.join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")

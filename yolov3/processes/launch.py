@@ -1,0 +1,10 @@
+"""What a process knows of those it was started with, before torch is asked: torchrun writes it into the environment."""
+
+from __future__ import annotations
+
+import os
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that speaks: the first of several, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
