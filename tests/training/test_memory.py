@@ -163,9 +163,9 @@ from yolov3.journal.display import TrainingDisplay
 pages = []
 original = TrainingDisplay.epoch_done
 
-def epoch_done(self, row, watch):
+def epoch_done(self, *words):
     pages.append(int(open("/proc/self/statm").read().split()[1]))
-    original(self, row, watch)
+    original(self, *words)
 
 TrainingDisplay.epoch_done = epoch_done
 code = main(["train", *sys.argv[1:]])
