@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, TypedDict
 from yolov3.errors import UserError
 
 if TYPE_CHECKING:
+    from yolov3.runtimes.opening import RuntimeName
     from yolov3.structures import Fit
 
-PRECISIONS = ("float32", "bfloat16", "float16", "auto")
+PRECISIONS = ("float32", "bfloat16", "float16", "int8", "auto")
+RUNTIMES = ("torch", "onnxruntime", "openvino", "auto")
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms_threshold: float) -> None:
     """Declare them, with these defaults."""
     parser.add_argument(
         "--weights", type=Path, required=True, metavar="W",
-        help="model file, folder of a run, Darknet's .data file, stem (backup/x), or the name of a known model",
+        help="model file (.pt, .safetensors, .weights, .onnx, .xml), folder of a run, Darknet's .data file, stem (backup/x), or the "
+        "name of a known model",
     )  # fmt: skip
     add_darknet_options(parser, of="W")
     parser.add_argument(
@@ -40,7 +43,14 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
         help="how images are fitted into the input; default: the model's way",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the network")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS,
+        help="of the network; auto: bfloat16 where the processor has it; default: float32, of an exported graph its own",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runtime", choices=RUNTIMES,
+        help="what computes weights; auto: the fastest that is installed; default: torch, of an exported graph its own",
+    )  # fmt: skip
 
 
 def add_darknet_options(parser: argparse.ArgumentParser, *, of: str) -> None:
@@ -61,7 +71,8 @@ class ModelValues(TypedDict):
     image_size: tuple[int, int] | None
     fit: Fit | None
     device: str
-    precision: str
+    precision: str | None
+    runtime: RuntimeName | None
 
 
 def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
@@ -80,6 +91,7 @@ def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
         fit=arguments.fit,
         device=arguments.device,
         precision=arguments.precision,
+        runtime=arguments.runtime,
     )
 
 

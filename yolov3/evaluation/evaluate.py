@@ -22,12 +22,11 @@ from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
 from yolov3.evaluation.predict import predict, renumber
 from yolov3.evaluation.report import write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
-from yolov3.formats.load import load_model
-from yolov3.formats.model import LoadedModel
-from yolov3.machine.device import select_device, select_precision
+from yolov3.formats.load import open_model
+from yolov3.formats.model import Model
 from yolov3.postprocess import Selection
+from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
 from yolov3.runtimes.runtime import Runtime
-from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.structures import Fit, Preprocessing
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Pace, Watcher
@@ -50,7 +49,8 @@ class EvaluateChanges(TypedDict, total=False):
     cfg: str | Path | None
     names: str | Path | None
     device: str
-    precision: str
+    precision: str | None
+    runtime: RuntimeName | None
     batch_size: int
     workers: int
     output: str | Path | None
@@ -79,7 +79,8 @@ class EvaluateOptions:
     cfg: str | Path | None = None
     names: str | Path | None = None
     device: str = "auto"
-    precision: str = "float32"
+    precision: str | None = None
+    runtime: RuntimeName | None = None
     batch_size: int = 16
     workers: int = 2
     output: str | Path | None = None
@@ -95,11 +96,11 @@ def evaluate(
     """
     options = EvaluateOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
-    device = select_device(options.device)
-    precision = select_precision(options.precision, device)
-    model = load_model(options.weights, cfg=options.cfg, names=options.names)
-    runtime = TorchRuntime.of(model.detector(), device, precision)
+    model = open_model(options.weights, cfg=options.cfg, names=options.names)
     preprocessing, selection = _rules(options, model)
+    choice = RuntimeChoice(options.device, options.precision, options.runtime)
+    runtime = open_runtime(model, preprocessing, choice)
+    check_rules(model, selection)
     dataset = open_dataset(_data_section(options, model), options.split)
     labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
     # What happens only once is no part of what an image takes.
@@ -118,6 +119,7 @@ def evaluate(
         batch_size=options.batch_size,
         device=runtime.device,
         precision=runtime.precision,
+        runtime=runtime.name,
     )
     evaluation = evaluate_runtime(
         runtime, dataset, settings, model_labels=labels, workers=options.workers, watcher=watcher
@@ -157,7 +159,7 @@ def evaluate_runtime(
     return replace(evaluation, settings=settings, times=times)
 
 
-def _rules(options: EvaluateOptions, model: LoadedModel) -> tuple[Preprocessing, Selection]:
+def _rules(options: EvaluateOptions, model: Model) -> tuple[Preprocessing, Selection]:
     """How images are fitted and boxes selected. Raises UserError for numbers that cannot be."""
     if options.batch_size < 1 or options.workers < 0:
         raise UserError(
@@ -179,7 +181,7 @@ def _rules(options: EvaluateOptions, model: LoadedModel) -> tuple[Preprocessing,
     return preprocessing, selection
 
 
-def _data_section(options: EvaluateOptions, model: LoadedModel) -> DataSection:
+def _data_section(options: EvaluateOptions, model: Model) -> DataSection:
     """The data that the user names, or else that of the model's training; with the changes."""
     section = None
     if options.data is not None:

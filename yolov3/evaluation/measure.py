@@ -32,6 +32,7 @@ class EvaluationSettings:
     batch_size: int
     device: str
     precision: str
+    runtime: str = "torch"
 
     def as_plain(self) -> dict[str, Any]:
         """Plain values, as ``metrics.json`` holds them."""
@@ -54,6 +55,7 @@ class EvaluationSettings:
             "batch_size": self.batch_size,
             "device": self.device,
             "precision": self.precision,
+            "runtime": self.runtime,
             "torch": torch.__version__,
             "coco_max_detections": MAX_DETECTIONS,
             "voc_iou_threshold": IOU_THRESHOLD,

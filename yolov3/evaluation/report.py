@@ -75,7 +75,7 @@ def settings_line(settings: EvaluationSettings) -> str:
         f"input {height}x{width} {fitting.fit}, resize {fitting.resize}, fill {fitting.fill:g} | "
         f"score > {selection.confidence:g}, NMS {rule} > {selection.nms_threshold:g} {', '.join(kinds)}, "
         f"at most {selection.max_detections} per image; COCO counts the best {MAX_DETECTIONS} per class "
-        f"and image; VOC at IoU {IOU_THRESHOLD:g} | {settings.precision} on {settings.device}"
+        f"and image; VOC at IoU {IOU_THRESHOLD:g} | {settings.runtime} {settings.precision} on {settings.device}"
     )
 
 

@@ -23,7 +23,8 @@ logger = logging.getLogger(__name__)
 
 OWN_SUFFIXES = (".pt", ".safetensors")
 DARKNET_SUFFIXES = (".weights", ".backup")
-MODEL_SUFFIXES = (*OWN_SUFFIXES, *DARKNET_SUFFIXES)
+EXPORTED_SUFFIXES = (".onnx", ".xml")
+MODEL_SUFFIXES = (*OWN_SUFFIXES, *DARKNET_SUFFIXES, *EXPORTED_SUFFIXES)
 
 MOST_LISTED = 10  # files that an error names
 
@@ -48,7 +49,7 @@ class ModelFiles:
     @property
     def is_darknet(self) -> bool:
         """Whether the weights are Darknet's, for which there are many endings (``darknet53.conv.74``)."""
-        return self.weights.suffix.lower() not in OWN_SUFFIXES
+        return self.weights.suffix.lower() not in (*OWN_SUFFIXES, *EXPORTED_SUFFIXES)
 
 
 def find_model(text: str | Path, *, cfg: str | Path | None = None, names: str | Path | None = None) -> ModelFiles:
@@ -176,7 +177,7 @@ def _only_model(given: Path, files: list[Path]) -> Path:
 def _model_of(weights: Path) -> Path:
     """What all states of one model have in common. ``yolov3_416.weights`` beside a ``yolov3_416.cfg`` is no state but a model
     of its own."""
-    if weights.suffix.lower() in OWN_SUFFIXES:
+    if weights.suffix.lower() not in DARKNET_SUFFIXES:
         return weights
     own = weights.with_suffix(".cfg").is_file()
     return weights.with_suffix("") if own else weights.with_name(base_name(weights))
@@ -199,7 +200,12 @@ def _tell(given: Path, states: list[Path]) -> None:
 
 def _model_files(folder: Path) -> list[Path]:
     files = [folder / name for name in sorted(_content(folder)) if Path(name).suffix.lower() in MODEL_SUFFIXES]
-    return [each for each in files if each.is_file()]
+    return [each for each in files if each.is_file() and _may_be_a_model(each)]
+
+
+def _may_be_a_model(file: Path) -> bool:
+    """An ``.xml`` is more often the labels of an image; OpenVINO's has a ``.bin`` beside it."""
+    return file.suffix.lower() != ".xml" or file.with_suffix(".bin").is_file()
 
 
 def _content(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from yolov3.errors import UserError
-from yolov3.formats.model import LoadedModel
+from yolov3.formats.model import DescribedModel, Model
 from yolov3.inference.detector import Detector, DetectorOptions
 from yolov3.inference.loop import DetectionLoop, Tally
 from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs
@@ -28,7 +28,7 @@ MOST_SOURCES = 3  # are named in an error
 class DetectChanges(TypedDict, total=False):
     """The fields of :class:`DetectOptions`, as keywords."""
 
-    weights: str | Path | LoadedModel
+    weights: str | Path | Model
     source: str | Path | Sequence[str | Path]
     detector: DetectorOptions
     batch_size: int
@@ -48,7 +48,7 @@ class DetectOptions:
     a new folder ``name`` is made in ``output``. ``view`` shows the results in a window, ``verbose`` reports a line for each
     image; of a video at most ``max_frames`` are taken."""
 
-    weights: str | Path | LoadedModel
+    weights: str | Path | Model
     source: str | Path | Sequence[str | Path] = field(repr=False)  # an address may hold a password
     detector: DetectorOptions = field(default_factory=DetectorOptions)
     batch_size: int = 4
@@ -108,8 +108,9 @@ def detect(
     for note in found.notes:
         watcher.say(note)
     model = detector.model.described_with(detector.preprocessing)
-    file = options.weights.source if isinstance(options.weights, LoadedModel) else options.weights
-    watcher.report(f"{model} ({file}) on {detector.runtime.device}")
+    file = options.weights.source if isinstance(options.weights, DescribedModel) else options.weights
+    runtime = detector.runtime
+    watcher.report(f"{model} ({file}) on {runtime.device}, {runtime.name} {runtime.precision}")
     tally = Tally()
     with _outputs(options, watcher) as (folder, outputs):
         detector.warm_up()

@@ -14,14 +14,13 @@ import torch
 
 from yolov3.detections import Detections
 from yolov3.errors import UserError
-from yolov3.formats.load import load_model
-from yolov3.formats.model import LoadedModel
+from yolov3.formats.load import open_model
+from yolov3.formats.model import ExportedModel, LoadedModel, Model
 from yolov3.geometry import Geometry
 from yolov3.images.given import GivenImage, image_of
 from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
-from yolov3.machine.device import select_device, select_precision
 from yolov3.postprocess import Selection, postprocess
-from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
 from yolov3.sources.address import is_address, without_login
 from yolov3.sources.find import VIDEO_SUFFIXES, find_items, sources_of
 from yolov3.sources.frames import Frame, SourceError, Unusable
@@ -51,7 +50,8 @@ class DetectorChanges(SelectionChanges, total=False):
     """The fields of :class:`DetectorOptions`, as keywords."""
 
     device: str
-    precision: str
+    precision: str | None
+    runtime: RuntimeName | None
     image_size: int | tuple[int, int] | None
     fit: Fit | None
     cfg: str | Path | None
@@ -64,10 +64,12 @@ class DetectorOptions:
     """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
     multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; the
     thresholds are those of :class:`yolov3.postprocess.Selection`. Only with ``allow_network`` are images and streams of
-    addresses fetched."""
+    addresses fetched. ``precision`` is by default a graph's own, of weights float32; ``runtime`` is the program that
+    computes weights: torch, onnxruntime, openvino, or with ``auto`` the fastest of these that is here."""
 
     device: str = "auto"
-    precision: str = "float32"
+    precision: str | None = None
+    runtime: RuntimeName | None = None
     confidence: float = 0.25
     nms_threshold: float = 0.45
     max_detections: int = 300
@@ -83,28 +85,28 @@ class DetectorOptions:
 class Detector:
     """A model ready to use: ``Detector("weights/best.pt")(image)``.
 
-    ``weights`` is what :func:`yolov3.formats.load.load_model` takes, or a :class:`LoadedModel`; ``changes`` are fields of
+    ``weights`` is what :func:`yolov3.formats.load.open_model` takes, or a loaded model; ``changes`` are fields of
     the options: ``Detector("weights/best.pt", confidence=0.3)``. Raises UserError.
     """
 
     def __init__(
         self,
-        weights: str | Path | LoadedModel,
+        weights: str | Path | Model,
         options: DetectorOptions | None = None,
         **changes: Unpack[DetectorChanges],
     ) -> None:
         self.options = options = replace(options or DetectorOptions(), **changes)
-        device = select_device(options.device)
-        precision = select_precision(options.precision, device)
-        if not isinstance(weights, LoadedModel):
-            weights = load_model(weights, cfg=options.cfg, names=options.names)
-        self.model = weights
-        self.runtime = TorchRuntime.of(self.model.detector(), device, precision)
+        if not isinstance(weights, LoadedModel | ExportedModel):
+            weights = open_model(weights, cfg=options.cfg, names=options.names)
+        self.model: Model = weights
         self.names = self.model.names
         self.times = StageTimes()
         try:
             self.preprocessing = self.model.meaning.preprocessing.changed(self.options.image_size, self.options.fit)
+            choice = RuntimeChoice(options.device, options.precision, options.runtime)
+            self.runtime = open_runtime(self.model, self.preprocessing, choice)
             self.selection = _selection(self.options, self.model.meaning, self.runtime.num_classes)
+            check_rules(self.model, self.selection)
         except ValueError as error:
             raise UserError(str(error)) from error
 

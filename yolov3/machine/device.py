@@ -36,6 +36,10 @@ def select_device(text: str) -> torch.device:
 
 def select_precision(name: str, device: torch.device) -> torch.dtype:
     """The type in which the network computes. ``auto`` takes bfloat16 where the processor or GPU has it in hardware."""
+    if name == "int8":
+        raise UserError(
+            "precision int8 needs images to calibrate with; yolov3 export WEIGHTS --precision int8 makes such a graph"
+        )
     if name != "auto":
         if name == "float16" and device.type == "cpu":
             raise UserError("precision float16 needs a GPU; on a CPU use bfloat16 or float32")

@@ -13,6 +13,10 @@ class Runtime(Protocol):
     """Computes a model. Whoever uses one does not know which it is."""
 
     @property
+    def name(self) -> str:
+        """Of the program that computes, for people."""
+
+    @property
     def num_classes(self) -> int:
         """Classes of the model."""
 
@@ -28,5 +32,5 @@ class Runtime(Protocol):
         """The predictions of fitted images (B, 3, H, W) in main memory, uint8 or float32 in [0, 1], RGB. It returns when
         they are computed.
 
-        Raises UserError when memory does not hold a single image.
+        Raises UserError when memory does not hold a single image, or the model does not take images of this size.
         """

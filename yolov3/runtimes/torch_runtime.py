@@ -30,6 +30,10 @@ class TorchRuntime:
         return TorchRuntime(network.to(place).to(memory_format=torch.channels_last).eval(), place, kind)
 
     @property
+    def name(self) -> str:
+        return "torch"
+
+    @property
     def num_classes(self) -> int:
         return self.network.num_classes
 

@@ -1,0 +1,81 @@
+"""ONNX files of ours: one file with everything in it, its description in the metadata, sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yolov3.errors import UserError
+from yolov3.files.atomic import write_whole
+from yolov3.graphs.facts import KEY, FactsError, GraphFacts
+from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, SealError, check_seal, seal
+from yolov3.machine.extras import require_extra
+
+if TYPE_CHECKING:
+    import onnx
+
+SUFFIX = ".onnx"
+LARGEST = 2**31  # bytes; protobuf reads no more
+
+
+def write_onnx(path: Path, model: onnx.ModelProto, facts: GraphFacts) -> None:
+    """Write a graph and its description. Raises UserError."""
+    library: Any = require_extra("onnx", "writing ONNX files")
+    library.helper.set_model_props(model, {KEY: facts.as_text(), SEAL_KEY: OPEN_SEAL})
+    model.producer_name, _, model.producer_version = facts.made_with.partition(",")[0].partition(" ")
+    write_whole(path, seal(model.SerializeToString()))
+
+
+def read_onnx_facts(path: Path) -> GraphFacts:
+    """The description of a graph in a file, which is whole and keeps everything in itself. Raises UserError."""
+    return facts_of_onnx(path, read_sealed_onnx(path))
+
+
+def read_sealed_onnx(path: Path) -> bytes:
+    """The whole content of a file that is as it was sealed. Raises UserError."""
+    try:
+        if path.stat().st_size >= LARGEST:
+            raise UserError(f"{path}: {path.stat().st_size} bytes; ONNX files have less than {LARGEST}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        check_seal(content)
+    except SealError as error:
+        raise UserError(f"{path}: {error}") from error
+    return content
+
+
+def facts_of_onnx(path: Path, content: bytes) -> GraphFacts:
+    """The description in the content of the file ``path``. Raises UserError."""
+    library: Any = require_extra("onnx", f"{path}: reading ONNX files")
+    try:
+        model = library.ModelProto.FromString(content)
+    except Exception as error:  # protobuf's own errors have no common ancestor
+        raise UserError(f"{path}: no ONNX file, or damaged") from error
+    outside = next((each for each in _tensors(model.graph) if each.external_data or each.data_location), None)
+    if outside is not None:
+        raise UserError(
+            f"{path}: keeps the numbers of {outside.name!r} in another file, which is not read; exported files hold "
+            f"everything themselves"
+        )
+    texts = {each.key: each.value for each in model.metadata_props}
+    if KEY not in texts:
+        raise UserError(f"{path}: not exported by this program (it does not describe itself)")
+    try:
+        return GraphFacts.from_text(texts[KEY])
+    except FactsError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    """All constants of a graph and of those within it."""
+    yield from graph.initializer
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _tensors(inner)

@@ -1,0 +1,83 @@
+"""OpenVINO's files: a graph and our description in an ``.xml``, its numbers in the ``.bin`` beside it, both sealed."""
+
+from __future__ import annotations
+
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+from yolov3.errors import UserError
+from yolov3.files.atomic import file_sha256, write_whole
+from yolov3.graphs.facts import KEY, FactsError, GraphFacts
+from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, SealError, check_seal, seal
+from yolov3.machine.extras import require_extra
+
+SUFFIX = ".xml"
+LARGEST = 2**26  # bytes of an .xml; the numbers lie elsewhere
+NUMBERS_KEY = "yolov3_numbers"
+
+
+def write_openvino(path: Path, model: Any, facts: GraphFacts) -> tuple[Path, Path]:
+    """Write a graph (an ``openvino.Model``), its numbers (in half precision where the facts say float16) and its
+    description; the files that were written. Raises UserError."""
+    openvino: Any = require_extra("openvino", "writing OpenVINO's files")
+    for key, value in ((KEY, facts.as_text()), (NUMBERS_KEY, OPEN_SEAL), (SEAL_KEY, OPEN_SEAL)):
+        model.set_rt_info(value, [key])
+    numbers = path.with_suffix(".bin")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+        whole = Path(folder) / path.name
+        openvino.save_model(model, str(whole), compress_to_fp16=facts.precision == "float16")
+        made = whole.with_suffix(".bin")
+        text = whole.read_bytes()
+        start = text.rindex(NUMBERS_KEY.encode())
+        place = text.index(OPEN_SEAL.encode(), start)
+        text = text[:place] + file_sha256(made).encode() + text[place + len(OPEN_SEAL) :]
+        made.replace(numbers)
+    write_whole(path, seal(text))
+    return path, numbers
+
+
+def read_openvino_facts(path: Path) -> GraphFacts:
+    """The description of a graph whose files are as they were written. Raises UserError."""
+    texts = _rt_info(path, _read(path))
+    numbers = path.with_suffix(".bin")
+    if not numbers.is_file():
+        raise UserError(f"{path}: its numbers are missing: {numbers.name} must lie beside it")
+    if file_sha256(numbers) != texts.get(NUMBERS_KEY):
+        raise UserError(
+            f"{numbers}: damaged, or of another export than {path.name}: its checksum is not the one noted there"
+        )
+    try:
+        return GraphFacts.from_text(texts[KEY])
+    except FactsError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"{path}: {path.stat().st_size} bytes; at most {LARGEST} are read")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+        raise UserError(f"{path}: an XML file with a document type or entities, which is not read")
+    try:
+        check_seal(content)
+    except SealError as error:
+        raise UserError(f"{path}: {error}") from error
+    return content
+
+
+def _rt_info(path: Path, content: bytes) -> dict[str, str]:
+    """Our texts among what the file says of itself."""
+    try:
+        root = ElementTree.fromstring(content)
+    except ElementTree.ParseError as error:
+        raise UserError(f"{path}: no XML: {error}") from error
+    info = root.find("rt_info")
+    texts = {} if info is None else {each.tag: each.get("value", "") for each in info}
+    if KEY not in texts:
+        raise UserError(f"{path}: not exported by this program (it does not describe itself)")
+    return texts

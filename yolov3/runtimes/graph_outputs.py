@@ -1,0 +1,64 @@
+"""What goes into an exported graph and what comes out of it, for every program that runs one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from yolov3.codec import Predictions, decode
+from yolov3.errors import UserError
+from yolov3.graphs.facts import GraphFacts
+from yolov3.structures import Size
+
+Arrays = Sequence[np.ndarray]
+
+
+def run_graph(facts: GraphFacts, images: Tensor, run: Callable[[Tensor], Arrays]) -> Predictions:
+    """The predictions of images (B, 3, H, W), uint8 or float32 in [0, 1]. ``run`` gets them in the graph's own type: all
+    together where the graph takes any number, else one by one. Raises UserError for a size that it does not take."""
+    check_size(facts, (images.shape[2], images.shape[3]))
+    images = in_the_kind_of(facts, images)
+    parts = [images] if facts.dynamic else images.split(1)
+    return Predictions.join([predictions_of(facts, run(part), part) for part in parts])
+
+
+def in_the_kind_of(facts: GraphFacts, images: Tensor) -> Tensor:
+    """Images as the graph wants them."""
+    if facts.input == "float32" and images.dtype == torch.uint8:
+        return images.float().div_(255)
+    if facts.input == "uint8" and images.dtype != torch.uint8:
+        return images.mul(255).round_().clamp_(0, 255).to(torch.uint8)
+    return images
+
+
+def predictions_of(facts: GraphFacts, outputs: Arrays, images: Tensor) -> Predictions:
+    """What a graph gave for images, as predictions. Of a graph that suppresses itself these are the survivors."""
+    tensors = [torch.from_numpy(np.ascontiguousarray(each)) for each in outputs]
+    if facts.suppressed is not None:
+        boxes, scores, labels, _ = tensors
+        return Predictions(boxes, scores, functional.one_hot(labels.long(), facts.num_classes).float())
+    if facts.outputs == "raw":
+        return decode(tensors, facts.levels)
+    if facts.outputs == "darknet":
+        confidences, parts = tensors
+        height, width = images.shape[2:]
+        boxes = parts[:, :, 0] * torch.tensor([width, height, width, height], dtype=torch.float32)
+        return Predictions(boxes, torch.ones(confidences.shape[:2]), confidences)
+    boxes, objectness, classes = tensors
+    return Predictions(boxes, objectness, classes)
+
+
+def check_size(facts: GraphFacts, size: Size) -> None:
+    """Raise UserError for a size (height, width) that a graph does not take."""
+    height, width = size
+    if not facts.dynamic and size != facts.size:
+        raise UserError(
+            f"this graph was exported for images of {facts.size[0]}x{facts.size[1]} (height x width), not {height}x{width}; "
+            f"export it again with --imgsz {height} {width}, or with --dynamic for any size"
+        )
+    if height % facts.stride or width % facts.stride:
+        raise UserError(f"images must be multiples of {facts.stride} high and wide, found {height}x{width}")
