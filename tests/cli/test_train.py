@@ -15,10 +15,10 @@ import yaml
 
 from yolov3.cli import main
 from yolov3.cli import train as command
-from yolov3.cli.experiment_options import ExperimentWords
 from yolov3.cli.train import TrainWords
 from yolov3.files.strict_yaml import read_yaml
 from yolov3.formats.checkpoint import read_checkpoint
+from yolov3.options.experiment_options import ExperimentWords
 from yolov3.shapes.dataset import write_shapes_dataset
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "demo": "yolov3.cli.demo",
     "anchors": "yolov3.cli.anchors",
     "convert": "yolov3.cli.convert",
+    "export": "yolov3.cli.export",
     "download": "yolov3.cli.download",
     "train-classifier": "yolov3.cli.train_classifier",
     "models": "yolov3.cli.models",
@@ -39,7 +40,7 @@ COMMANDS = {
     "completion": "yolov3.cli.completion",
 }
 
-READ_IMAGES = ("train", "evaluate", "detect", "demo", "anchors", "train-classifier", "benchmark")
+READ_IMAGES = ("train", "evaluate", "detect", "demo", "anchors", "export", "train-classifier", "benchmark")
 """The commands that need OpenCV."""
 
 USER_ERROR = 2

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
 from yolov3.errors import UserError
+from yolov3.options.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 
 if TYPE_CHECKING:
     from yolov3.anchors import AnchorSet

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
 from yolov3.errors import UserError
+from yolov3.options.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 
 HELP = "measure how fast an experiment's network learns and answers on this machine"
 CLASSES = 80  # COCO's

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.cli.model_options import add_darknet_options
+from yolov3.options.model_options import add_darknet_options
 
 if TYPE_CHECKING:
     from yolov3.formats.convert import ConvertOptions

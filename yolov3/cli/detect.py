@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_model_options
 from yolov3.errors import UserError
+from yolov3.options.model_options import add_model_options, parse_batch_size, parse_model_options
 from yolov3.outputs.catalogue import DRAWN, OUTPUTS
 
 if TYPE_CHECKING:

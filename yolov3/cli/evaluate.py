@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.cli.model_options import add_model_options, parse_batch_size, parse_model_options
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
 from yolov3.errors import UserError
+from yolov3.options.model_options import add_model_options, parse_batch_size, parse_model_options
 
 if TYPE_CHECKING:
     from yolov3.evaluation.evaluate import EvaluateOptions
@@ -69,9 +69,9 @@ def parse(arguments: argparse.Namespace) -> EvaluateWords:
 
 def run(words: EvaluateWords) -> int:
     """Evaluate, print the report or JSON, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
-    from yolov3.cli.experiment_options import tell_shipped
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import print_report
+    from yolov3.options.experiment_options import tell_shipped
     from yolov3.watching.lines import print_line
     from yolov3.watching.watcher import Bar
 

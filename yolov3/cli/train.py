@@ -6,8 +6,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 from yolov3.errors import UserError
+from yolov3.options.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 
 HELP = "train a detector as an experiment file says"
 

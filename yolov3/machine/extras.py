@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -28,7 +30,7 @@ def require_extra(module: str, what: str) -> ModuleType:
     """The module, imported. ``what`` is what it is needed for: ``writing ONNX files``. Raises UserError that names the
     extra."""
     try:
-        with _without_telemetry():
+        with _without_telemetry(), without_remarks():
             return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in EXTRAS:
@@ -40,6 +42,20 @@ def require_extra(module: str, what: str) -> ModuleType:
 def has_extra(module: str) -> bool:
     """Whether the module is installed, without importing it."""
     return importlib.util.find_spec(module) is not None
+
+
+@contextmanager
+def without_remarks() -> Iterator[None]:
+    """Within, PyTorch does not tell that this machine has no GPU, which these libraries ask about as they are imported."""
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

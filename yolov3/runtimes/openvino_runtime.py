@@ -24,13 +24,14 @@ NAMES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 @dataclass(frozen=True)
 class OpenVinoRuntime:
     """A graph and what it says of itself; ``request`` runs the compiled graph. Images enter as they lie in main memory,
-    colour by colour within a pixel: turning them round is a part of the graph. ``precision`` is the one that OpenVINO
-    really computes in: where the processor lacks a type it takes another."""
+    colour by colour within a pixel, and turning them round is a part of the graph, unless it wants ``planes``.
+    ``precision`` is the one that OpenVINO really computes in: where the processor lacks a type it takes another."""
 
     facts: GraphFacts
     precision: str
     request: Any = field(repr=False)
     device: str = "cpu"
+    planes: bool = False
 
     @staticmethod
     def open(graph: Path | Any, facts: GraphFacts, device: torch.device) -> OpenVinoRuntime:
@@ -57,6 +58,11 @@ class OpenVinoRuntime:
         precision = "int8" if facts.precision == "int8" else NAMES.get(hint, hint)
         return OpenVinoRuntime(facts, precision, compiled.create_infer_request())
 
+    @staticmethod
+    def of_compiled(compiled: Any, facts: GraphFacts) -> OpenVinoRuntime:
+        """A graph that somebody has compiled as it is, with images (B, 3, H, W) as its input."""
+        return OpenVinoRuntime(facts, facts.precision, compiled.create_infer_request(), planes=True)
+
     @property
     def num_classes(self) -> int:
         return self.facts.num_classes
@@ -69,8 +75,8 @@ class OpenVinoRuntime:
         return run_graph(self.facts, images, self._run)
 
     def _run(self, images: Tensor) -> Arrays:
-        pixels = images.permute(0, 2, 3, 1).contiguous()  # where they come from the detector, they lie like this
-        outputs = self.request.infer([pixels.numpy()], share_inputs=True, share_outputs=False)
+        given = images if self.planes else images.permute(0, 2, 3, 1)  # as images of the detector lie anyway
+        outputs = self.request.infer([given.contiguous().numpy()], share_inputs=True, share_outputs=False)
         return tuple(outputs[index] for index in range(len(self.facts.output_names)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -20,8 +21,8 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
     """Declare them, with these defaults."""
     parser.add_argument(
         "--weights", type=Path, required=True, metavar="W",
-        help="model file (.pt, .safetensors, .weights, .onnx, .xml), folder of a run, Darknet's .data file, stem (backup/x), or the "
-        "name of a known model",
+        help="model file (.pt, .safetensors, .weights, .onnx, .xml), folder of a run or an export, Darknet's .data file, "
+        "stem (backup/x), or the name of a known model",
     )  # fmt: skip
     add_darknet_options(parser, of="W")
     parser.add_argument(
@@ -77,9 +78,6 @@ class ModelValues(TypedDict):
 
 def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
     """The values of the options. Raises UserError for sizes that cannot be."""
-    size = arguments.image_size
-    if size and len(size) > 2:
-        raise UserError(f"--imgsz takes a side, or height and width, found {len(size)} numbers")
     return ModelValues(
         cfg=arguments.cfg,
         names=arguments.names,
@@ -87,12 +85,19 @@ def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
         nms_threshold=arguments.nms_threshold,
         max_detections=arguments.max_det,
         class_agnostic=arguments.class_agnostic,
-        image_size=(size[0], size[-1]) if size else None,
+        image_size=parse_size(arguments.image_size),
         fit=arguments.fit,
         device=arguments.device,
         precision=arguments.precision,
         runtime=arguments.runtime,
     )
+
+
+def parse_size(numbers: Sequence[int] | None) -> tuple[int, int] | None:
+    """(height, width) of the numbers of --imgsz. Raises UserError."""
+    if numbers and len(numbers) > 2:
+        raise UserError(f"--imgsz takes a side, or height and width, found {len(numbers)} numbers")
+    return (numbers[0], numbers[-1]) if numbers else None
 
 
 def parse_batch_size(arguments: argparse.Namespace) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from yolov3.cli.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 from yolov3.config.experiment import DataSection
 from yolov3.errors import UserError
+from yolov3.options.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 
 
 @pytest.mark.parametrize(
