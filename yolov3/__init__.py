@@ -10,6 +10,7 @@ if TYPE_CHECKING:  # for who reads or checks types; at run time each name loads 
     from yolov3.detections import Detections
     from yolov3.errors import UserError
     from yolov3.evaluation.evaluate import evaluate
+    from yolov3.export.export import export_model
     from yolov3.formats.load import load_model
     from yolov3.inference.detect import detect
     from yolov3.inference.detector import Detector
@@ -27,6 +28,7 @@ __all__ = [
     "YOLOv3",
     "detect",
     "evaluate",
+    "export_model",
     "load_experiment",
     "load_model",
     "train",
@@ -40,6 +42,7 @@ _MODULES = {
     "YOLOv3": "yolov3.models.yolov3",
     "detect": "yolov3.inference.detect",
     "evaluate": "yolov3.evaluation.evaluate",
+    "export_model": "yolov3.export.export",
     "load_experiment": "yolov3.config.loading",
     "load_model": "yolov3.formats.load",
     "train": "yolov3.training.train",

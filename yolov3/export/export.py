@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 import torch
 
-from yolov3 import __version__
+import yolov3
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
 from yolov3.export.images import FittedImages, calibration_images, labelled_images
@@ -128,7 +128,7 @@ def _facts_of(model: LoadedModel, weights: Path, options: ExportOptions) -> Grap
         suppressed=options.suppressed,
         source=weights.name,
         source_sha256=file_sha256(weights),
-        made_with=f"yolov3 {__version__}, torch {torch.__version__}",
+        made_with=f"yolov3 {yolov3.__version__}, torch {torch.__version__}",
     )
 
 
