@@ -40,6 +40,9 @@ COMMANDS = {
     "completion": "yolov3.cli.completion",
 }
 
+SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.benchmark_detect"}}
+"""Commands of two words; a first word alone is a command of its own."""
+
 READ_IMAGES = ("train", "evaluate", "detect", "demo", "anchors", "export", "train-classifier", "benchmark")
 """The commands that need OpenCV."""
 
@@ -97,6 +100,8 @@ def _dispatch(words: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         raise UserError(f"no command {name!r}{did_you_mean(name, COMMANDS)}; the commands are {', '.join(COMMANDS)}")
+    if rest and rest[0] in SECOND_WORDS.get(name, {}):
+        name, rest = f"{name} {rest[0]}", rest[1:]
     try:
         arguments = parser_of(name).parse_words(rest)
     except SystemExit as stop:  # argparse has printed its help
@@ -106,7 +111,7 @@ def _dispatch(words: list[str]) -> int:
     with doubled_presses_as_one():
         try:
             _prepare_process()
-            if name in READ_IMAGES:
+            if name.partition(" ")[0] in READ_IMAGES:
                 _check_opencv()
             command = _load(name)
             code: int = command.run(command.parse(arguments))
@@ -146,7 +151,8 @@ def _show_notes() -> None:
 
 
 def _load(name: str) -> ModuleType:
-    return importlib.import_module(COMMANDS[name])
+    first, _, second = name.partition(" ")
+    return importlib.import_module(SECOND_WORDS[first][second] if second else COMMANDS[first])
 
 
 def _overview() -> str:

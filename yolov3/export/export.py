@@ -174,7 +174,7 @@ def _in_integers(
 
     def measure(compiled: Any, numbers: list[int]) -> float:
         some = replace(data, samples=tuple(data.samples[number] for number in numbers))
-        return _points(compiled, facts, some, options, watcher)
+        return _points(compiled, facts, some, options, Watcher())  # a layer at a time: too much to tell
 
     return quantise_within(graph, facts, images, measured=len(data), measure=measure, max_drop=options.max_drop)
 
