@@ -46,9 +46,16 @@ class Agreement:
 
 
 def compare(
-    first: Runtime, second: Runtime, images: Iterable[np.ndarray], preprocessing: Preprocessing, selection: Selection
+    first: Runtime,
+    second: Runtime,
+    images: Iterable[np.ndarray],
+    preprocessing: Preprocessing,
+    selection: Selection,
+    *,
+    by_places: bool = True,
 ) -> Agreement:
-    """How ``second`` differs from ``first`` on images (H, W, 3) uint8 RGB."""
+    """How ``second`` differs from ``first`` on images (H, W, 3) uint8 RGB: by the places that both give, or, where
+    ``second`` has suppressed boxes already, by the detections that both found."""
     scores, boxes = [0.0], [0.0]
     both, gained, lost = 0, [], []
     count = 0
@@ -62,7 +69,7 @@ def compare(
         both += len(pairs)
         lost += only_first
         gained += only_second
-        if predictions[0].objectness.shape == predictions[1].objectness.shape:
+        if by_places:
             score, box = _difference_of_places(*predictions)
         else:
             score, box = _difference_of_pairs(found[0], found[1], pairs, geometry)
@@ -74,19 +81,21 @@ def compare(
 
 def match(first: Detections, second: Detections) -> tuple[list[tuple[int, int]], list[float], list[float]]:
     """The detections that both have, as pairs of numbers, each of the first with the one of the second that overlaps it
-    most; and the scores of those that only the one or the other has."""
+    most and has the nearest score (boxes that reach beyond the image are the same once they are clipped to it); and the
+    scores of those that only the one or the other has."""
     overlaps = (
         iou_matrix(first.boxes, second.boxes) if len(first) and len(second) else torch.zeros(len(first), len(second))
     )
     overlaps = overlaps * (first.labels[:, None] == second.labels)
+    likeness = overlaps - (first.scores[:, None] - second.scores).abs()
     pairs: list[tuple[int, int]] = []
     free = set(range(len(second)))
     for index in range(len(first)):
-        row = [(float(overlaps[index, other]), other) for other in free]
-        best = max(row, default=(0.0, -1))
-        if best[0] >= SAME:
-            pairs.append((index, best[1]))
-            free.remove(best[1])
+        near = [other for other in free if overlaps[index, other] >= SAME]
+        if near:
+            best = max(near, key=lambda other: float(likeness[index, other]))
+            pairs.append((index, best))
+            free.remove(best)
     mine = {index for index, _ in pairs}
     lost = [score for index, score in enumerate(first.scores.tolist()) if index not in mine]
     return pairs, lost, [second.scores[other].item() for other in sorted(free)]

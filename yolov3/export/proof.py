@@ -85,7 +85,9 @@ def prove(
     image that cannot be read."""
     selection = selection_of(facts, options)
     images = (image for _, image in few_images(data))
-    agreement = compare(torch_runtime, graph, images, facts.meaning.preprocessing, selection)
+    agreement = compare(
+        torch_runtime, graph, images, facts.meaning.preprocessing, selection, by_places=facts.suppressed is None
+    )
     precisions = None
     if data is not None:
         watcher.report(f"measuring both on {counted(len(data), 'image')}")
