@@ -16,15 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 import torch
 
+from yolov3.boxes import paired_iou
 from yolov3.cli import main
 from yolov3.config.loading import load_experiment
+from yolov3.export.export import export_model
 from yolov3.files.class_names import published_names
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.formats.darknet_files import save_darknet
+from yolov3.formats.load import load_model
 from yolov3.images.files import read_image, write_image
+from yolov3.inference.detector import Detector
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.shapes.dataset import write_shapes_dataset, write_shapes_video
 from yolov3.structures import ModelMeaning, Preprocessing
@@ -48,6 +53,7 @@ TINY: dict[str, tuple[str, ...]] = {
     "evaluate": ("--workers", "0"),
     "detect": ("--max-frames", "3"),
     "demo": ("--images", "16", "--epochs", "1"),
+    "benchmark detect": ("--rounds", "1"),
 }  # fmt: skip
 """What is added to a documented command so that it takes seconds; the words of the document stay."""
 
@@ -288,6 +294,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reader(world: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The reader's folder as the current one, without screen and network."""
     monkeypatch.chdir(world)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(world / "cache"))
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
@@ -306,6 +313,11 @@ def made_beforehand(line: str, world: Path) -> None:
     for name, words in RUNS.items():
         if f"runs/train/{name}" in line and not (world / "runs" / "train" / name).exists():
             assert main(["train", *words, *TINY["train"]]) == 0
+    if "runs/export/yolov3_my_data" in line and not (world / "runs" / "export" / "yolov3_my_data").exists():
+        pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+        export_model(weights="runs/train/yolov3_my_data")
+    if "openvino" in line or "int8" in line:
+        pytest.importorskip("nncf", reason="the extra openvino is not installed")
     if "runs/train/NAME" in line and not (world / "runs" / "train" / "finished").exists():
         assert main(["train", "configs/yolov3_my_data.yaml", *TINY["train"], "train.name=finished"]) == 0
 
@@ -322,7 +334,8 @@ def run_yolov3(words: list[str]) -> int:
         place = words.index("<")
         with Path(words[place + 1]).open() as stream, mock.patch("sys.stdin", stream):
             return run_yolov3(words[:place])
-    return main(words if "--resume" in words else [*words, *TINY.get(words[0], ())])
+    name = " ".join(words[:2]) if " ".join(words[:2]) in TINY else words[0]
+    return main(words if "--resume" in words else [*words, *TINY.get(name, ())])
 
 
 def free_port() -> int:
@@ -379,6 +392,7 @@ def test_every_command_runs(
 
 @pytest.mark.parametrize("code", SNIPPETS)
 def test_every_snippet_runs(code: str, reader: Path) -> None:
+    made_beforehand(code, reader)
     small = code.replace('["train.epochs=2"]', repr(["train.epochs=2", *TINY["train"][1:]]))
     done = subprocess.run([sys.executable, "-W", "error", "-c", small], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -412,3 +426,37 @@ def test_the_table_of_networks_is_the_programs(capsys: pytest.CaptureFixture[str
     assert main(["models"]) == 0
     table = capsys.readouterr().out.strip()
     assert table in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["official/yolov3-tiny", "yolo-fastest-1.1", "own"])
+def test_the_example_without_this_package_finds_the_same_boxes(name: str, shared: Path, tmp_path: Path) -> None:
+    """On five photographs, in a process that has neither torch nor this package."""
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    weights = shared / "darknet" / f"{name}.weights"
+    if name == "own":  # a checkpoint fits images by OpenCV
+        source = load_model(shared / "darknet" / "official" / "yolov3-tiny.weights")
+        meaning = ModelMeaning(source.names, Preprocessing((416, 608)))
+        weights = tmp_path / "own.pt"
+        save_checkpoint(weights, source.network, meaning=meaning)
+    (graph,) = export_model(weights=weights, output=tmp_path).files
+    images = sorted((shared / "images").glob("*.jpg"))
+    assert len(images) == 5
+    code = next(code for code in snippets_in(ROOT / "docs" / "deploy.md") if "onnxruntime" in code)
+    begin, loop = code.split("\n\n\nfor name, score, box")
+    begin = begin.replace("runs/export/yolov3_my_data/yolov3_my_data.onnx", str(graph))
+    alone = (
+        "import sys\nsys.modules['torch'] = sys.modules['yolov3'] = None\n"
+        f"{begin}\nfound = {{path: detect(cv2.imread(path)[..., ::-1]) for path in sys.argv[1:]}}\n"
+        "print(json.dumps({p: [(n, float(s), b.tolist()) for n, s, b in rows] for p, rows in found.items()}))"
+    )
+    assert loop
+    done = subprocess.run([sys.executable, "-c", alone, *map(str, images)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    detector = Detector(weights)
+    for path, rows in json.loads(done.stdout).items():
+        found = detector(path)
+        assert [row[0] for row in rows] == [each.name for each in found] and len(rows) > 0
+        assert np.allclose([row[1] for row in rows], found.scores.numpy(), atol=1e-3)
+        boxes = torch.tensor([row[2] for row in rows], dtype=torch.float32)
+        assert float(paired_iou(boxes, found.boxes).min()) >= 0.999
