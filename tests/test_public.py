@@ -19,8 +19,8 @@ import yolov3
 ROOT = Path(__file__).resolve().parents[1]
 
 PUBLIC = {
-    "Darknet53", "Detections", "Detector", "UserError", "YOLOv3", "detect", "evaluate", "load_experiment", "load_model",
-    "train",
+    "Darknet53", "Detections", "Detector", "UserError", "YOLOv3", "detect", "evaluate", "export_model", "load_experiment",
+    "load_model", "train",
 }  # fmt: skip
 
 
@@ -71,7 +71,8 @@ from PIL import Image
 from torch import Tensor
 
 from yolov3 import (
-    Darknet53, Detections, Detector, UserError, YOLOv3, detect, evaluate, load_experiment, load_model, train,
+    Darknet53, Detections, Detector, UserError, YOLOv3, detect, evaluate, export_model, load_experiment, load_model,
+    train,
 )
 
 detector = Detector(Path("best.pt"), confidence=0.3, classes=["dog", 2], allow_network=True)
@@ -109,6 +110,8 @@ rows = found.to_dicts() + found.to_coco(image_id=139)
 found.to_pandas()
 found.to_supervision()
 
+report = export_model(weights="best.pt", to="openvino", precision="int8", calibrate="data/mine")
+print(report.passed, report.files[0].name, report.facts.precision, report.proof.why)
 experiment = load_experiment("mine.yaml", ["train.epochs=2"])
 assert_type(experiment.train.epochs, int)
 assert_type(train(experiment).best, Path)

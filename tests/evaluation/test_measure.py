@@ -57,7 +57,8 @@ def test_settings_name_all_that_the_numbers_depend_on(selection):
         "input_size": (96, 128), "input_fit": "stretch", "input_resize": "area", "input_fill": 0.5,
         "confidence": 0.001, "nms_threshold": 0.6, "nms_kind": "diou", "diou_exponent": 0.7, "class_agnostic": True,
         "multi_label": True, "max_candidates": 30_000, "max_detections": 7, "coco_max_detections": 100,
-        "voc_iou_threshold": 0.5, "batch_size": 2, "device": "cpu", "precision": "float32", "torch": torch.__version__,
+        "voc_iou_threshold": 0.5, "batch_size": 2, "device": "cpu", "precision": "float32", "runtime": "torch",
+            "torch": torch.__version__,
     }  # fmt: skip
 
 

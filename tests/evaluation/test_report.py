@@ -96,7 +96,7 @@ def test_the_report_names_its_settings_in_one_line(evaluation: Evaluation) -> No
     assert printed(evaluation, width=60).splitlines()[0] == (
         "yolov3-tiny, 2 classes | COCO, val: instances.json | 2 images, 2 classes | input 416x416 letterbox, "
         "resize area, fill 0.5 | score > 0.001, NMS iou > 0.6 per class, several classes per box, at most 300 per "
-        "image; COCO counts the best 100 per class and image; VOC at IoU 0.5 | float32 on cpu"
+        "image; COCO counts the best 100 per class and image; VOC at IoU 0.5 | torch float32 on cpu"
     )
 
 

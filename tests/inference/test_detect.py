@@ -47,7 +47,7 @@ def test_a_folder_gives_drawings_and_a_summary(weights, images, tmp_path):
     )
     assert {path.name for path in summary.folder.iterdir()} == {f"{number:06d}.jpg" for number in range(1, 6)}
     assert summary.times.images == 5 and watcher.said == []
-    assert watcher.reported == [f"{load_model(weights).description} ({weights}) on cpu"]
+    assert watcher.reported == [f"{load_model(weights).description} ({weights}) on cpu, torch float32"]
 
 
 def test_what_is_saved_is_what_was_asked_for(weights, images, video, tmp_path):
@@ -162,7 +162,7 @@ def test_the_size_that_is_used_is_told(weights, images):
     watcher = Told()
     options = DetectOptions(weights, images, DetectorOptions(image_size=64, fit="stretch", device="cpu"), save=())
     detect(options, watcher=watcher)
-    assert watcher.reported == [f"yolov3-tiny x0.125, 6 classes, 64x64 stretch ({weights}) on cpu"]
+    assert watcher.reported == [f"yolov3-tiny x0.125, 6 classes, 64x64 stretch ({weights}) on cpu, torch float32"]
     detect(options, weights=load_model(weights), watcher=watcher)
     assert watcher.reported[1] == watcher.reported[0], "of a model that is loaded its file is told"
 

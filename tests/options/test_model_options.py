@@ -27,7 +27,7 @@ def test_what_nobody_says_is_the_default():
     assert parse_model_options(parsed()) == {
         "cfg": None, "names": None,
         "confidence": 0.25, "nms_threshold": 0.45, "max_detections": 300, "class_agnostic": False, "image_size": None,
-        "fit": None, "device": "auto", "precision": "float32",
+        "fit": None, "device": "auto", "precision": None, "runtime": None,
     }  # fmt: skip
 
 
@@ -76,4 +76,4 @@ def test_words_that_are_none_are_refused(words):
 
 def test_all_precisions_that_there_are_can_be_asked_for():
     """They are listed beside torch, which is slow to import."""
-    assert set(PRECISIONS) == {*KNOWN, "auto"}
+    assert set(PRECISIONS) == {*KNOWN, "int8", "auto"}
