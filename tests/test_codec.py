@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from yolov3.boxes import xyxy_to_cxcywh
-from yolov3.codec import Predictions, cell_grid, combine, decode, decode_boxes, encode, level_anchors
+from yolov3.codec import cell_grid, combine, decode, decode_boxes, encode, level_anchors
+from yolov3.predictions import DensePredictions
 from yolov3.structures import Level
 
 LEVELS = (
@@ -149,7 +150,7 @@ def test_the_grid_counts_columns_and_rows():
 def test_a_batch_of_two_is_two_batches_of_one_and_joins_again():
     maps = random_maps(2, (32, 64))
     together = decode(maps, LEVELS)
-    joined = Predictions.join([decode([level[image : image + 1] for level in maps], LEVELS) for image in range(2)])
+    joined = DensePredictions.join([decode([level[image : image + 1] for level in maps], LEVELS) for image in range(2)])
     for name in ("boxes", "objectness", "classes"):
         assert torch.equal(getattr(joined, name), getattr(together, name))
 
@@ -169,25 +170,3 @@ def test_decoded_boxes_can_be_learnt_from():
 def test_levels_and_maps_must_be_as_many():
     with pytest.raises(ValueError, match="zip"):
         decode(random_maps(1, (32, 32))[:2], LEVELS)
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_places_that_are_not_finite_are_counted_once_each(value):
-    found = Predictions(torch.zeros(2, 5, 4), torch.zeros(2, 5), torch.zeros(2, 5, 3))
-    assert found.num_nonfinite == 0
-    broken = Predictions(found.boxes.clone(), found.objectness.clone(), found.classes.clone())
-    broken.boxes[0, 1, 2] = broken.boxes[0, 1, 3] = broken.classes[0, 1, 0] = value
-    broken.objectness[1, 4] = value
-    broken.classes[1, 0, 2] = value
-    assert broken.num_nonfinite == 3
-
-
-def test_finite_numbers_whose_sum_overflows_are_finite():
-    huge = torch.full((1, 3, 4), 3e38)
-    assert not huge.sum().isfinite()
-    assert Predictions(huge, torch.zeros(1, 3), torch.zeros(1, 3, 2)).num_nonfinite == 0
-
-
-def test_no_places_at_all():
-    nothing = Predictions(torch.zeros(1, 0, 4), torch.zeros(1, 0), torch.zeros(1, 0, 3))
-    assert nothing.num_nonfinite == 0 and Predictions.join([nothing, nothing]).boxes.shape == (2, 0, 4)

@@ -10,51 +10,21 @@ AlexeyAB branch). Changed: exponents are clamped, so that every box is finite.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from yolov3.boxes import cxcywh_to_xyxy, xyxy_to_cxcywh
+from yolov3.boxes import xyxy_to_cxcywh
 from yolov3.prediction_layout import BOX, OBJECTNESS, WH, XY
+from yolov3.predictions import DensePredictions
 from yolov3.structures import Level
 
 LARGEST_EXPONENT = 15.0
 """e^15 times an anchor is a box of millions of pixels: no honest prediction comes near, and float32 stays exact."""
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """All places of a batch, decoded: ``boxes`` (B, N, 4) xyxy pixels of the network's input, ``objectness`` (B, N) and
-    ``classes`` (B, N, C) as probabilities."""
-
-    boxes: Tensor
-    objectness: Tensor
-    classes: Tensor
-
-    @cached_property
-    def num_nonfinite(self) -> int:
-        """How many places hold a number that is not finite."""
-        parts = (self.boxes, self.objectness, self.classes)
-        # A sum is one cheap pass and is finite only when every term is (unless it overflows, and then we look closer).
-        if bool(torch.stack([part.sum() for part in parts]).isfinite().all()):
-            return 0
-        finite = self.objectness.isfinite() & self.boxes.isfinite().all(-1) & self.classes.isfinite().all(-1)
-        return int((~finite).sum())
-
-    @staticmethod
-    def join(parts: Sequence[Predictions]) -> Predictions:
-        """Those of several batches as one."""
-        return Predictions(
-            torch.cat([part.boxes for part in parts]),
-            torch.cat([part.objectness for part in parts]),
-            torch.cat([part.classes for part in parts]),
-        )
-
-
-def decode(raw: Sequence[Tensor], levels: Sequence[Level]) -> Predictions:
-    """Boxes and probabilities of raw maps (B, A, H, W, 5 + C), one per level."""
+def decode(raw: Sequence[Tensor], levels: Sequence[Level]) -> DensePredictions:
+    """Boxes and probabilities of raw maps (B, A, H, W, 5 + C), one per level: all of them, the obvious way."""
     boxes, objectness, classes = [], [], []
     for maps, level in zip(raw, levels, strict=True):
         maps = maps.float()
@@ -64,7 +34,7 @@ def decode(raw: Sequence[Tensor], levels: Sequence[Level]) -> Predictions:
             activated = activated.sigmoid()
         objectness.append(activated[..., 0])
         classes.append(activated[..., 1:])
-    return Predictions(torch.cat(boxes, 1), torch.cat(objectness, 1), torch.cat(classes, 1))
+    return DensePredictions(torch.cat(boxes, 1), torch.cat(objectness, 1), torch.cat(classes, 1))
 
 
 def decode_boxes(raw_boxes: Tensor, level: Level) -> Tensor:
@@ -77,22 +47,35 @@ def decode_boxes(raw_boxes: Tensor, level: Level) -> Tensor:
 
 def combine(raw_boxes: Tensor, cells: Tensor, anchors: Tensor, level: Level) -> Tensor:
     """Boxes (..., 4) xyxy pixels of raw (..., 4), their cells (..., 2) as (column, row) and anchors (..., 2) pixels."""
+    inside, sides = activate(raw_boxes, anchors, new_coordinates=level.new_coordinates)
+    return corners(cells + inside * level.xy_scale - xy_shift(level), sides, level.stride)
+
+
+def activate(raw_boxes: Tensor, anchors: Tensor, *, new_coordinates: bool) -> tuple[Tensor, Tensor]:
+    """Raw (..., 4) and anchors (..., 2) pixels as x, y (..., 2) within a cell, before any ``xy_scale``, and sides (..., 2)
+    in pixels."""
     xy, wh = raw_boxes[..., XY], raw_boxes[..., WH]
-    if level.new_coordinates:
-        sides = (2 * wh).square() * anchors
-        inside = xy
-    else:
-        sides = wh.clamp(max=LARGEST_EXPONENT).exp() * anchors
-        inside = xy.sigmoid()
-    centre = (cells + inside * level.xy_scale - (level.xy_scale - 1) / 2) * level.stride
-    return cxcywh_to_xyxy(torch.cat((centre, sides), dim=-1))
+    if new_coordinates:
+        return xy, (2 * wh).square() * anchors
+    return xy.sigmoid(), wh.clamp(max=LARGEST_EXPONENT).exp() * anchors
+
+
+def xy_shift(level: Level) -> float:
+    """What ``xy_scale`` takes off x and y, so that the middle of a cell stays where it is."""
+    return (level.xy_scale - 1) / 2
+
+
+def corners(centre: Tensor, sides: Tensor, stride: int | Tensor) -> Tensor:
+    """Boxes (..., 4) xyxy pixels of centres (..., 2) in cells of ``stride`` pixels and sides (..., 2) in pixels."""
+    centre, half = centre * stride, sides / 2
+    return torch.cat((centre - half, centre + half), dim=-1)
 
 
 def encode(boxes: Tensor, cells: Tensor, anchors: Tensor, level: Level) -> Tensor:
     """What the raw entries should be: (N, 4) xyxy pixels, cells (N, 2), anchors (N, 2) to (N, 4) of
     sigma(x), sigma(y) in [0, 1] and raw w, h: the inverse of :func:`combine` up to the logistic on x and y."""
     centre, sides = xyxy_to_cxcywh(boxes).split(2, dim=-1)
-    inside = (centre / level.stride - cells + (level.xy_scale - 1) / 2) / level.xy_scale
+    inside = (centre / level.stride - cells + xy_shift(level)) / level.xy_scale
     ratio = sides / anchors
     raw = ratio.sqrt() / 2 if level.new_coordinates else ratio.clamp(min=1e-12).log()
     return torch.cat((inside, raw), dim=-1)

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from yolov3.boxes import clip_boxes
 from yolov3.structures import Preprocessing, Size
 
 
@@ -67,8 +66,12 @@ class Geometry:
 
     def boxes_to_image(self, boxes: Tensor) -> Tensor:
         """(N, 4) xyxy pixels of the network's input to (N, 4) pixels of the image, clipped to it."""
-        scale, shift = (torch.from_numpy(array).to(boxes.device) for array in self._scale_and_shift())
-        return clip_boxes(((boxes.double() - shift) / scale).to(boxes.dtype), self.image_size)
+        scale, shift = self._scale_and_shift()
+        given = boxes.numpy(force=True)
+        on_image = ((given.astype(np.float64) - shift) / scale).astype(given.dtype)
+        height, width = self.image_size
+        clipped = np.minimum(np.maximum(on_image, 0), np.array((width, height) * 2, given.dtype))
+        return torch.from_numpy(clipped).to(boxes.device)
 
     def _scale_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
         scale_y, scale_x = (inner / side for inner, side in zip(self.inner_size, self.image_size))

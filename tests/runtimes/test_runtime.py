@@ -11,12 +11,12 @@ from torch import Tensor
 from yolov3.batches.detection import evaluation_loader
 from yolov3.catalogue.naming import resolve_data
 from yolov3.catalogue.opening import open_dataset
-from yolov3.codec import Predictions
 from yolov3.evaluation.evaluate import evaluate_runtime
 from yolov3.evaluation.measure import EvaluationSettings
 from yolov3.evaluation.shared import SharedRules, evaluate_shared
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.postprocess import Selection
+from yolov3.predictions import DensePredictions
 from yolov3.processes.world import World
 from yolov3.runtimes.runtime import Runtime
 from yolov3.runtimes.torch_runtime import TorchRuntime
@@ -38,10 +38,10 @@ class Remembered:
     precision = "as it was written"
 
     def __init__(self, path: Path) -> None:
-        self.known = {key: Predictions(*parts) for key, parts in torch.load(path, weights_only=True).items()}
+        self.known = {key: DensePredictions(*parts) for key, parts in torch.load(path, weights_only=True).items()}
 
-    def __call__(self, images: Tensor) -> Predictions:
-        return Predictions.join([self.known[fingerprint(image)] for image in images])
+    def __call__(self, images: Tensor) -> DensePredictions:
+        return DensePredictions.join([self.known[fingerprint(image)] for image in images])
 
 
 def fingerprint(image: Tensor) -> int:
@@ -62,7 +62,7 @@ def runtimes(dataset, tmp_path_factory) -> tuple[Runtime, Runtime]:
     computing = TorchRuntime(network, torch.device("cpu"))
     known = {}
     for batch in evaluation_loader(dataset, preprocessing=PREPROCESSING, batch_size=1, workers=0):
-        found = computing(batch.images)
+        found = computing(batch.images).decoded()
         known[fingerprint(batch.images[0])] = (found.boxes, found.objectness, found.classes)
     path = tmp_path_factory.mktemp("predictions") / "known.pt"
     torch.save(known, path)
