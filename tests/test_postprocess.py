@@ -13,8 +13,7 @@ from yolov3.codec import decode
 from yolov3.geometry import Geometry
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.postprocess import Selection, postprocess, select
-from yolov3.predictions import DensePredictions
-from yolov3.structures import Preprocessing, Suppression
+from yolov3.structures import DensePredictions, Preprocessing, Suppression
 
 DIOU = Suppression("diou", 0.6)
 

@@ -21,8 +21,7 @@ from torchvision.ops import nms
 from yolov3.boxes import box_sides, darknet_diou
 from yolov3.detections import Detections
 from yolov3.geometry import Geometry
-from yolov3.predictions import Predictions
-from yolov3.structures import Suppression
+from yolov3.structures import Predictions, Suppression
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import torch
 from yolov3.batches.detection import evaluation_loader
 from yolov3.detections import Detections
 from yolov3.evaluation.predict import predict, renumber
-from yolov3.predictions import DensePredictions
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.structures import DensePredictions
 from yolov3.watching.stage_times import StageTimes
 
 

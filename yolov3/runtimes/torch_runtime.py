@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from yolov3.codec import RawPredictions
 from yolov3.errors import UserError
 from yolov3.machine.device import mixed_precision, normalised
 from yolov3.models.contract import DetectionNetwork
-from yolov3.raw_predictions import RawPredictions
 
 
 @dataclass(frozen=True)
