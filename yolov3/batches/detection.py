@@ -15,7 +15,7 @@ from yolov3.batches.plan import BatchPlan, EpochSettings, plan_in_order
 from yolov3.batches.sample import TrainingSample, TrainingSampleMaker
 from yolov3.config.learning import AugmentSection
 from yolov3.datasets.dataset import Dataset, read_sample_image
-from yolov3.geometry import Geometry
+from yolov3.geometry import Geometry, fit_images
 from yolov3.structures import Batch, Preprocessing, Targets
 
 
@@ -79,14 +79,14 @@ class _EvaluationWork(_DetectionWork):
     def make(self, plan: BatchPlan) -> Arrays:
         samples = [self.dataset.samples[index] for index in plan.indices]
         geometries = tuple(Geometry.fit(sample.size, self.preprocessing) for sample in samples)
-        images = [geometry.apply_image(read_sample_image(s)) for geometry, s in zip(geometries, samples)]
+        images = fit_images(map(read_sample_image, samples), geometries)
         fitted = [
             TrainingSample(
                 image, geometry.boxes_to_network(s.boxes), s.labels, s.ignore, np.ones(len(s.boxes), np.float32)
             )
             for image, geometry, s in zip(images, geometries, samples)
         ]
-        return Arrays(plan.indices, stack_images(images), _join_targets(fitted), geometries)
+        return Arrays(plan.indices, torch.from_numpy(images).permute(0, 3, 1, 2), _join_targets(fitted), geometries)
 
 
 def stack_images(images: list[np.ndarray]) -> Tensor:

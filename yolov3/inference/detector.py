@@ -16,7 +16,7 @@ from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
-from yolov3.geometry import Geometry
+from yolov3.geometry import Geometry, fit_images
 from yolov3.images.given import GivenImage, image_of
 from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
 from yolov3.machine.device import select_device, select_precision
@@ -181,8 +181,7 @@ class Detector:
         times = StageTimes(images=len(images))
         with times.spent_in("fitting"):
             geometries = [Geometry.fit((image.shape[0], image.shape[1]), self.preprocessing) for image in images]
-            fitted = np.stack([geometry.apply_image(image) for geometry, image in zip(geometries, images)])
-            batch = torch.from_numpy(fitted).permute(0, 3, 1, 2)
+            batch = torch.from_numpy(fit_images(images, geometries)).permute(0, 3, 1, 2)
         with times.spent_in("network"):
             predictions = self.runtime(batch)
         with times.spent_in("selecting"):
