@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from yolov3.geometry import Geometry, fit_images, resize_image
-from yolov3.structures import Preprocessing
+from yolov3.geometry import Geometry, fit_images, groups_of_one_size, rectangular_step, resize_image
+from yolov3.structures import Level, Preprocessing
 
 sizes = st.tuples(st.integers(1, 700), st.integers(1, 700))
 
@@ -181,6 +181,45 @@ def test_every_image_fills_its_place_and_is_not_written_to(image_size, fit, resi
     inside = np.zeros((64, 96), bool)
     inside[top : top + height, left : left + width] = True
     assert np.allclose(fitted[inside], bright, atol=1e-6) and np.allclose(fitted[~inside], grey)
+
+
+@settings(deadline=None)
+@given(
+    sizes, st.sampled_from([(416, 416), (320, 608)]), st.sampled_from([32, 64]), st.sampled_from(["area", "darknet"])
+)
+def test_a_rectangular_input_holds_the_same_image_in_less_border(image_size, size, step, resize):
+    preprocessing = Preprocessing(size=size, resize=resize)
+    whole, least = Geometry.fit(image_size, preprocessing), Geometry.fit(image_size, preprocessing, step)
+    assert least.inner_size == whole.inner_size and least.image_size == whole.image_size
+    for side, inner, full, start in zip(least.network_size, whole.inner_size, size, least.offset):
+        assert inner <= side <= full and (side % step == 0 or side == full)
+        assert side - inner < step and start == (side - inner) // 2
+    image = np.random.default_rng(0).integers(0, 256, (*image_size, 3), dtype=np.uint8)
+    insides = []
+    for geometry in (whole, least):
+        (top, left), (height, width) = geometry.offset, geometry.inner_size
+        insides.append(geometry.apply_image(image)[top : top + height, left : left + width])
+    assert np.array_equal(*insides)
+
+
+def test_a_wide_image_needs_less_than_two_thirds_of_a_square():
+    assert Geometry.fit((720, 1280), Preprocessing(), 32).network_size == (256, 416)
+    assert Geometry.fit((1280, 720), Preprocessing(), 32).network_size == (416, 256)
+    assert Geometry.fit((500, 500), Preprocessing(), 32).network_size == (416, 416)
+
+
+def test_the_step_is_that_of_the_coarsest_level():
+    levels = [Level(stride, ((10.0, 10.0),)) for stride in (64, 16)]
+    assert rectangular_step(Preprocessing(), levels) == 64 and rectangular_step(Preprocessing(), levels[1:]) == 32
+    with pytest.raises(ValueError, match=r"rect is for letterboxed images, and this model stretches them"):
+        rectangular_step(Preprocessing(fit="stretch"), levels)
+
+
+def test_images_are_grouped_by_the_inputs_they_need():
+    needed = [(720, 1280), (500, 500), (1080, 1920), (501, 500)]
+    assert groups_of_one_size([Geometry.fit(size, Preprocessing(), 32) for size in needed]) == [[0, 2], [1, 3]]
+    assert groups_of_one_size([Geometry.fit(size, Preprocessing()) for size in needed]) == [[0, 1, 2, 3]]
+    assert groups_of_one_size([]) == []
 
 
 @settings(max_examples=60, deadline=None)

@@ -8,7 +8,7 @@ the padding without truncating (half a pixel apart when the padding is odd); wit
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from yolov3.boxes import clip_boxes
-from yolov3.structures import Preprocessing, Size
+from yolov3.structures import Level, Preprocessing, Size
+
+SMALLEST_SIDE = 32  # pixels; sides of inputs are multiples of it
 
 ROWS_AT_ONCE = 64
 """So many rows of a result of 416 pixels are 320 KB, and so is each of what they are made of."""
@@ -33,8 +35,9 @@ class Geometry:
     offset: tuple[int, int]
 
     @staticmethod
-    def fit(image_size: Size, preprocessing: Preprocessing) -> Geometry:
-        """The geometry of an image of ``image_size`` (height, width)."""
+    def fit(image_size: Size, preprocessing: Preprocessing, step: int | None = None) -> Geometry:
+        """The geometry of an image of ``image_size`` (height, width). With a ``step`` the input is no larger than the image
+        needs, in multiples of so many pixels: of the letterbox the border goes, the image in it stays as large as it is."""
         height, width = image_size
         net_height, net_width = preprocessing.size
         if preprocessing.fit == "stretch":
@@ -43,6 +46,9 @@ class Geometry:
             inner = (max(1, height * net_width // width), net_width)
         else:
             inner = (net_height, max(1, width * net_height // height))
+        if step is not None:
+            net_height, net_width = (min(net, -(-side // step) * step) for net, side in zip(preprocessing.size, inner))
+            preprocessing = replace(preprocessing, size=(net_height, net_width))
         offset = ((net_height - inner[0]) // 2, (net_width - inner[1]) // 2)
         return Geometry(image_size, preprocessing, inner, offset)
 
@@ -89,6 +95,22 @@ class Geometry:
         if self.preprocessing.resize == "darknet":
             top, left = ((net - inner) / 2 for net, inner in zip(self.network_size, self.inner_size))
         return np.array((scale_x, scale_y) * 2, np.float64), np.array((left, top) * 2, np.float64)
+
+
+def rectangular_step(preprocessing: Preprocessing, levels: Sequence[Level]) -> int:
+    """The step for :meth:`Geometry.fit` by which the inputs of a network of these levels may be smaller. Raises ValueError
+    where images are stretched: they need all of the input."""
+    if preprocessing.fit == "stretch":
+        raise ValueError("rect is for letterboxed images, and this model stretches them (fit: stretch)")
+    return max(SMALLEST_SIDE, *(level.stride for level in levels))
+
+
+def groups_of_one_size(geometries: Sequence[Geometry]) -> list[list[int]]:
+    """The numbers of the geometries, together those that go into inputs of one size, in the order of the first of each."""
+    groups: dict[Size, list[int]] = {}
+    for number, geometry in enumerate(geometries):
+        groups.setdefault(geometry.network_size, []).append(number)
+    return list(groups.values())
 
 
 def fit_images(images: Iterable[np.ndarray], geometries: Sequence[Geometry]) -> np.ndarray:

@@ -39,6 +39,9 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
         choices=("letterbox", "stretch"),
         help="how images are fitted into the input; default: the model's way",
     )
+    parser.add_argument(
+        "--rect", action="store_true", help="compute no more of a letterbox's border than the network's strides need"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="of the network")
 
@@ -60,6 +63,7 @@ class ModelValues(TypedDict):
     class_agnostic: bool
     image_size: tuple[int, int] | None
     fit: Fit | None
+    rect: bool
     device: str
     precision: str
 
@@ -78,6 +82,7 @@ def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
         class_agnostic=arguments.class_agnostic,
         image_size=(size[0], size[-1]) if size else None,
         fit=arguments.fit,
+        rect=arguments.rect,
         device=arguments.device,
         precision=arguments.precision,
     )

@@ -16,7 +16,7 @@ from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.formats.load import load_model
 from yolov3.formats.model import LoadedModel
-from yolov3.geometry import Geometry, fit_images
+from yolov3.geometry import Geometry, fit_images, groups_of_one_size, rectangular_step
 from yolov3.images.given import GivenImage, image_of
 from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
 from yolov3.machine.device import select_device, select_precision
@@ -54,6 +54,7 @@ class DetectorChanges(SelectionChanges, total=False):
     precision: str
     image_size: int | tuple[int, int] | None
     fit: Fit | None
+    rect: bool
     cfg: str | Path | None
     names: str | Path | None
     allow_network: bool
@@ -62,9 +63,9 @@ class DetectorChanges(SelectionChanges, total=False):
 @dataclass(frozen=True)
 class DetectorOptions:
     """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
-    multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; the
-    thresholds are those of :class:`yolov3.postprocess.Selection`. Only with ``allow_network`` are images and streams of
-    addresses fetched."""
+    multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; with ``rect``
+    the input is no larger than an image needs; the thresholds are those of :class:`yolov3.postprocess.Selection`. Only with
+    ``allow_network`` are images and streams of addresses fetched."""
 
     device: str = "auto"
     precision: str = "float32"
@@ -75,6 +76,7 @@ class DetectorOptions:
     classes: Sequence[str | int] | None = None
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
+    rect: bool = False
     cfg: str | Path | None = None
     names: str | Path | None = None
     allow_network: bool = False
@@ -104,6 +106,8 @@ class Detector:
         self.times = StageTimes()
         try:
             self.preprocessing = self.model.meaning.preprocessing.changed(self.options.image_size, self.options.fit)
+            levels = self.model.detector().levels
+            self.step = rectangular_step(self.preprocessing, levels) if self.options.rect else None
             self.selection = _selection(self.options, self.model.meaning, self.runtime.num_classes)
         except ValueError as error:
             raise UserError(str(error)) from error
@@ -180,12 +184,18 @@ class Detector:
         says where they are from, ``selection`` which boxes count, by default the detector's."""
         times = StageTimes(images=len(images))
         with times.spent_in("fitting"):
-            geometries = [Geometry.fit((image.shape[0], image.shape[1]), self.preprocessing) for image in images]
-            batch = torch.from_numpy(fit_images(images, geometries)).permute(0, 3, 1, 2)
-        with times.spent_in("network"):
-            predictions = self.runtime(batch)
-        with times.spent_in("selecting"):
-            found = postprocess(predictions, geometries, selection or self.selection, self.names)
+            sizes = [(image.shape[0], image.shape[1]) for image in images]
+            geometries = [Geometry.fit(size, self.preprocessing, self.step) for size in sizes]
+        numbered: dict[int, Detections] = {}
+        for group in groups_of_one_size(geometries):
+            own = [geometries[number] for number in group]
+            with times.spent_in("fitting"):
+                batch = torch.from_numpy(fit_images([images[number] for number in group], own)).permute(0, 3, 1, 2)
+            with times.spent_in("network"):
+                predictions = self.runtime(batch)
+            with times.spent_in("selecting"):
+                numbered.update(zip(group, postprocess(predictions, own, selection or self.selection, self.names)))
+        found = [numbered[number] for number in range(len(images))]
         self.times.add(times)
         stages = {stage: times.milliseconds(stage) for stage in ("fitting", "network", "selecting")}
         return [
