@@ -182,6 +182,7 @@ def test_clip_areas_and_coverage():
     boxes = torch.tensor([[-10.0, -10.0, 5.0, 5.0], [90.0, 0.0, 200.0, 50.0], [7.0, 7.0, 3.0, 3.0]])
     clipped = algebra.clip_boxes(boxes, (40, 100))
     assert clipped[:2].tolist() == [[0, 0, 5, 5], [90, 0, 100, 40]]
+    assert algebra.clip_boxes(boxes.numpy(), (40, 100)).tolist() == clipped.tolist()
     assert boxes[0, 0] == -10, "nothing is overwritten"
     assert algebra.box_areas(boxes)[2] == 0
     inside = algebra.coverage_matrix(torch.tensor([[0.0, 0.0, 10.0, 10.0]]), torch.tensor([[5.0, 0.0, 500.0, 10.0]]))

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from yolov3.geometry import Geometry, resize_image
-from yolov3.structures import Preprocessing
+from yolov3.geometry import Geometry, fit_images, groups_of_one_size, rectangular_step, resize_image
+from yolov3.structures import Level, Preprocessing
 
 sizes = st.tuples(st.integers(1, 700), st.integers(1, 700))
 
@@ -108,6 +108,42 @@ def slow_darknet_resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return resized
 
 
+def plain_darknet_resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The same in float32, an axis after the other, each for the whole image: to be equalled to the last bit."""
+    resized = image.astype(np.float32) / np.float32(255)
+    for axis, length in ((1, size[1]), (0, size[0])):
+        old = resized.shape[axis]
+        if old == length:
+            continue
+        if length == 1:
+            resized = np.take(resized, [old - 1], axis=axis)
+            continue
+        position = np.arange(length, dtype=np.float32) * np.float32((old - 1) / (length - 1))
+        low = np.minimum(position.astype(np.int64), old - 1)
+        low[-1] = old - 1
+        high = np.minimum(low + 1, old - 1)
+        weight = (position - low).astype(np.float32)
+        weight[-1] = 0
+        weight = weight.reshape([length if place == axis else 1 for place in range(3)])
+        resized = (1 - weight) * np.take(resized, low, axis=axis) + weight * np.take(resized, high, axis=axis)
+    return resized
+
+
+@settings(max_examples=100, deadline=None)
+@given(sizes, sizes, st.integers(0, 10_000))
+def test_darknets_resize_is_the_plain_one_to_the_last_bit(image_size, size, seed):
+    image = np.random.default_rng(seed).integers(0, 256, (*image_size, 3), dtype=np.uint8)
+    assert np.array_equal(resize_image(image, size, "darknet"), plain_darknet_resize(image, size))
+
+
+def test_images_of_any_strides_are_resized():
+    whole = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    for resize in ("area", "bilinear", "darknet"):
+        for image in (whole[:, ::-1], whole[::2, 10:], whole[..., ::-1]):
+            expected = resize_image(image.copy(), (32, 45), resize)
+            assert np.array_equal(resize_image(image, (32, 45), resize), expected)
+
+
 @pytest.mark.parametrize("image_size", [(20, 31), (50, 33), (90, 40), (1, 7), (7, 1)])
 def test_darknets_letterbox_pixel_by_pixel(image_size):
     image = np.random.default_rng(2).integers(0, 256, (*image_size, 3), dtype=np.uint8)
@@ -145,6 +181,69 @@ def test_every_image_fills_its_place_and_is_not_written_to(image_size, fit, resi
     inside = np.zeros((64, 96), bool)
     inside[top : top + height, left : left + width] = True
     assert np.allclose(fitted[inside], bright, atol=1e-6) and np.allclose(fitted[~inside], grey)
+
+
+@settings(deadline=None)
+@given(
+    sizes, st.sampled_from([(416, 416), (320, 608)]), st.sampled_from([32, 64]), st.sampled_from(["area", "darknet"])
+)
+def test_a_rectangular_input_holds_the_same_image_in_less_border(image_size, size, step, resize):
+    preprocessing = Preprocessing(size=size, resize=resize)
+    whole, least = Geometry.fit(image_size, preprocessing), Geometry.fit(image_size, preprocessing, step)
+    assert least.inner_size == whole.inner_size and least.image_size == whole.image_size
+    for side, inner, full, start in zip(least.network_size, whole.inner_size, size, least.offset):
+        assert inner <= side <= full and (side % step == 0 or side == full)
+        assert side - inner < step and start == (side - inner) // 2
+    image = np.random.default_rng(0).integers(0, 256, (*image_size, 3), dtype=np.uint8)
+    insides = []
+    for geometry in (whole, least):
+        (top, left), (height, width) = geometry.offset, geometry.inner_size
+        insides.append(geometry.apply_image(image)[top : top + height, left : left + width])
+    assert np.array_equal(*insides)
+
+
+def test_a_wide_image_needs_less_than_two_thirds_of_a_square():
+    assert Geometry.fit((720, 1280), Preprocessing(), 32).network_size == (256, 416)
+    assert Geometry.fit((1280, 720), Preprocessing(), 32).network_size == (416, 256)
+    assert Geometry.fit((500, 500), Preprocessing(), 32).network_size == (416, 416)
+
+
+def test_the_step_is_that_of_the_coarsest_level():
+    levels = [Level(stride, ((10.0, 10.0),)) for stride in (64, 16)]
+    assert rectangular_step(Preprocessing(), levels) == 64 and rectangular_step(Preprocessing(), levels[1:]) == 32
+    with pytest.raises(ValueError, match=r"rect is for letterboxed images, and this model stretches them"):
+        rectangular_step(Preprocessing(fit="stretch"), levels)
+
+
+def test_images_are_grouped_by_the_inputs_they_need():
+    needed = [(720, 1280), (500, 500), (1080, 1920), (501, 500)]
+    assert groups_of_one_size([Geometry.fit(size, Preprocessing(), 32) for size in needed]) == [[0, 2], [1, 3]]
+    assert groups_of_one_size([Geometry.fit(size, Preprocessing()) for size in needed]) == [[0, 1, 2, 3]]
+    assert groups_of_one_size([]) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(sizes, min_size=1, max_size=4), st.sampled_from(["area", "bilinear", "darknet"]), st.booleans())
+def test_a_batch_is_its_images_each_in_its_place(image_sizes, resize, letterbox):
+    preprocessing = Preprocessing(size=(96, 64), fit="letterbox" if letterbox else "stretch", resize=resize)
+    generator = np.random.default_rng(0)
+    images = [generator.integers(0, 256, (*size, 3), dtype=np.uint8) for size in (*image_sizes, (96, 64))]
+    geometries = [Geometry.fit(image.shape[:2], preprocessing) for image in images]
+    batch = fit_images(images, geometries)
+    assert batch.shape == (len(images), 96, 64, 3) and batch.flags.c_contiguous and batch.dtype == geometries[0].dtype
+    for image, geometry, found in zip(images, geometries, batch):
+        inner = resize_image(image, geometry.inner_size, resize)
+        expected = np.full((96, 64, 3), 0.5 if resize == "darknet" else 128, inner.dtype)
+        (top, left), (height, width) = geometry.offset, geometry.inner_size
+        expected[top : top + height, left : left + width] = inner
+        assert np.array_equal(found, expected) and np.array_equal(geometry.apply_image(image), expected)
+
+
+def test_what_an_image_is_fitted_into_must_have_its_form():
+    geometry = Geometry.fit((20, 10), Preprocessing(size=(64, 64)))
+    for out in (np.empty((64, 32, 3), np.uint8), np.empty((64, 64, 3), np.float32)):
+        with pytest.raises(AssertionError):
+            geometry.apply_image(np.zeros((20, 10, 3), np.uint8), out)
 
 
 def test_an_image_of_the_right_size_is_left_alone():

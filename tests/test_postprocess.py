@@ -9,20 +9,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolov3.codec import Predictions, decode
+from yolov3.codec import decode
 from yolov3.geometry import Geometry
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.postprocess import Selection, postprocess, select
-from yolov3.structures import Preprocessing, Suppression
+from yolov3.structures import DensePredictions, Preprocessing, Suppression
 
 DIOU = Suppression("diou", 0.6)
 
 
-def random_predictions(seed: int, *, batch: int = 2, places: int = 60, classes: int = 4) -> Predictions:
+def random_predictions(seed: int, *, batch: int = 2, places: int = 60, classes: int = 4) -> DensePredictions:
     generator = torch.Generator().manual_seed(seed)
     corners = torch.rand(batch, places, 2, generator=generator) * 200 - 50  # some reach outside: negative coordinates
     sides = 5 + torch.rand(batch, places, 2, generator=generator) * 120
-    return Predictions(
+    return DensePredictions(
         torch.cat((corners, corners + sides), dim=-1),
         torch.rand(batch, places, generator=generator),
         torch.rand(batch, places, classes, generator=generator),
@@ -42,7 +42,7 @@ def slow_diou(a: list[float], b: list[float], exponent: float) -> float:
     return slow_iou(a, b) - (sum(d * d for d in distance) / sum(h * h for h in hull)) ** exponent
 
 
-def slow_select(predictions: Predictions, image: int, rule: Selection) -> list[tuple[float, int, list[float]]]:
+def slow_select(predictions: DensePredictions, image: int, rule: Selection) -> list[tuple[float, int, list[float]]]:
     """Darknet's way: per class, best first, one after another."""
     waiting = []
     for place, objectness in enumerate(predictions.objectness[image].tolist()):
@@ -91,7 +91,7 @@ def test_equals_the_obvious_suppression(seed, multi_label, class_agnostic, suppr
 
 def test_thresholds_are_exceeded_strictly():
     box = torch.tensor([[[0.0, 0.0, 10.0, 10.0], [0.0, 0.0, 10.0, 20.0]]])
-    predictions = Predictions(box, torch.tensor([[0.5, 0.75]]), torch.ones(1, 2, 1))
+    predictions = DensePredictions(box, torch.tensor([[0.5, 0.75]]), torch.ones(1, 2, 1))
     assert len(select(predictions, Selection(confidence=0.5))[0]) == 1
     assert len(select(predictions, Selection(confidence=0.4, nms_threshold=0.5))[0]) == 2  # IoU is exactly 0.5
     assert len(select(predictions, Selection(confidence=0.4, nms_threshold=0.49))[0]) == 1
@@ -114,10 +114,11 @@ def test_nothing_found_and_nothing_asked(suppression):
     predictions = random_predictions(1)
     for found in select(predictions, Selection(confidence=1.0, suppression=suppression)):
         assert len(found) == 0 and found.boxes.shape == (0, 4)
-    nothing = Predictions(torch.zeros(1, 0, 4), torch.zeros(1, 0), torch.zeros(1, 0, 3))
+    nothing = DensePredictions(torch.zeros(1, 0, 4), torch.zeros(1, 0), torch.zeros(1, 0, 3))
     assert len(select(nothing, Selection(suppression=suppression))[0]) == 0
     assert (
-        postprocess(Predictions(torch.zeros(0, 9, 4), torch.zeros(0, 9), torch.zeros(0, 9, 3)), [], Selection()) == []
+        postprocess(DensePredictions(torch.zeros(0, 9, 4), torch.zeros(0, 9), torch.zeros(0, 9, 3)), [], Selection())
+        == []
     )
 
 
@@ -161,7 +162,7 @@ def test_a_batch_of_two_is_two_batches_of_one_in_pixels_of_the_images():
 
 def test_the_best_come_first_and_equals_in_the_order_of_their_places():
     boxes = torch.tensor([[[float(20 * i), 0, 20 * i + 10, 10] for i in range(4)]])
-    predictions = Predictions(boxes, torch.tensor([[0.5, 0.9, 0.5, 0.9]]), torch.ones(1, 4, 1))
+    predictions = DensePredictions(boxes, torch.tensor([[0.5, 0.9, 0.5, 0.9]]), torch.ones(1, 4, 1))
     for suppression in (Suppression(), DIOU):
         found = select(predictions, Selection(suppression=suppression))[0]
         assert found.boxes[:, 0].tolist() == [20, 60, 0, 40]
@@ -169,7 +170,7 @@ def test_the_best_come_first_and_equals_in_the_order_of_their_places():
 
 def test_classes_are_apart_unless_told_otherwise():
     box = torch.tensor([[[-60.0, -60.0, -10.0, -10.0]] * 2])  # at negative coordinates too
-    predictions = Predictions(box, torch.tensor([[0.9, 0.8]]), torch.eye(2)[None])
+    predictions = DensePredictions(box, torch.tensor([[0.9, 0.8]]), torch.eye(2)[None])
     for suppression in (Suppression(), DIOU):
         assert select(predictions, Selection(suppression=suppression))[0].labels.tolist() == [0, 1]
         together = Selection(suppression=suppression, class_agnostic=True)
@@ -179,7 +180,7 @@ def test_classes_are_apart_unless_told_otherwise():
 def test_what_lies_in_the_border_is_left_out_and_the_rest_clipped():
     geometry = Geometry.fit((100, 200), Preprocessing(size=(416, 416)))  # 208 rows of the image, 104 above and below
     boxes = torch.tensor([[[10.0, 5, 60, 100], [10, 60, 60, 204], [0, 104, 416, 312], [-90, 200, -5, 250]]])
-    predictions = Predictions(boxes, torch.tensor([[0.9, 0.8, 0.7, 0.6]]), torch.ones(1, 4, 1))
+    predictions = DensePredictions(boxes, torch.tensor([[0.9, 0.8, 0.7, 0.6]]), torch.ones(1, 4, 1))
     (found,) = postprocess(predictions, [geometry], Selection())
     assert torch.allclose(found.scores, torch.tensor([0.8, 0.7]))
     assert torch.allclose(found.boxes, torch.tensor([[10 / 2.08, 0, 60 / 2.08, 100 / 2.08], [0, 0, 200, 100]]))
@@ -188,7 +189,7 @@ def test_what_lies_in_the_border_is_left_out_and_the_rest_clipped():
 def test_diou_compares_boxes_relative_to_the_image():
     """Stretched to a square, boxes side by side in a wide image are as far apart as boxes one below the other."""
     boxes = torch.tensor([[[0.0, 0, 40, 40], [12, 0, 52, 40]]])
-    predictions = Predictions(boxes, torch.tensor([[0.9, 0.8]]), torch.ones(1, 2, 1))
+    predictions = DensePredictions(boxes, torch.tensor([[0.9, 0.8]]), torch.ones(1, 2, 1))
     scales = [(400.0, 40.0)]
     relative = boxes[0].double() / torch.tensor([400.0, 40.0] * 2)
     plain, scaled = slow_diou(*boxes[0].tolist(), 0.6), slow_diou(*relative.tolist(), 0.6)
@@ -197,7 +198,7 @@ def test_diou_compares_boxes_relative_to_the_image():
     assert len(select(predictions, rule)[0]) == 2
     assert len(select(predictions, rule, scales=scales)[0]) == 1
     wide = Geometry.fit((40, 400), Preprocessing(size=(416, 416)))  # as wide as the input and 41 pixels high
-    inside = Predictions(
+    inside = DensePredictions(
         torch.from_numpy(wide.boxes_to_network(boxes[0].numpy()))[None], predictions.objectness, predictions.classes
     )
     assert len(postprocess(inside, [wide], rule)[0]) == 1

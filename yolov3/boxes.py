@@ -50,9 +50,11 @@ def _join(first: Boxes, second: Boxes) -> Boxes:
     return np.concatenate((first, second), axis=-1)
 
 
-def clip_boxes(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+def clip_boxes(boxes: Boxes, size: tuple[int, int]) -> Boxes:
     """Clip (..., 4) xyxy boxes to an image of ``size`` (height, width)."""
     height, width = size
+    if isinstance(boxes, np.ndarray):
+        return np.minimum(np.maximum(boxes, 0), np.array((width, height, width, height), boxes.dtype))
     limit = boxes.new_tensor((width, height, width, height))
     return torch.minimum(boxes.clamp(min=0), limit)
 

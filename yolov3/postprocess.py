@@ -9,19 +9,19 @@ Source: Darknet's get_yolo_detections and do_nms_sort; the DIoU rule is that of 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torchvision.ops import nms
 
-from yolov3.boxes import darknet_diou
-from yolov3.codec import Predictions
+from yolov3.boxes import box_sides, darknet_diou
 from yolov3.detections import Detections
 from yolov3.geometry import Geometry
-from yolov3.structures import Suppression
+from yolov3.structures import Predictions, Suppression
 
 logger = logging.getLogger(__name__)
 
@@ -55,17 +55,16 @@ class Selection:
                 raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    """Boxes (K, 4), scores (K,), labels (K,) and image numbers (K,) of a whole batch."""
+class _Candidates(NamedTuple):
+    """Boxes (K, 4), scores (K,) and labels (K,) of one image."""
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
-    images: Tensor
 
-    def __getitem__(self, index: Tensor) -> _Candidates:
-        return _Candidates(self.boxes[index], self.scores[index], self.labels[index], self.images[index])
+    def chosen(self, index: Tensor) -> _Candidates:
+        """Those that an index names."""
+        return _Candidates(self.boxes[index], self.scores[index], self.labels[index])
 
 
 def postprocess(
@@ -75,14 +74,15 @@ def postprocess(
     of its image is left out."""
     # Darknet compares boxes relative to the image, which matters to DIoU and not to IoU.
     scales = [(geometry.inner_size[1], geometry.inner_size[0]) for geometry in geometries]
-    found = select(predictions, selection, scales=scales)
     results = []
-    for detections, geometry in zip(found, geometries, strict=True):
-        detections = detections.cpu()
-        boxes = geometry.boxes_to_image(detections.boxes)
-        inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)  # the others lie in the border of the letterbox
-        found_here = Detections(boxes, detections.scores, detections.labels, names, geometry.image_size)
-        results.append(found_here[inside])
+    for found, geometry in zip(_select(predictions, selection, scales), geometries, strict=True):
+        boxes, scores, labels = (part.cpu() for part in found)
+        boxes = geometry.boxes_to_image(boxes)
+        sides = box_sides(boxes.numpy())
+        inside = (sides > 0).all(axis=1)  # the others lie in the border of the letterbox
+        if not inside.all():
+            boxes, scores, labels = (part[torch.from_numpy(inside)] for part in (boxes, scores, labels))
+        results.append(Detections(boxes, scores, labels, names, geometry.image_size))
     return results
 
 
@@ -93,51 +93,62 @@ def select(
 
     ``scales``: (width, height) per image by which boxes are divided before DIoU is taken; default 1.
     """
-    candidates = _candidates(predictions, selection)
-    kept = []
-    for image in range(len(predictions.boxes)):
-        chosen = candidates[candidates.images == image]
-        if len(chosen.scores) > selection.max_candidates:
-            chosen = chosen[chosen.scores.topk(selection.max_candidates).indices]
-        scale = scales[image] if scales else (1.0, 1.0)
-        order = _suppress(chosen, selection, scale)[: selection.max_detections]
-        best = chosen[order]
-        kept.append(Detections(best.boxes, best.scores, best.labels))
-    return kept
+    scales = scales or [(1.0, 1.0)] * len(predictions.objectness)
+    return [Detections(*found) for found in _select(predictions, selection, scales)]
 
 
-def _candidates(predictions: Predictions, selection: Selection) -> _Candidates:
-    """All (place, class) pairs above the threshold, in the order of the places."""
+def _select(
+    predictions: Predictions, selection: Selection, scales: Sequence[tuple[float, float]]
+) -> Iterator[_Candidates]:
+    for candidates, scale in zip(_candidates(predictions, selection), scales, strict=True):
+        if len(candidates.scores) > selection.max_candidates:
+            candidates = candidates.chosen(candidates.scores.topk(selection.max_candidates).indices)
+        if len(candidates.scores):
+            order = _suppress(candidates, selection, scale)[: selection.max_detections]
+            candidates = candidates.chosen(order)
+        yield candidates
+
+
+def _candidates(predictions: Predictions, selection: Selection) -> list[_Candidates]:
+    """All (place, class) pairs above the threshold, image by image, in the order of the places.
+
+    The objectness comes first: of N places those few that pass are all that is decoded, K rows of 4 + C numbers."""
     images, places = (predictions.objectness > selection.confidence).nonzero(as_tuple=True)
-    boxes = predictions.boxes[images, places]
-    scores = predictions.objectness[images, places, None] * predictions.classes[images, places]
+    boxes, classes = predictions.at(images, places)
+    scores = predictions.objectness[images, places, None] * classes
     if selection.classes is not None:
         allowed = torch.zeros(scores.shape[1], dtype=torch.bool, device=scores.device)
         allowed[list(selection.classes)] = True
         scores = scores * allowed
     if selection.multi_label:
         rows, labels = (scores > selection.confidence).nonzero(as_tuple=True)
-        found = _Candidates(boxes[rows], scores[rows, labels], labels, images[rows])
+        scores = scores[rows, labels]
     else:
-        best, labels = scores.max(dim=1)
+        best, label = scores.max(dim=1)
         rows = (best > selection.confidence).nonzero().squeeze(1)
-        found = _Candidates(boxes[rows], best[rows], labels[rows], images[rows])
+        scores, labels = best[rows], label[rows]
+    boxes, images = boxes[rows], images[rows]
     if predictions.num_nonfinite:
         logger.warning("%d predictions were not finite numbers and were dropped", predictions.num_nonfinite)
-    finite = found.boxes.isfinite().all(dim=1) & found.scores.isfinite()
-    return found[finite]
+        finite = boxes.isfinite().all(dim=1) & scores.isfinite()
+        boxes, scores, labels, images = boxes[finite], scores[finite], labels[finite], images[finite]
+    count = len(predictions.objectness)
+    if count == 1:
+        return [_Candidates(boxes, scores, labels)]
+    counts = torch.bincount(images, minlength=count).tolist()
+    return [_Candidates(*parts) for parts in zip(boxes.split(counts), scores.split(counts), labels.split(counts))]
 
 
 def _suppress(candidates: _Candidates, selection: Selection, scale: tuple[float, float]) -> Tensor:
-    """Indices of the candidates of one image that survive, best first."""
+    """Indices of the candidates of one image, of which there is at least one, that survive, best first."""
     if selection.suppression.kind == "diou":
         return _suppress_by_diou(candidates, selection, scale)
     boxes = candidates.boxes.double()  # so that the offsets below leave no rounding in the overlaps
-    if not selection.class_agnostic and len(boxes):
+    if not selection.class_agnostic:
         # Each class is moved to a region of its own, so that one call serves all; torchvision's batched_nms does
         # the same but is wrong for negative coordinates.
-        span = boxes.max() - boxes.min() + 1
-        boxes = boxes + (candidates.labels * span)[:, None]
+        lowest, highest = boxes.aminmax()
+        boxes = boxes + (candidates.labels * (highest - lowest + 1))[:, None]
     return nms(boxes, candidates.scores.double(), selection.nms_threshold)
 
 

@@ -5,9 +5,11 @@ Legend: B images, N boxes, A anchors, H W pixels, C classes. Sizes are (height, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,8 +18,8 @@ from torch import Tensor
 from yolov3.meaning import Fit, ModelMeaning, Overlap, Preprocessing, Resize, Size, Suppression
 
 __all__ = [
-    "Batch", "Fit", "Level", "ModelMeaning", "Overlap", "Preprocessing", "Resize", "Sample", "Size",
-    "Suppression", "Targets",
+    "Batch", "DensePredictions", "Fit", "Level", "ModelMeaning", "Overlap", "Predictions", "Preprocessing", "Resize",
+    "Sample", "Size", "Suppression", "Targets",
 ]  # fmt: skip
 """The records below, and those of yolov3/meaning.py, where nothing slow is imported."""
 
@@ -137,6 +139,59 @@ class Level:
             raise ValueError(f"anchors must be positive (width, height) pairs, found {self.anchors}")
         if not 0 < self.xy_scale <= 10:
             raise ValueError(f"xy_scale must be above 0 and at most 10, found {self.xy_scale}")
+
+
+class Predictions(Protocol):
+    """What a network, whatever computes it, says of a batch: the objectness of every place, and what is at the places one
+    asks about. Of thousands of places a handful are worth a look, so whoever selects looks at the objectness first.
+
+    B images, N places of all levels, C classes, K places that are asked about; boxes are xyxy pixels of the network's input,
+    probabilities lie in [0, 1], all is float32 and on one device.
+    """
+
+    @property
+    def objectness(self) -> Tensor:
+        """(B, N): how probable it is that there is something at all."""
+
+    @property
+    def num_nonfinite(self) -> int:
+        """How many places hold a number that is not finite."""
+
+    def at(self, images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """The boxes (K, 4) and the classes (K, C), as probabilities, of ``places`` (K,) in ``images`` (K,), both int64 on
+        the predictions' device."""
+
+
+@dataclass(frozen=True)
+class DensePredictions:
+    """All places decoded: ``boxes`` (B, N, 4), ``objectness`` (B, N), ``classes`` (B, N, C)."""
+
+    boxes: Tensor
+    objectness: Tensor
+    classes: Tensor
+
+    @cached_property
+    def num_nonfinite(self) -> int:
+        """How many places hold a number that is not finite."""
+        parts = (self.boxes, self.objectness, self.classes)
+        # A sum is one cheap pass and is finite only when every term is (unless it overflows, and then we look closer).
+        if bool(torch.stack([part.sum() for part in parts]).isfinite().all()):
+            return 0
+        finite = self.objectness.isfinite() & self.boxes.isfinite().all(-1) & self.classes.isfinite().all(-1)
+        return int((~finite).sum())
+
+    def at(self, images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """The boxes (K, 4) and the classes (K, C) of places (K,) in images (K,)."""
+        return self.boxes[images, places], self.classes[images, places]
+
+    @staticmethod
+    def join(parts: Sequence[DensePredictions]) -> DensePredictions:
+        """Those of several batches as one."""
+        return DensePredictions(
+            torch.cat([part.boxes for part in parts]),
+            torch.cat([part.objectness for part in parts]),
+            torch.cat([part.classes for part in parts]),
+        )
 
 
 def _require_shape(name: str, array: np.ndarray | Tensor, shape: tuple[int, ...]) -> None:

@@ -104,6 +104,21 @@ def test_evaluation_batches_are_the_images_fitted_one_by_one(dataset, preprocess
             assert (own.weights == 1).all()
 
 
+def test_inputs_no_larger_than_their_images_need_come_by_size(tmp_path, files):
+    data = files.opened(files.write_coco(tmp_path / "data"))  # of 48x64, 33x57 and 80x40 pixels
+    preprocessing = Preprocessing(size=(128, 128))
+    loader = evaluation_loader(data, preprocessing=preprocessing, batch_size=4, workers=0, step=32)
+    batches = list(loader)
+    assert sorted(loader.indices) == [0, 1, 2]
+    assert [data.samples[index] for index in loader.indices] == [each for batch in batches for each in batch.samples]
+    assert {batch.size for batch in batches} == {(96, 128), (128, 64)}
+    for batch in batches:
+        for image, sample, geometry in zip(batch.images, batch.samples, batch.geometries, strict=True):
+            assert geometry == Geometry.fit(sample.size, preprocessing, 32) and geometry.network_size == batch.size
+            fitted = geometry.apply_image(read_sample_image(sample))
+            assert torch.equal(image, torch.from_numpy(fitted).permute(2, 0, 1))
+
+
 def test_an_evaluation_can_be_gone_through_again(dataset, preprocessing):
     loader = evaluation_loader(dataset, preprocessing=preprocessing, batch_size=4, workers=1)
     first, second = (torch.cat([batch.images for batch in loader]) for _ in range(2))

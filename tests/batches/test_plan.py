@@ -13,6 +13,7 @@ from yolov3.batches.plan import (
     count_batches,
     epoch_indices,
     largest_size,
+    plan_by_size,
     plan_epoch,
     plan_in_order,
 )
@@ -113,3 +114,11 @@ def test_in_order_every_image_comes_once_and_the_last_batch_may_be_smaller(count
     assert [len(plan.indices) for plan in plans] == expected
     assert [index for plan in plans for index in plan.indices] == list(range(count))
     assert [plan.number for plan in plans] == list(range(len(expected))) and {plan.size for plan in plans} <= {(32, 64)}
+
+
+def test_by_size_every_batch_is_of_one_size_and_every_image_comes_once():
+    wide, square = (256, 416), (416, 416)
+    plans = plan_by_size([wide, square, wide, wide, square, wide], batch_size=3)
+    assert [(plan.indices, plan.size) for plan in plans] == [((0, 2, 3), wide), ((5,), wide), ((1, 4), square)]
+    assert [plan.number for plan in plans] == [0, 1, 2]
+    assert plan_by_size([], batch_size=3) == []

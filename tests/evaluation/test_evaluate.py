@@ -39,9 +39,10 @@ def run(dataset, preprocessing, selection):
         batch_size: int = 2,
         model_labels: tuple[int, ...] = (0, 1, 2),
         watcher: Watcher | None = None,
+        rect_step: int | None = None,
     ) -> Evaluation:
         settings = EvaluationSettings(
-            "a small one", data.source, len(data), 3, preprocessing, selection, batch_size, "cpu", "float32"
+            "a small one", data.source, len(data), 3, preprocessing, selection, batch_size, "cpu", "float32", rect_step
         )
         runtime = TorchRuntime(network, torch.device("cpu"))
         return evaluate_runtime(
@@ -87,6 +88,14 @@ def test_the_size_of_batches_does_not_matter(run, small_network):
     for first, second in zip(one.detections, all_at_once.detections, strict=True):
         assert len(first) == len(second)
         torch.testing.assert_close(first.scores, second.scores)
+
+
+def test_smaller_inputs_give_the_results_in_the_order_of_the_samples(run, make_oracle, small_network, dataset):
+    evaluation = run(small_network, rect_step=32)
+    assert [found.source for found in evaluation.detections] == [str(sample.path) for sample in dataset.samples]
+    assert [found.image_size for found in evaluation.detections] == [sample.size for sample in dataset.samples]
+    assert evaluation.as_plain()["settings"]["input_rect_step"] == 32
+    assert "input_rect_step" not in run(small_network).as_plain()["settings"]
 
 
 def test_settings_are_kept_with_the_numbers(run, small_network, selection):

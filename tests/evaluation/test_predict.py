@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from yolov3.batches.detection import evaluation_loader
-from yolov3.codec import Predictions
 from yolov3.detections import Detections
 from yolov3.evaluation.predict import predict, renumber
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.structures import DensePredictions
 from yolov3.watching.stage_times import StageTimes
 
 
@@ -55,13 +55,13 @@ def test_predictions_without_finite_numbers_are_counted_where_they_are(dataset, 
 
         num_classes, device, precision, calls = 3, "nowhere", "none", 0
 
-        def __call__(self, images: torch.Tensor) -> Predictions:
+        def __call__(self, images: torch.Tensor) -> DensePredictions:
             self.calls += 1
             boxes = torch.zeros(len(images), 9, 4)
             if self.calls == 2:
                 boxes[0, 3] = float("nan")
                 boxes[1, 8, 2] = float("inf")
-            return Predictions(boxes, torch.zeros(len(images), 9), torch.zeros(len(images), 9, 3))
+            return DensePredictions(boxes, torch.zeros(len(images), 9), torch.zeros(len(images), 9, 3))
 
     with caplog.at_level(logging.ERROR):
         found = list(predict(Broken(), loader(dataset, preprocessing), selection=selection))

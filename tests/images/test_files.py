@@ -21,6 +21,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from yolov3.errors import UserError
+from yolov3.images import files
 from yolov3.images.files import (
     IMAGE_SUFFIXES,
     WRITTEN_SUFFIXES,
@@ -49,6 +50,25 @@ def test_there_and_back(tmp_path, suffix):
     assert found.shape == SMOOTH.shape and found.dtype == np.uint8 and read_image_size(path) == (60, 90)
     tolerance = 0 if suffix in ("png", "bmp", "tiff") else 12
     assert np.abs(found.astype(int) - SMOOTH).mean() <= tolerance
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "webp", "jpg", "gif"])
+def test_red_is_first_whatever_order_opencv_decodes_to(tmp_path, monkeypatch, suffix, channels, depth):
+    if depth == np.uint16 and suffix not in ("png", "tiff"):
+        pytest.skip("a format of 8 bits")
+    image = np.dstack([SMOOTH, SMOOTH[..., :1]])[..., :channels].astype(depth) * (257 if depth == np.uint16 else 1)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "gif":
+        Image.fromarray(SMOOTH).save(path)
+    else:
+        assert cv2.imwrite(str(path), image)
+    found = read_image(path)
+    monkeypatch.setattr(files, "_RGB", None)  # as with an OpenCV that decodes to BGR only
+    assert np.array_equal(found, read_image(path))
+    if channels > 1 and suffix in ("png", "bmp", "tiff"):
+        assert np.array_equal(found, SMOOTH[..., ::-1])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

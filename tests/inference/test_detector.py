@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from yolov3 import Detector, UserError, load_model
+from yolov3.boxes import iou_matrix
 from yolov3.detections import Detections
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.geometry import Geometry
@@ -299,3 +300,49 @@ def test_the_network_is_used_when_it_is_asked_for(weights, images, web, page):
 def test_a_list_of_one_form_or_of_many_may_be_given(weights, images):
     paths: list[str | Path] = [str(path) for path in sorted(images.iterdir())]
     assert len(Detector(weights)([paths[0], Path(paths[1])])) == 2
+
+
+def wide_and_high() -> list[np.ndarray]:
+    generator = np.random.default_rng(0)
+    return [
+        generator.integers(0, 256, (*size, 3), dtype=np.uint8) for size in ((40, 160), (96, 128), (50, 200), (120, 60))
+    ]
+
+
+def test_rectangular_inputs_are_as_small_as_images_need_and_answers_keep_their_order(weights, monkeypatch):
+    detector, images = Detector(weights, rect=True, confidence=0.2), wide_and_high()
+    sizes = []
+    compute = type(detector.runtime).__call__
+
+    def watched(runtime, batch):
+        assert batch.permute(0, 2, 3, 1).is_contiguous() and batch.dtype == torch.uint8
+        sizes.append(tuple(batch.shape))
+        return compute(runtime, batch)
+
+    monkeypatch.setattr(type(detector.runtime), "__call__", watched)
+    together = detector(images)
+    assert sizes == [(2, 3, 32, 128), (1, 3, 96, 128), (1, 3, 96, 64)]
+    assert [found.image_size for found in together] == [image.shape[:2] for image in images]
+    assert all(same(found, detector(image), 1e-2) for found, image in zip(together, images))
+    assert same(together[1], Detector(weights, confidence=0.2)(images[1]))  # it fills the input
+
+
+def test_rectangular_inputs_are_refused_where_images_are_stretched(weights):
+    with pytest.raises(UserError, match=r"^rect is for letterboxed images, and this model stretches them"):
+        Detector(weights, rect=True, fit="stretch")
+
+
+@pytest.mark.shared
+def test_rectangular_inputs_find_about_the_same_in_photographs(shared):
+    square, rectangular = (
+        Detector(shared / "darknet" / "yolo-fastest-1.1.weights", fit="letterbox", rect=rect, confidence=0.4)
+        for rect in (False, True)
+    )
+    strong, found_again = 0, 0
+    for path in sorted((shared / "images").glob("*.jpg")):
+        first, second = square(path), rectangular(path)
+        first = first[first.scores > 0.5]
+        same_class = first.labels[:, None] == second.labels[None]
+        found_again += int(((iou_matrix(first.boxes, second.boxes) * same_class) > 0.7).any(dim=1).sum())
+        strong += len(first)
+    assert strong > 8 and found_again >= 0.8 * strong

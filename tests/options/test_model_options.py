@@ -27,7 +27,7 @@ def test_what_nobody_says_is_the_default():
     assert parse_model_options(parsed()) == {
         "cfg": None, "names": None,
         "confidence": 0.25, "nms_threshold": 0.45, "max_detections": 300, "class_agnostic": False, "image_size": None,
-        "fit": None, "device": "auto", "precision": None, "runtime": None,
+        "fit": None, "rect": False, "device": "auto", "precision": None, "runtime": None,
     }  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def test_what_nobody_says_is_the_default():
         ("--imgsz 320", {"image_size": (320, 320)}),
         ("--img-size 320 640", {"image_size": (320, 640)}),
         ("--fit stretch", {"fit": "stretch"}),
+        ("--rect", {"rect": True}),
         ("--cfg a.cfg --names b.names", {"cfg": Path("a.cfg"), "names": Path("b.names")}),
         ("--device cuda:1 --precision auto", {"device": "cuda:1", "precision": "auto"}),
     ],

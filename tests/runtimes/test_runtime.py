@@ -11,7 +11,6 @@ from torch import Tensor
 from yolov3.batches.detection import evaluation_loader
 from yolov3.catalogue.naming import resolve_data
 from yolov3.catalogue.opening import open_dataset
-from yolov3.codec import Predictions
 from yolov3.evaluation.evaluate import evaluate_runtime
 from yolov3.evaluation.measure import EvaluationSettings
 from yolov3.evaluation.shared import SharedRules, evaluate_shared
@@ -21,7 +20,7 @@ from yolov3.processes.world import World
 from yolov3.runtimes.runtime import Runtime
 from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.shapes.dataset import CLASSES, write_shapes_dataset
-from yolov3.structures import Preprocessing
+from yolov3.structures import DensePredictions, Preprocessing
 from yolov3.watching.watcher import Watcher
 
 PREPROCESSING = Preprocessing(size=(96, 128))
@@ -38,10 +37,10 @@ class Remembered:
     precision = "as it was written"
 
     def __init__(self, path: Path) -> None:
-        self.known = {key: Predictions(*parts) for key, parts in torch.load(path, weights_only=True).items()}
+        self.known = {key: DensePredictions(*parts) for key, parts in torch.load(path, weights_only=True).items()}
 
-    def __call__(self, images: Tensor) -> Predictions:
-        return Predictions.join([self.known[fingerprint(image)] for image in images])
+    def __call__(self, images: Tensor) -> DensePredictions:
+        return DensePredictions.join([self.known[fingerprint(image)] for image in images])
 
 
 def fingerprint(image: Tensor) -> int:
@@ -62,7 +61,7 @@ def runtimes(dataset, tmp_path_factory) -> tuple[Runtime, Runtime]:
     computing = TorchRuntime(network, torch.device("cpu"))
     known = {}
     for batch in evaluation_loader(dataset, preprocessing=PREPROCESSING, batch_size=1, workers=0):
-        found = computing(batch.images)
+        found = computing(batch.images).decoded()
         known[fingerprint(batch.images[0])] = (found.boxes, found.objectness, found.classes)
     path = tmp_path_factory.mktemp("predictions") / "known.pt"
     torch.save(known, path)

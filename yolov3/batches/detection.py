@@ -11,12 +11,12 @@ from torch import Tensor
 
 from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.loader import Arrays, EpochLoader, OrderedLoader, Work
-from yolov3.batches.plan import BatchPlan, EpochSettings, plan_in_order
+from yolov3.batches.plan import BatchPlan, EpochSettings, plan_by_size, plan_in_order
 from yolov3.batches.sample import TrainingSample, TrainingSampleMaker
 from yolov3.config.learning import AugmentSection
 from yolov3.datasets.dataset import Dataset, read_sample_image
-from yolov3.geometry import Geometry
-from yolov3.structures import Batch, Preprocessing, Targets
+from yolov3.geometry import Geometry, fit_images
+from yolov3.structures import Batch, Preprocessing, Sample, Targets
 
 
 def training_loader(
@@ -40,12 +40,18 @@ def training_loader(
 
 
 def evaluation_loader(
-    dataset: Dataset, *, preprocessing: Preprocessing, batch_size: int, workers: int
+    dataset: Dataset, *, preprocessing: Preprocessing, batch_size: int, workers: int, step: int | None = None
 ) -> OrderedLoader[Batch]:
     """The images of a data set in order, ``batch_size`` at a time, fitted as the model wants them and not changed
-    otherwise, with the geometries that undo their fit."""
-    plans = plan_in_order(len(dataset), batch_size=batch_size, size=preprocessing.size)
-    return OrderedLoader(_EvaluationWork(dataset, preprocessing), plans, workers)
+    otherwise, with the geometries that undo their fit. With a ``step`` inputs are no larger than their images need, as in
+    :meth:`Geometry.fit`, and images that need the same come together."""
+    work = _EvaluationWork(dataset, preprocessing, step)
+    if step is None:
+        plans = plan_in_order(len(dataset), batch_size=batch_size, size=preprocessing.size)
+    else:
+        sizes = [work.geometry_of(sample).network_size for sample in dataset.samples]
+        plans = plan_by_size(sizes, batch_size=batch_size)
+    return OrderedLoader(work, plans, workers)
 
 
 class _DetectionWork(Work[Batch]):
@@ -76,17 +82,24 @@ class _TrainingWork(_DetectionWork):
 
 
 class _EvaluationWork(_DetectionWork):
+    def __init__(self, dataset: Dataset, preprocessing: Preprocessing, step: int | None) -> None:
+        super().__init__(dataset, preprocessing)
+        self.step = step
+
+    def geometry_of(self, sample: Sample) -> Geometry:
+        return Geometry.fit(sample.size, self.preprocessing, self.step)
+
     def make(self, plan: BatchPlan) -> Arrays:
         samples = [self.dataset.samples[index] for index in plan.indices]
-        geometries = tuple(Geometry.fit(sample.size, self.preprocessing) for sample in samples)
-        images = [geometry.apply_image(read_sample_image(s)) for geometry, s in zip(geometries, samples)]
+        geometries = tuple(map(self.geometry_of, samples))
+        images = fit_images(map(read_sample_image, samples), geometries)
         fitted = [
             TrainingSample(
                 image, geometry.boxes_to_network(s.boxes), s.labels, s.ignore, np.ones(len(s.boxes), np.float32)
             )
             for image, geometry, s in zip(images, geometries, samples)
         ]
-        return Arrays(plan.indices, stack_images(images), _join_targets(fitted), geometries)
+        return Arrays(plan.indices, torch.from_numpy(images).permute(0, 3, 1, 2), _join_targets(fitted), geometries)
 
 
 def stack_images(images: list[np.ndarray]) -> Tensor:

@@ -125,10 +125,11 @@ class EpochLoader(Generic[BatchKind]):
 
 
 class OrderedLoader(Generic[BatchKind]):
-    """The same batches every time, in their order."""
+    """The same batches every time, in their order; ``indices`` are the numbers of their images in the data set."""
 
     def __init__(self, work: Work[BatchKind], plans: list[BatchPlan], workers: int) -> None:
         self._plans = plans
+        self.indices = [index for plan in plans for index in plan.indices]
         self._loader = BatchLoader(work, min(workers, len(plans)))
 
     def __len__(self) -> int:

@@ -6,6 +6,7 @@ processes each know their part.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +104,19 @@ def plan_epoch(num_samples: int, settings: EpochSettings, *, epoch: int, mixing:
         BatchPlan(number, epoch, tuple(row[settings.rank :: settings.world].tolist()), size, mixing)
         for number, (row, size) in enumerate(zip(rows, sizes))
     ]
+
+
+def plan_by_size(sizes: Sequence[Size], *, batch_size: int) -> list[BatchPlan]:
+    """The batches of all images, each of images that need an input of one of the ``sizes``, in their order within it."""
+    groups: dict[Size, list[int]] = {}
+    for index, size in enumerate(sizes):
+        groups.setdefault(size, []).append(index)
+    parts = [
+        (tuple(indices[start : start + batch_size]), size)
+        for size, indices in groups.items()
+        for start in range(0, len(indices), batch_size)
+    ]
+    return [BatchPlan(number, 0, indices, size) for number, (indices, size) in enumerate(parts)]
 
 
 def plan_in_order(num_samples: int, *, batch_size: int, size: Size) -> list[BatchPlan]:

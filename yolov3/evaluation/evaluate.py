@@ -16,6 +16,7 @@ from yolov3.config.experiment import DataSection
 from yolov3.config.loading import build_experiment
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import Split
+from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
@@ -24,6 +25,7 @@ from yolov3.evaluation.report import write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.load import open_model
 from yolov3.formats.model import Model
+from yolov3.geometry import rectangular_step
 from yolov3.postprocess import Selection
 from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
 from yolov3.runtimes.runtime import Runtime
@@ -46,6 +48,7 @@ class EvaluateChanges(TypedDict, total=False):
     multi_label: bool
     image_size: int | tuple[int, int] | None
     fit: Fit | None
+    rect: bool
     cfg: str | Path | None
     names: str | Path | None
     device: str
@@ -61,9 +64,9 @@ class EvaluateChanges(TypedDict, total=False):
 class EvaluateOptions:
     """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with, or that its
     ``.data`` file names; ``data_changes`` are words laid over it, such as ``data.root=FOLDER``. ``image_size`` (side, or
-    height and width) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model. With
-    ``output`` a new folder ``name`` (default: the weights') is made in there and gets ``metrics.json`` and
-    ``predictions.json``."""
+    height and width) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; with ``rect``
+    inputs are no larger than their images need. With ``output`` a new folder ``name`` (default: the weights') is made in
+    there and gets ``metrics.json`` and ``predictions.json``."""
 
     weights: str | Path
     data: str | Path | None = None
@@ -76,6 +79,7 @@ class EvaluateOptions:
     multi_label: bool = True
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
+    rect: bool = False
     cfg: str | Path | None = None
     names: str | Path | None = None
     device: str = "auto"
@@ -97,8 +101,8 @@ def evaluate(
     options = EvaluateOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
     model = open_model(options.weights, cfg=options.cfg, names=options.names)
-    preprocessing, selection = _rules(options, model)
-    choice = RuntimeChoice(options.device, options.precision, options.runtime)
+    preprocessing, selection, rect_step = _rules(options, model)
+    choice = RuntimeChoice(options.device, options.precision, options.runtime, any_size=options.rect)
     runtime = open_runtime(model, preprocessing, choice)
     check_rules(model, selection)
     dataset = open_dataset(_data_section(options, model), options.split)
@@ -120,6 +124,7 @@ def evaluate(
         device=runtime.device,
         precision=runtime.precision,
         runtime=runtime.name,
+        rect_step=rect_step,
     )
     evaluation = evaluate_runtime(
         runtime, dataset, settings, model_labels=labels, workers=options.workers, watcher=watcher
@@ -146,21 +151,28 @@ def evaluate_runtime(
     """
     selection = replace(settings.selection, classes=tuple(model_labels))
     loader = evaluation_loader(
-        dataset, preprocessing=settings.preprocessing, batch_size=settings.batch_size, workers=workers
+        dataset,
+        preprocessing=settings.preprocessing,
+        batch_size=settings.batch_size,
+        workers=workers,
+        step=settings.rect_step,
     )
     times, pace = StageTimes(), Pace()
-    detections, nonfinite = [], 0
+    detections: list[Detections] = []
+    nonfinite = 0
     for found in predict(runtime, loader, selection=selection, names=dataset.names, times=times):
         detections += found.detections
         nonfinite += found.nonfinite
         speed = pace.text(len(detections), "images")
         watcher.advance(len(detections), len(dataset.samples), text=f"evaluating  {speed}")
-    evaluation = measure(dataset, renumber(detections, model_labels), nonfinite=nonfinite)
+    in_order = [found for _, found in sorted(zip(loader.indices, detections, strict=True), key=lambda pair: pair[0])]
+    evaluation = measure(dataset, renumber(in_order, model_labels), nonfinite=nonfinite)
     return replace(evaluation, settings=settings, times=times)
 
 
-def _rules(options: EvaluateOptions, model: Model) -> tuple[Preprocessing, Selection]:
-    """How images are fitted and boxes selected. Raises UserError for numbers that cannot be."""
+def _rules(options: EvaluateOptions, model: Model) -> tuple[Preprocessing, Selection, int | None]:
+    """How images are fitted, boxes selected, and by which step inputs may be smaller. Raises UserError for what cannot
+    be."""
     if options.batch_size < 1 or options.workers < 0:
         raise UserError(
             f"the batch size must be at least 1 and the workers at least 0, found {options.batch_size} and "
@@ -168,6 +180,7 @@ def _rules(options: EvaluateOptions, model: Model) -> tuple[Preprocessing, Selec
         )
     try:
         preprocessing = model.meaning.preprocessing.changed(options.image_size, options.fit)
+        rect_step = rectangular_step(preprocessing, model.levels) if options.rect else None
         selection = Selection(
             confidence=options.confidence,
             nms_threshold=options.nms_threshold,
@@ -178,7 +191,7 @@ def _rules(options: EvaluateOptions, model: Model) -> tuple[Preprocessing, Selec
         )
     except ValueError as error:
         raise UserError(str(error)) from error
-    return preprocessing, selection
+    return preprocessing, selection, rect_step
 
 
 def _data_section(options: EvaluateOptions, model: Model) -> DataSection:

@@ -21,7 +21,8 @@ from yolov3.watching.stage_times import StageTimes
 @dataclass(frozen=True)
 class EvaluationSettings:
     """All that the numbers of an evaluation depend on: the ``model`` and the ``data`` in words, how images were fitted,
-    how boxes were selected, what computed."""
+    how boxes were selected, what computed. With a ``rect_step`` inputs were no larger than their images needed, in multiples
+    of so many pixels."""
 
     model: str
     data: str
@@ -33,6 +34,7 @@ class EvaluationSettings:
     device: str
     precision: str
     runtime: str = "torch"
+    rect_step: int | None = None
 
     def as_plain(self) -> dict[str, Any]:
         """Plain values, as ``metrics.json`` holds them."""
@@ -44,6 +46,7 @@ class EvaluationSettings:
             "images": self.images,
             "num_classes": self.num_classes,
             **{f"input_{name}": value for name, value in asdict(self.preprocessing).items()},
+            **({"input_rect_step": self.rect_step} if self.rect_step else {}),
             "confidence": selection.confidence,
             "nms_threshold": selection.nms_threshold,
             "nms_kind": suppression.kind,

@@ -65,6 +65,7 @@ def settings_line(settings: EvaluationSettings) -> str:
     height, width = fitting.size
     suppression = selection.suppression
     rule = suppression.kind + (f" ^{suppression.exponent:g}" if suppression.kind == "diou" else "")
+    rect = f", as small as an image needs by {settings.rect_step}" if settings.rect_step else ""
     kinds = [
         "boxes of all classes against each other" if selection.class_agnostic else "per class",
         "several classes per box" if selection.multi_label else "one class per box",
@@ -72,7 +73,7 @@ def settings_line(settings: EvaluationSettings) -> str:
     return (
         f"{settings.model} | {settings.data} | {counted(settings.images, 'image')}, "
         f"{counted(settings.num_classes, 'class')} | "
-        f"input {height}x{width} {fitting.fit}, resize {fitting.resize}, fill {fitting.fill:g} | "
+        f"input {height}x{width} {fitting.fit}{rect}, resize {fitting.resize}, fill {fitting.fill:g} | "
         f"score > {selection.confidence:g}, NMS {rule} > {selection.nms_threshold:g} {', '.join(kinds)}, "
         f"at most {selection.max_detections} per image; COCO counts the best {MAX_DETECTIONS} per class "
         f"and image; VOC at IoU {IOU_THRESHOLD:g} | {settings.runtime} {settings.precision} on {settings.device}"

@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from yolov3.boxes import iou_matrix
-from yolov3.codec import Predictions
 from yolov3.detections import Detections
 from yolov3.geometry import Geometry
 from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.runtime import Runtime
-from yolov3.structures import Preprocessing
+from yolov3.structures import Predictions, Preprocessing
 
 SUREST = 100
 """Places of an image, by the first runtime's scores, whose boxes are compared; the others nobody looks at."""
@@ -102,14 +101,17 @@ def match(first: Detections, second: Detections) -> tuple[list[tuple[int, int]],
 
 
 def _difference_of_places(first: Predictions, second: Predictions) -> tuple[float, float]:
-    scores = [_scores(each) for each in (first, second)]
-    surest = scores[0].max(dim=-1).values.topk(min(SUREST, scores[0].shape[1]), dim=1).indices[0]
-    boxes = [each.boxes[0, surest] for each in (first, second)]
-    return float((scores[0] - scores[1]).abs().max()), float((boxes[0] - boxes[1]).abs().max())
+    (mine, scores), (its, other_scores) = (_all_places(each) for each in (first, second))
+    surest = scores.max(dim=-1).values.topk(min(SUREST, len(scores))).indices
+    return float((scores - other_scores).abs().max()), float((mine - its)[surest].abs().max())
 
 
-def _scores(predictions: Predictions) -> Tensor:
-    return predictions.objectness[..., None] * predictions.classes
+def _all_places(predictions: Predictions) -> tuple[Tensor, Tensor]:
+    """Boxes (N, 4) and scores (N, C) of a batch of one image."""
+    objectness = predictions.objectness[0]
+    places = torch.arange(len(objectness), device=objectness.device)
+    boxes, classes = predictions.at(torch.zeros_like(places), places)
+    return boxes, objectness[:, None] * classes
 
 
 def _difference_of_pairs(

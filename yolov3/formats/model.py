@@ -11,7 +11,7 @@ from torch import nn
 from yolov3.formats.description import input_in_words
 from yolov3.graphs.facts import GraphFacts
 from yolov3.models.contract import DetectionNetwork, require_detector
-from yolov3.structures import ModelMeaning, Preprocessing
+from yolov3.structures import Level, ModelMeaning, Preprocessing
 
 
 class DescribedModel:
@@ -49,6 +49,11 @@ class LoadedModel(DescribedModel):
     description: str = ""
     cfg: str | None = None
 
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """Of the detector. Raises UserError when it is none."""
+        return self.detector().levels
+
     def detector(self) -> DetectionNetwork:
         """The network as a detector. Raises UserError when it is none."""
         return require_detector(self.network, source=self.source, description=self.description)
@@ -63,6 +68,11 @@ class ExportedModel(DescribedModel):
     source: str
     description: str
     experiment: dict[str, Any] | None = None
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """As the graph's facts tell them."""
+        return self.facts.levels
 
     @property
     def path(self) -> Path:

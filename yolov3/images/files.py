@@ -28,7 +28,9 @@ IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".
 WRITTEN_SUFFIXES = IMAGE_SUFFIXES - {".gif"}
 
 # The orientation is applied here, from the very header that gave the size, so the two cannot disagree.
-_DECODE = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_AS_STORED = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+_RGB = getattr(cv2, "IMREAD_COLOR_RGB", None)  # OpenCV 4.11 and later save a pass over the image
+_LEFT_BLUE_FIRST = frozenset(("TIFF",))  # they leave 16 bit images of these in the order of the file all the same
 
 
 class ImageError(UserError):
@@ -152,7 +154,8 @@ def _pixels(path: Path | str, data: bytes, header: ImageHeader, how: int) -> np.
 
 def _decode(path: Path | str, data: bytes, header: ImageHeader) -> np.ndarray:
     """(H, W, 3) uint8 RGB as OpenCV decodes it: upright for TIFF, as stored for the other formats."""
-    image = _pixels(path, data, header, _DECODE)
+    order = cv2.IMREAD_COLOR if _RGB is None or header.format in _LEFT_BLUE_FIRST else _RGB
+    image = _pixels(path, data, header, order | _AS_STORED)
     if image.dtype == np.uint16:
         image = (np.asarray(image, np.uint16) >> 8).astype(np.uint8)
     if image.dtype != np.uint8:
@@ -160,7 +163,7 @@ def _decode(path: Path | str, data: bytes, header: ImageHeader) -> np.ndarray:
     expected = header.size if header.format == "TIFF" else header.stored_size
     if image.shape[:2] != expected:
         raise ImageError(f"{path}: decoded to {image.shape[:2]}, its header says {expected} (height, width)")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if order == cv2.IMREAD_COLOR else image
 
 
 def _upright(image: np.ndarray, header: ImageHeader) -> np.ndarray:

@@ -16,7 +16,7 @@ from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.formats.load import open_model
 from yolov3.formats.model import ExportedModel, LoadedModel, Model
-from yolov3.geometry import Geometry
+from yolov3.geometry import Geometry, fit_images, groups_of_one_size, rectangular_step
 from yolov3.images.given import GivenImage, image_of
 from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
 from yolov3.postprocess import Selection, postprocess
@@ -54,6 +54,7 @@ class DetectorChanges(SelectionChanges, total=False):
     runtime: RuntimeName | None
     image_size: int | tuple[int, int] | None
     fit: Fit | None
+    rect: bool
     cfg: str | Path | None
     names: str | Path | None
     allow_network: bool
@@ -62,10 +63,10 @@ class DetectorChanges(SelectionChanges, total=False):
 @dataclass(frozen=True)
 class DetectorOptions:
     """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
-    multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; the
-    thresholds are those of :class:`yolov3.postprocess.Selection`. Only with ``allow_network`` are images and streams of
-    addresses fetched. ``precision`` is by default a graph's own, of weights float32; ``runtime`` is the program that
-    computes weights: torch, onnxruntime, openvino, or with ``auto`` the fastest of these that is here."""
+    multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; with ``rect``
+    the input is no larger than an image needs; the thresholds are those of :class:`yolov3.postprocess.Selection`. Only with
+    ``allow_network`` are images and streams of addresses fetched. ``precision`` is by default a graph's own, of weights
+    float32; ``runtime`` computes weights: torch, onnxruntime, openvino, or with ``auto`` the fastest of these here."""
 
     device: str = "auto"
     precision: str | None = None
@@ -77,6 +78,7 @@ class DetectorOptions:
     classes: Sequence[str | int] | None = None
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
+    rect: bool = False
     cfg: str | Path | None = None
     names: str | Path | None = None
     allow_network: bool = False
@@ -103,7 +105,8 @@ class Detector:
         self.times = StageTimes()
         try:
             self.preprocessing = self.model.meaning.preprocessing.changed(self.options.image_size, self.options.fit)
-            choice = RuntimeChoice(options.device, options.precision, options.runtime)
+            self.step = rectangular_step(self.preprocessing, self.model.levels) if options.rect else None
+            choice = RuntimeChoice(options.device, options.precision, options.runtime, any_size=options.rect)
             self.runtime = open_runtime(self.model, self.preprocessing, choice)
             self.selection = _selection(self.options, self.model.meaning, self.runtime.num_classes)
             check_rules(self.model, self.selection)
@@ -182,13 +185,18 @@ class Detector:
         says where they are from, ``selection`` which boxes count, by default the detector's."""
         times = StageTimes(images=len(images))
         with times.spent_in("fitting"):
-            geometries = [Geometry.fit((image.shape[0], image.shape[1]), self.preprocessing) for image in images]
-            fitted = np.stack([geometry.apply_image(image) for geometry, image in zip(geometries, images)])
-            batch = torch.from_numpy(fitted).permute(0, 3, 1, 2)
-        with times.spent_in("network"):
-            predictions = self.runtime(batch)
-        with times.spent_in("selecting"):
-            found = postprocess(predictions, geometries, selection or self.selection, self.names)
+            sizes = [(image.shape[0], image.shape[1]) for image in images]
+            geometries = [Geometry.fit(size, self.preprocessing, self.step) for size in sizes]
+        numbered: dict[int, Detections] = {}
+        for group in groups_of_one_size(geometries):
+            own = [geometries[number] for number in group]
+            with times.spent_in("fitting"):
+                batch = torch.from_numpy(fit_images([images[number] for number in group], own)).permute(0, 3, 1, 2)
+            with times.spent_in("network"):
+                predictions = self.runtime(batch)
+            with times.spent_in("selecting"):
+                numbered.update(zip(group, postprocess(predictions, own, selection or self.selection, self.names)))
+        found = [numbered[number] for number in range(len(images))]
         self.times.add(times)
         stages = {stage: times.milliseconds(stage) for stage in ("fitting", "network", "selecting")}
         return [

@@ -43,6 +43,9 @@ def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms
         choices=("letterbox", "stretch"),
         help="how images are fitted into the input; default: the model's way",
     )
+    parser.add_argument(
+        "--rect", action="store_true", help="compute no more of a letterbox's border than the network's strides need"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--precision", choices=PRECISIONS,
@@ -71,6 +74,7 @@ class ModelValues(TypedDict):
     class_agnostic: bool
     image_size: tuple[int, int] | None
     fit: Fit | None
+    rect: bool
     device: str
     precision: str | None
     runtime: RuntimeName | None
@@ -87,6 +91,7 @@ def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
         class_agnostic=arguments.class_agnostic,
         image_size=parse_size(arguments.image_size),
         fit=arguments.fit,
+        rect=arguments.rect,
         device=arguments.device,
         precision=arguments.precision,
         runtime=arguments.runtime,

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from yolov3.codec import Predictions, decode
+from yolov3.codec import RawPredictions
 from yolov3.errors import UserError
 from yolov3.graphs.facts import GraphFacts
-from yolov3.structures import Size
+from yolov3.structures import DensePredictions, Predictions, Size
 
 Arrays = Sequence[np.ndarray]
 
@@ -23,7 +23,15 @@ def run_graph(facts: GraphFacts, images: Tensor, run: Callable[[Tensor], Arrays]
     check_size(facts, (images.shape[2], images.shape[3]))
     images = in_the_kind_of(facts, images)
     parts = [images] if facts.dynamic else images.split(1)
-    return Predictions.join([predictions_of(facts, run(part), part) for part in parts])
+    found = [predictions_of(facts, run(part), part) for part in parts]
+    if len(found) == 1:
+        return found[0]
+    raw = [each for each in found if isinstance(each, RawPredictions)]
+    return (
+        RawPredictions.join(raw)
+        if raw
+        else DensePredictions.join([e for e in found if isinstance(e, DensePredictions)])
+    )
 
 
 def in_the_kind_of(facts: GraphFacts, images: Tensor) -> Tensor:
@@ -35,21 +43,21 @@ def in_the_kind_of(facts: GraphFacts, images: Tensor) -> Tensor:
     return images
 
 
-def predictions_of(facts: GraphFacts, outputs: Arrays, images: Tensor) -> Predictions:
+def predictions_of(facts: GraphFacts, outputs: Arrays, images: Tensor) -> DensePredictions | RawPredictions:
     """What a graph gave for images, as predictions. Of a graph that suppresses itself these are the survivors."""
     tensors = [torch.from_numpy(np.ascontiguousarray(each)) for each in outputs]
     if facts.suppressed is not None:
         boxes, scores, labels, _ = tensors
-        return Predictions(boxes, scores, functional.one_hot(labels.long(), facts.num_classes).float())
+        return DensePredictions(boxes, scores, functional.one_hot(labels.long(), facts.num_classes).float())
     if facts.outputs == "raw":
-        return decode(tensors, facts.levels)
+        return RawPredictions(tuple(tensors), facts.levels)
     if facts.outputs == "darknet":
         confidences, parts = tensors
         height, width = images.shape[2:]
         boxes = parts[:, :, 0] * torch.tensor([width, height, width, height], dtype=torch.float32)
-        return Predictions(boxes, torch.ones(confidences.shape[:2]), confidences)
+        return DensePredictions(boxes, torch.ones(confidences.shape[:2]), confidences)
     boxes, objectness, classes = tensors
-    return Predictions(boxes, objectness, classes)
+    return DensePredictions(boxes, objectness, classes)
 
 
 def check_size(facts: GraphFacts, size: Size) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from yolov3.codec import Predictions
 from yolov3.errors import UserError
 from yolov3.graphs.facts import GraphFacts
 from yolov3.machine.extras import require_extra
 from yolov3.runtimes.graph_outputs import Arrays, run_graph
+from yolov3.structures import Predictions
 
 GPU = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from yolov3.codec import Predictions
 from yolov3.errors import UserError
 from yolov3.graphs.facts import GraphFacts
 from yolov3.machine.extras import require_extra
 from yolov3.runtimes.graph_outputs import Arrays, run_graph
+from yolov3.structures import Predictions
 
 HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
 """In which type OpenVINO is to compute what has no type of its own in the graph."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from yolov3.codec import Predictions
+from yolov3.structures import Predictions
 
 
 class Runtime(Protocol):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from yolov3.codec import Predictions, decode
+from yolov3.codec import RawPredictions
 from yolov3.errors import UserError
 from yolov3.machine.device import mixed_precision, normalised
 from yolov3.models.contract import DetectionNetwork
@@ -46,7 +46,7 @@ class TorchRuntime:
         return str(self.kind).removeprefix("torch.")
 
     @torch.no_grad()
-    def __call__(self, images: Tensor) -> Predictions:
+    def __call__(self, images: Tensor) -> RawPredictions:
         try:
             with evaluation_mode(self.network):
                 predictions = self._compute(images)
@@ -54,17 +54,17 @@ class TorchRuntime:
                 torch.cuda.synchronize(self.place)
         except torch.OutOfMemoryError as error:
             if len(images) > 1:
-                return Predictions.join([self(half) for half in images.split(-(-len(images) // 2))])
+                return RawPredictions.join([self(half) for half in images.split(-(-len(images) // 2))])
             height, width = images.shape[2:]
             raise UserError(
                 f"{self.place} has not enough memory for one image of {height}x{width}; use a smaller input (--imgsz)"
             ) from error
         return predictions
 
-    def _compute(self, images: Tensor) -> Predictions:
+    def _compute(self, images: Tensor) -> RawPredictions:
         with torch.inference_mode(), mixed_precision(self.place, self.kind):
             raw = self.network(normalised(images, self.place))
-        return decode(raw, self.network.levels)
+        return RawPredictions(tuple(raw), self.network.levels)
 
 
 @contextmanager
