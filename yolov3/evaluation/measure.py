@@ -33,8 +33,8 @@ class EvaluationSettings:
     batch_size: int
     device: str
     precision: str
-    runtime: str = "torch"
     rect_step: int | None = None
+    runtime: str = "torch"
 
     def as_plain(self) -> dict[str, Any]:
         """Plain values, as ``metrics.json`` holds them."""
