@@ -87,7 +87,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path, micro_graph):
 def test_mutated_bytes_are_noticed(written_onnx, refused):
     content = written_onnx.read_bytes()
     numbers = random.Random(0)
-    places = numbers.sample(range(len(content)), 250) + [*range(25), *range(len(content) - 25, len(content))]
+    places = [*numbers.sample(range(len(content)), 250), *range(25), *range(len(content) - 25, len(content))]
     for place in places:
         changed = bytearray(content)
         changed[place] ^= numbers.randrange(1, 256)
