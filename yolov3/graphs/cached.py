@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from yolov3.darknet.graph import DarknetGraph
 from yolov3.errors import UserError
 from yolov3.graphs.facts import GraphFacts
 from yolov3.graphs.onnx_file import facts_of_onnx, read_sealed_onnx, write_onnx
@@ -43,7 +44,10 @@ def cached_onnx(network: DetectionNetwork, facts: GraphFacts) -> bytes:
 
 def digest_of(network: DetectionNetwork, facts: GraphFacts) -> str:
     """The same for the same numbers in the same network that means the same, made by the same exporter."""
-    digest = hashlib.sha256(f"{torch.__version__} {facts.as_text()}".encode())
+    structure = (
+        f"{network} {network.plan if isinstance(network, DarknetGraph) else ''}"  # which a module does not print
+    )
+    digest = hashlib.sha256(f"{torch.__version__} {facts.as_text()} {structure}".encode())
     for name, tensor in network.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())

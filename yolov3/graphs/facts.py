@@ -116,7 +116,7 @@ class GraphFacts:
             raise FactsError(f"its description is of version {version!r}; this program reads version {VERSION}")
         try:
             return _from_values(values)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise FactsError(f"its description cannot be used: {error}") from error
 
 
@@ -125,7 +125,7 @@ def _from_values(values: Mapping[str, Any]) -> GraphFacts:
     outputs, kind = values["outputs"]["kind"], values["input"]["kind"]
     if outputs not in get_args(Outputs) or kind not in get_args(InputKind):
         raise ValueError(f"outputs {outputs!r} and input {kind!r} are not known")
-    return GraphFacts(
+    facts = GraphFacts(
         meaning=ModelMeaning.from_plain(values),
         levels=tuple(
             Level(**{**level, "anchors": tuple((float(w), float(h)) for w, h in level["anchors"])})
@@ -137,8 +137,17 @@ def _from_values(values: Mapping[str, Any]) -> GraphFacts:
         input=kind,
         precision=str(values["precision"]),
         dynamic=bool(values["dynamic"]),
-        suppressed=None if suppressed is None else InnerSuppression(**suppressed),
+        suppressed=None if suppressed is None else _suppression(**suppressed),
         source=str(values["source"]),
         source_sha256=str(values["source_sha256"]),
         made_with=str(values["made_with"]),
     )
+    if not facts.levels or facts.num_classes < 1:
+        raise ValueError(f"it has {len(facts.levels)} levels and {facts.num_classes} classes")
+    if not all(isinstance(name, str) for name in facts.meaning.names):
+        raise ValueError(f"the names of classes must be texts, found {facts.meaning.names}")
+    return facts
+
+
+def _suppression(confidence: Any, nms_threshold: Any, class_agnostic: Any, max_detections: Any) -> InnerSuppression:
+    return InnerSuppression(float(confidence), float(nms_threshold), bool(class_agnostic), int(max_detections))

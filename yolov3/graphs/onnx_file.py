@@ -54,7 +54,7 @@ def facts_of_onnx(path: Path, content: bytes) -> GraphFacts:
         model = library.ModelProto.FromString(content)
     except Exception as error:  # protobuf's own errors have no common ancestor
         raise UserError(f"{path}: no ONNX file, or damaged") from error
-    outside = next((each for each in _tensors(model.graph) if each.external_data or each.data_location), None)
+    outside = next((each for each in _tensors(model) if each.external_data or each.data_location), None)
     if outside is not None:
         raise UserError(
             f"{path}: keeps the numbers of {outside.name!r} in another file, which is not read; exported files hold "
@@ -69,13 +69,12 @@ def facts_of_onnx(path: Path, content: bytes) -> GraphFacts:
         raise UserError(f"{path}: {error}") from error
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    """All constants of a graph and of those within it."""
-    yield from graph.initializer
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                yield from _tensors(inner)
+def _tensors(message: Any) -> Iterator[Any]:
+    """All constants in a part of a file, however deep they lie: in branches, in functions, in sparse ones."""
+    if message.DESCRIPTOR.name == "TensorProto":
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in [value] if hasattr(value, "ListFields") else value:
+                yield from _tensors(each)

@@ -24,18 +24,26 @@ def write_openvino(path: Path, model: Any, facts: GraphFacts) -> tuple[Path, Pat
     openvino: Any = require_extra("openvino", "writing OpenVINO's files")
     for key, value in ((KEY, facts.as_text()), (NUMBERS_KEY, OPEN_SEAL), (SEAL_KEY, OPEN_SEAL)):
         model.set_rt_info(value, [key])
-    numbers = path.with_suffix(".bin")
+    try:
+        text = _save(openvino, path, model, half=facts.precision == "float16")
+    except (OSError, RuntimeError) as error:  # a RuntimeError is OpenVINO's word for a full disk
+        raise UserError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+    write_whole(path, seal(text))
+    return path, path.with_suffix(".bin")
+
+
+def _save(openvino: Any, path: Path, model: Any, *, half: bool) -> bytes:
+    """Write the numbers to their place; the ``.xml`` that belongs to them, not yet sealed."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
         whole = Path(folder) / path.name
-        openvino.save_model(model, str(whole), compress_to_fp16=facts.precision == "float16")
-        made = whole.with_suffix(".bin")
+        openvino.save_model(model, str(whole), compress_to_fp16=half)
+        numbers = whole.with_suffix(".bin")
         text = whole.read_bytes()
         start = text.rindex(NUMBERS_KEY.encode())
         place = text.index(OPEN_SEAL.encode(), start)
-        text = text[:place] + file_sha256(made).encode() + text[place + len(OPEN_SEAL) :]
-        made.replace(numbers)
-    write_whole(path, seal(text))
-    return path, numbers
+        text = text[:place] + file_sha256(numbers).encode() + text[place + len(OPEN_SEAL) :]
+        numbers.replace(path.with_suffix(".bin"))
+    return text
 
 
 def read_openvino_facts(path: Path) -> GraphFacts:

@@ -1,0 +1,117 @@
+"""What the tests of graphs share: a tiny network, what its graphs say of themselves, and such graphs, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from yolov3.darknet.cfg_to_plan import graph_from_text
+from yolov3.graphs.facts import GraphFacts
+from yolov3.models.contract import DetectionNetwork
+from yolov3.structures import ModelMeaning, Preprocessing
+
+_CONVOLUTION = "[convolutional]\nfilters={}\nsize=3\nstride=2\npad=1\nbatch_normalize=1\nactivation={}\n"
+MICRO = (
+    "[net]\nwidth=64\nheight=96\nchannels=3\n"
+    + "".join(_CONVOLUTION.format(*each) for each in ((4, "leaky"), (4, "mish"), (8, "leaky"), (8, "leaky")))
+    + "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n"
+    + "[yolo]\nanchors=10,14, 23,27\nnum=2\nclasses=2\nscale_x_y=1.1\n[route]\nlayers=-3\n"
+    + _CONVOLUTION.format(8, "leaky")
+    + "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n"
+    + "[yolo]\nanchors=40,60, 80,50\nnum=2\nclasses=2\n"
+)
+
+
+@pytest.fixture(scope="session")
+def micro_cfg() -> str:
+    """A tiny network in Darknet's language: two levels, two classes."""
+    return MICRO
+
+
+@pytest.fixture(scope="session")
+def fill() -> Callable[..., Any]:
+    """Gives all weights and statistics of a network random values, as a training might have left them, and puts it in
+    evaluation mode."""
+
+    def filled(network: nn.Module, seed: int = 0) -> nn.Module:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for part in network.modules():
+                if isinstance(part, nn.BatchNorm2d):
+                    part.running_mean.normal_(std=0.1, generator=generator)
+                    part.running_var.uniform_(0.5, 1.5, generator=generator)
+                    part.weight.uniform_(0.8, 1.2, generator=generator)
+                    part.bias.normal_(std=0.1, generator=generator)
+                elif isinstance(part, nn.Conv2d):
+                    part.weight.normal_(std=(2 / part.weight[0].numel()) ** 0.5, generator=generator)
+                    if part.bias is not None:
+                        part.bias.normal_(std=0.3, generator=generator)
+        return network.eval()
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def micro(fill) -> DetectionNetwork:
+    """The tiny network; nobody changes it."""
+    return fill(graph_from_text(MICRO))
+
+
+@pytest.fixture(scope="session")
+def facts_of() -> Callable[..., GraphFacts]:
+    """What a graph of a network says of itself; ``size`` is its input's, the rest are fields of the facts."""
+
+    def facts(network: DetectionNetwork, size: tuple[int, int] = (96, 64), **changes: Any) -> GraphFacts:
+        meaning = ModelMeaning(("cat", "dog"), Preprocessing(size))
+        values = {"description": "tiny", "made_with": f"yolov3 0.0, torch {torch.__version__}", **changes}
+        return GraphFacts(meaning, tuple(network.levels), network.num_classes, **values)
+
+    return facts
+
+
+@pytest.fixture(scope="session")
+def micro_graph(micro, facts_of) -> tuple[bytes, GraphFacts]:
+    """The graph of the tiny network and what it says of itself."""
+    from yolov3.graphs.onnx_graph import onnx_of
+
+    facts = facts_of(micro)
+    return onnx_of(micro, facts).SerializeToString(), facts
+
+
+@pytest.fixture
+def written_onnx(micro_graph, tmp_path) -> Path:
+    """An ONNX file of ours."""
+    import onnx
+
+    from yolov3.graphs.onnx_file import write_onnx
+
+    content, facts = micro_graph
+    write_onnx(tmp_path / "micro.onnx", onnx.ModelProto.FromString(content), facts)
+    return tmp_path / "micro.onnx"
+
+
+@pytest.fixture
+def written_openvino(micro_graph, tmp_path) -> Path:
+    """OpenVINO's two files of ours; the ``.xml``."""
+    from yolov3.graphs.openvino_file import write_openvino
+    from yolov3.machine.extras import require_extra
+
+    content, facts = micro_graph
+    write_openvino(tmp_path / "micro.xml", require_extra("openvino", "this test").Core().read_model(content), facts)
+    return tmp_path / "micro.xml"
+
+
+@pytest.fixture(scope="session")
+def dense() -> Callable[[Any], tuple[Tensor, Tensor, Tensor]]:
+    """Boxes, objectness and classes of predictions of any kind."""
+
+    def parts(predictions: Any) -> tuple[Tensor, Tensor, Tensor]:
+        whole = predictions.decoded() if hasattr(predictions, "decoded") else predictions
+        return whole.boxes, whole.objectness, whole.classes
+
+    return parts
