@@ -44,7 +44,7 @@ def run(words: CompletionWords) -> int:
 
 def vocabulary() -> Vocabulary:
     """All words that the command line takes."""
-    from yolov3.cli import COMMANDS, parser_of
+    from yolov3.cli import COMMANDS, SECOND_WORDS, parser_of
     from yolov3.config.settings import PATHS, setting_groups
     from yolov3.dialogue.vocabulary import SettingWords, Vocabulary, words_of
     from yolov3.downloads.manifest import known_files
@@ -54,6 +54,7 @@ def vocabulary() -> Vocabulary:
     further = {
         "settings": [*(group.name for group in groups if group.name), *(setting.name for setting in settings)],
         "download": list(known_files()),
+        **{first: list(seconds) for first, seconds in SECOND_WORDS.items()},
     }
     return Vocabulary(
         tuple(words_of(parser_of(name), name, further.get(name, ())) for name in COMMANDS),
