@@ -124,3 +124,13 @@ def test_a_missing_extra_is_told_before_anything_is_written(weights, tmp_path, m
     with pytest.raises(UserError, match=r"needs onnxruntime; install it with: pip install 'yolov3\[onnx\]'"):
         export_model(weights=weights, output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_computed_in_another_type_is_not_judged(weights, data, tmp_path):
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    report = export_model(weights=weights, to="openvino", precision="bfloat16", check=data, output=tmp_path)
+    if report.runtime == "openvino bfloat16":
+        assert report.proof.passed is not None and "AP50" in report.proof.why
+    else:
+        assert report.proof.passed is None and "this processor has no bfloat16" in report.proof.why
+    assert report.facts.precision == "bfloat16"

@@ -90,8 +90,6 @@ def export_model(
     proof = prove(torch_runtime, runtime, facts, data, options, watcher)
     in_float = tuple(layers_in_float(graph)) if images is not None else ()
     report = ExportReport(written, facts, f"{runtime.name} {runtime.precision}", proof, in_float)
-    if options.precision == "bfloat16" and runtime.precision != "bfloat16":
-        watcher.warn(f"this processor has no bfloat16: the proof was made in {runtime.precision}")
     write_text_atomically(folder / REPORT, json.dumps(report.as_plain(), indent=1) + "\n")
     return report
 

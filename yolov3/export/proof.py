@@ -96,6 +96,8 @@ def prove(
         if None not in numbers:
             precisions = Precisions(len(data), *(float(each or 0) for each in numbers))
     passed, why = judge(facts, agreement, precisions, options.max_drop)
+    if facts.precision == "bfloat16" != graph.precision:
+        passed, why = None, f"this processor has no bfloat16: all of this was computed in {graph.precision}"
     return Proof(agreement, precisions, passed, why)
 
 
