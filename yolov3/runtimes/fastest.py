@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import platform
 import statistics
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.graphs.cached import cache_folder, digest_of
 from yolov3.graphs.facts import GraphFacts
@@ -38,7 +40,7 @@ def fastest_of(
         logger.info("making ready for this machine (once for this model): %s", ", ".join(names))
         opened = {name: open_one(name) for name in names}
         milliseconds = _measure(opened, facts)
-        with suppress(OSError):  # a folder that may not be written: then it is measured again next time
+        with suppress(OSError, UserError):  # a folder that may not be written: then it is measured again next time
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text_atomically(path, json.dumps({"machine": _machine(), "milliseconds": milliseconds}))
     best, *others = sorted(names, key=milliseconds.__getitem__)
@@ -66,9 +68,10 @@ def _remembered(path: Path, names: Sequence[str]) -> dict[str, float] | None:
         values = json.loads(path.read_text())
         if values["machine"] != _machine():
             return None
-        return {name: float(values["milliseconds"][name]) for name in names}
-    except (OSError, ValueError, KeyError, TypeError):
+        milliseconds = {name: float(values["milliseconds"][name]) for name in names}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    return milliseconds if all(map(math.isfinite, milliseconds.values())) else None
 
 
 def _machine() -> str:
