@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from yolov3 import UserError
 from yolov3.formats.load import load_model
 from yolov3.inference.detect import DetectOptions, detect
 from yolov3.inference.detector import DetectorOptions
+from yolov3.outputs.catalogue import OUTPUTS
 from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.watching.watcher import Watcher
 
@@ -68,6 +71,31 @@ def test_what_is_saved_is_what_was_asked_for(weights, images, video, tmp_path):
     assert len(list((folder / "crops").rglob("*.jpg"))) == sum(counts)
     again = detect(options, max_frames=1)
     assert again.folder == tmp_path / "detect-2"
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_writing_behind_the_network_writes_the_same_files_to_the_last_byte(
+    weights, images, video, tmp_path, monkeypatch
+):
+    everything = {"weights": weights, "source": [images, video], "detector": SURE, "save": tuple(OUTPUTS)}
+    behind = detect(**everything, output=tmp_path, name="behind")
+    assert behind.times.writing > 0
+    monkeypatch.setattr("yolov3.inference.detect.WriteBehind", lambda output, *, most: output)
+    directly = detect(**everything, output=tmp_path, name="directly")
+    assert len(files_below(behind.folder)) > 18
+    assert files_below(behind.folder) == files_below(directly.folder)
+
+
+def test_an_output_that_cannot_write_ends_the_run(weights, images, tmp_path, monkeypatch):
+    def full(path: Path, image: np.ndarray) -> None:
+        raise UserError(f"{path}: No space left on device")
+
+    monkeypatch.setattr("yolov3.outputs.drawings.write_image", full)
+    with pytest.raises(UserError, match=r"000001\.jpg: No space left on device$"):
+        detect(weights=weights, source=images, detector=SURE, output=tmp_path)
 
 
 def test_nothing_saved_is_no_folder(weights, images, tmp_path):

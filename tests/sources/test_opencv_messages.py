@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import cv2
 import pytest
@@ -59,4 +60,26 @@ def test_afterwards_all_is_as_it_was(monkeypatch):
     with pytest.raises(KeyboardInterrupt), opencv_silenced():
         assert logging.getLogLevel() == logging.LOG_LEVEL_SILENT and os.environ[FFMPEG_LEVEL] == "-8"
         raise KeyboardInterrupt
+    assert logging.getLogLevel() == before and FFMPEG_LEVEL not in os.environ
+
+
+def test_it_is_silent_until_the_last_of_several_threads_has_left(monkeypatch):
+    monkeypatch.delenv(FFMPEG_LEVEL, raising=False)
+    monkeypatch.delenv("OPENCV_LOG_LEVEL", raising=False)
+    logging = cv2.utils.logging
+    before = logging.getLogLevel()
+    entered, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with opencv_silenced():
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with opencv_silenced():
+        thread.start()
+        assert entered.wait(10)
+    assert logging.getLogLevel() == logging.LOG_LEVEL_SILENT and os.environ[FFMPEG_LEVEL] == "-8"
+    leave.set()
+    thread.join(10)
     assert logging.getLogLevel() == before and FFMPEG_LEVEL not in os.environ

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from yolov3.sources.read_ahead import READERS, read_ahead
+from yolov3.sources.read_ahead import READERS, Ahead, read_ahead
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 7])
@@ -63,3 +63,43 @@ def test_nobody_waits_for_what_does_not_answer():
     answers.close()
     assert time.monotonic() - start < 5
     released.set()
+
+
+def counted(most: int, taken: list[int], error: type[Exception] | None = None):
+    for number in range(most):
+        taken.append(number)
+        yield number
+    if error is not None:
+        raise error
+
+
+def test_an_iterator_is_gone_through_in_order_some_way_ahead_and_no_further():
+    taken: list[int] = []
+    ahead = Ahead(counted(50, taken), most=3)
+    time.sleep(0.1)
+    assert taken == [], "nothing before somebody asks"
+    assert next(ahead) == 0
+    time.sleep(0.2)
+    assert taken == [0, 1, 2, 3, 4]  # three wait, one has no room
+    assert list(ahead) == list(range(1, 50)) and list(ahead) == []
+    ahead.close()
+
+
+def test_what_the_iterator_raises_comes_in_its_place():
+    ahead = Ahead(counted(3, [], KeyError), most=9)
+    assert [next(ahead) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(KeyError):
+        next(ahead)
+    assert list(ahead) == []
+
+
+def test_after_closing_nobody_goes_on():
+    taken: list[int] = []
+    ahead = Ahead(counted(1000, taken), most=2)
+    next(ahead)
+    ahead.close()
+    count = len(taken)
+    assert count <= 6 and not ahead._thread.is_alive()
+    time.sleep(0.1)
+    assert len(taken) == count and list(ahead) == []
+    Ahead(counted(3, taken), most=2).close()  # it never began

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -101,3 +104,27 @@ def test_a_video_without_a_frame_is_told(write_avi):
     path = write_avi(count=4).break_frames(0, 1, 2, 3)
     with pytest.raises(SourceError, match=r"video\.avi: a video without a single frame"), VideoFile(path) as source:
         list(source)
+
+
+def test_frames_are_decoded_ahead_and_no_further(write_avi, monkeypatch):
+    decoded = []
+    read = VideoFile.read
+    monkeypatch.setattr(VideoFile, "read", lambda source: decoded.append(threading.current_thread()) or read(source))
+    with VideoFile(write_avi(count=12).path, ahead=3) as source:
+        frames = iter(source)
+        next(frames)
+        deadline = time.monotonic() + 10
+        while len(decoded) < 5 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        assert len(decoded) == 5  # one was asked for, three wait, one has no room
+        assert threading.main_thread() not in decoded
+    assert not any(thread.is_alive() for thread in decoded)
+
+
+def test_frames_that_broke_behind_the_last_one_asked_for_are_not_counted(write_avi):
+    with VideoFile(write_avi(count=12).break_frames(1, 6)) as source:
+        frames = iter(source)
+        assert [next(frames).index for _ in range(3)] == [0, 1, 2]
+        time.sleep(0.2)
+        assert source.broken == 1

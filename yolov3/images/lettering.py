@@ -3,6 +3,7 @@ which has those of English and shows others as question marks."""
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 
 import cv2
@@ -13,6 +14,8 @@ LINE_SHARE = 1.5  # height of a line in shares of the font's size, with room aro
 BASELINE_SHARE = 1.1  # the letters stand so far below the line's upper edge
 MARGIN_SHARE = 0.3  # before and behind the text
 OUTLINE_FONT = "uni"  # OpenCV's "sans" strikes its zeros through
+
+_FONTS = threading.Lock()  # they are not made for several threads, and one may write files while another shows a window
 
 
 @lru_cache(maxsize=512)  # the frames of a video say the same again and again; at 8K some 50 MB
@@ -25,7 +28,8 @@ def lettering(text: str, size: int) -> np.ndarray | None:
     height, margin = round(LINE_SHARE * size), round(MARGIN_SHARE * size)
     start = (margin, round(BASELINE_SHARE * size))
     draw = _by_opencv if hasattr(cv2, "FontFace") else _by_pillow
-    ink = draw(text, size, height, start)
+    with _FONTS:
+        ink = draw(text, size, height, start)
     ink.setflags(write=False)  # it is shared
     return ink
 

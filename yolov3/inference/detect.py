@@ -16,6 +16,7 @@ from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs
 from yolov3.outputs.lines import LinePerImage
 from yolov3.outputs.new_folder import NewFolder
 from yolov3.outputs.output import Output
+from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.address import without_login
 from yolov3.sources.find import find_all_items
 from yolov3.watching.stage_times import StageTimes
@@ -153,7 +154,7 @@ def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFold
         if options.save:
             settings = OutputOptions(scores=options.save_scores)
             folder = NewFolder(Path(options.output), options.name, options.save, settings)
-            outputs.append(stack.enter_context(folder))
+            outputs.append(stack.enter_context(WriteBehind(folder, most=2 * options.batch_size)))
         if options.verbose:
             outputs.append(LinePerImage(watcher.report))
         yield folder, outputs

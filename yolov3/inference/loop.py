@@ -62,6 +62,12 @@ class DetectionLoop:
                 self._run_source(source, total)
         except StopDetecting:
             self.tally.stopped = True
+        with self.detector.times.spent_in("writing"):
+            for output in self.outputs:
+                try:
+                    output.settle()
+                except StopDetecting:
+                    self.tally.stopped = True
 
     def _run_source(self, source: FrameSource, total: int | None) -> None:
         try:
@@ -79,8 +85,9 @@ class DetectionLoop:
             self._tell_problem(str(error))
         finally:
             if source.rate is not None:
-                for output in self.outputs:
-                    output.end(self.names.name_of(source.name))
+                with self.detector.times.spent_in("writing"):
+                    for output in self.outputs:
+                        output.end(self.names.name_of(source.name))
                 self.names.end(source.name)
         broken = what_broke(source)
         if broken is not None:

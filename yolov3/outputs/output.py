@@ -77,6 +77,9 @@ class Output:
     def end(self, name: str) -> None:
         """The source of this output name has ended."""
 
+    def settle(self) -> None:
+        """Wait until all that was given is written. Raises what writing it raised."""
+
     def close(self) -> None:
         """Finish."""
 

@@ -86,7 +86,7 @@ def sources_of(items: Sequence[Item], *, ahead: int) -> Iterator[FrameSource]:
         else:
             for item in group:
                 if isinstance(item, VideoItem):
-                    yield VideoFile(item.path)
+                    yield VideoFile(item.path, ahead=ahead)
                 elif isinstance(item, StreamItem):
                     yield LiveStream(item.address)
                 elif isinstance(item, DataItem):

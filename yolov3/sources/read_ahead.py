@@ -1,4 +1,4 @@
-"""Things read some way ahead of whoever wants them, in their order."""
+"""Things read some way ahead of whoever wants them, in their order: by questions, or by going through an iterator."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from queue import SimpleQueue
-from typing import TypeVar
+from queue import Empty, Queue, SimpleQueue
+from typing import Generic, Self, TypeVar
 
 READERS = 2  # threads that read and decode while the network works
 
@@ -47,3 +47,46 @@ def _work(read: Callable[[Thing], Answer], questions: SimpleQueue[tuple[Future[A
             future.set_result(read(thing))
         except BaseException as error:  # it is raised where the answer is wanted
             future.set_exception(error)
+
+
+class Ahead(Generic[Thing]):
+    """An iterator that a thread of its own goes through, ``most`` things ahead of whoever asks. It begins with the first
+    question; what it raises is raised in its place. Who leaves before the end must close it."""
+
+    def __init__(self, things: Iterator[Thing], *, most: int) -> None:
+        self._things = things
+        self._waiting: Queue[Future[Thing]] = Queue(most)
+        self._thread = threading.Thread(target=self._go_through, name="reader ahead", daemon=True)
+        self._left = self._ended = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Thing:
+        if self._ended:
+            raise StopIteration
+        if not self._thread.ident:
+            self._thread.start()
+        answer = self._waiting.get()
+        self._ended = answer.exception() is not None
+        return answer.result()
+
+    def close(self) -> None:
+        """Let the thread end after what it is at. Afterwards nobody touches what the iterator works with."""
+        self._left = self._ended = True
+        while self._thread.is_alive():
+            try:  # it may wait for room
+                self._waiting.get(timeout=0.01)
+            except Empty:
+                continue
+
+    def _go_through(self) -> None:
+        while not self._left:
+            answer: Future[Thing] = Future()
+            try:
+                answer.set_result(next(self._things))
+            except BaseException as error:  # the end, too
+                answer.set_exception(error)
+            self._waiting.put(answer)
+            if answer.exception() is not None:
+                return

@@ -1,4 +1,4 @@
-"""Video files, frame by frame."""
+"""Video files, frame by frame, decoded some way ahead."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ import cv2
 from yolov3.sources.capture import USUAL_RATE, CaptureSource
 from yolov3.sources.frames import Frame, SourceError
 from yolov3.sources.opencv_messages import opencv_silenced
+from yolov3.sources.read_ahead import Ahead
 
+FRAMES_AHEAD = 8
 BROKEN_FRAMES = 250  # so many frames that cannot be decoded are passed over in a row; then the video has ended
 
 
 class VideoFile(CaptureSource):
-    """Every frame of a file that can be decoded; ``broken`` counts those that could not."""
+    """Every frame of a file that can be decoded, by a thread that is ``ahead`` so many frames; ``broken`` counts those that
+    could not, up to the last frame that was asked for."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, str(path)
+    def __init__(self, path: Path, *, ahead: int = FRAMES_AHEAD) -> None:
+        self.path, self.name, self.ahead = path, str(path), ahead
+        self._decoding: Ahead[tuple[Frame | None, int]] | None = None
 
     def open(self) -> None:
         if not self.path.is_file():
@@ -32,21 +36,35 @@ class VideoFile(CaptureSource):
             raise SourceError(f"{self.path}: not readable as a video (damaged, cut off or of an unknown kind)")
         self.take(capture)
 
+    def close(self) -> None:
+        if self._decoding is not None:
+            self._decoding.close()  # before the capture is taken away
+            self._decoding = None
+        super().close()
+
     def __iter__(self) -> Iterator[Frame]:
-        index = missed = 0
+        self._decoding = Ahead(self._decode(), most=self.ahead)
+        for frame, broken in self._decoding:
+            self.broken = broken
+            if frame is not None:
+                yield frame
+
+    def _decode(self) -> Iterator[tuple[Frame | None, int]]:
+        """Each frame and how many were broken so far; at the end how many they were."""
+        index = missed = broken = 0
         while True:
             image = self.read()
             if image is not None:
                 missed = 0
-                yield Frame(image, self.name, index, self._seconds(index))
+                yield Frame(image, self.name, index, self._seconds(index)), broken
                 index += 1
                 continue
             # A damaged frame reads like the end: only the file's own count tells them apart.
-            if self.length is None or index + self.broken + 1 >= self.length or missed >= BROKEN_FRAMES:
+            if self.length is None or index + broken + 1 >= self.length or missed >= BROKEN_FRAMES:
                 break
             missed += 1
-            self.broken += 1
-        self.broken -= missed  # those at the end are a wrong count more often than frames
+            broken += 1
+        yield None, broken - missed  # those at the end are a wrong count more often than frames
         if index == 0:
             raise SourceError(f"{self.path}: a video without a single frame that can be decoded")
 
