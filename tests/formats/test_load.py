@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.formats.darknet_files import save_darknet
-from yolov3.formats.load import LOADERS, load_files, load_model
-from yolov3.formats.model import LoadedModel
-from yolov3.formats.model_files import MODEL_SUFFIXES, ModelFiles
+from yolov3.formats.load import FACTS, LOADERS, load_files, load_model, open_model
+from yolov3.formats.model import ExportedModel, LoadedModel
+from yolov3.formats.model_files import EXPORTED_SUFFIXES, MODEL_SUFFIXES, ModelFiles
 from yolov3.formats.safetensors_file import save_safetensors
+from yolov3.graphs.facts import GraphFacts
+from yolov3.graphs.onnx_file import write_onnx
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.structures import ModelMeaning, Preprocessing, Suppression
+from yolov3.structures import Level, ModelMeaning, Preprocessing, Suppression
 
 MEANING = ModelMeaning(("a", "b"), Preprocessing((64, 96), "stretch", "darknet"), Suppression("diou", 0.7))
 
@@ -60,7 +63,7 @@ def test_other_endings_are_refused_with_those_that_are_known(tmp_path, name, end
     with pytest.raises(UserError) as caught:
         load_model(tmp_path / name)
     assert str(caught.value) == (
-        f"{tmp_path / name}: weights must be one of .pt, .safetensors, .weights, .backup, found {ending}"
+        f"{tmp_path / name}: weights must be one of .pt, .safetensors, .weights, .backup, .onnx, .xml, found {ending}"
     )
 
 
@@ -72,7 +75,8 @@ def test_a_missing_file_is_named(tmp_path, name):
 
 
 def test_all_kinds_of_files_are_looked_for():
-    assert set(MODEL_SUFFIXES) == set(LOADERS)
+    assert set(MODEL_SUFFIXES) == {*LOADERS, *FACTS}
+    assert set(EXPORTED_SUFFIXES) == set(FACTS) and not set(LOADERS) & set(FACTS)
 
 
 def test_what_a_run_folder_or_a_stem_means_is_loaded(folder):
@@ -115,3 +119,75 @@ def test_a_folder_is_no_model(tmp_path):
         (tmp_path / f"x{suffix}").mkdir()
         with pytest.raises(UserError, match=rf"x\{suffix}: "):
             load_model(tmp_path / f"x{suffix}")
+
+
+# ---- exported graphs ----
+
+
+@pytest.fixture
+def facts() -> GraphFacts:
+    """What a graph says of itself."""
+    return GraphFacts(MEANING, (Level(32, ((10.0, 14.0),)),), 2, "tiny, 64x96 stretch", source="a.pt")
+
+
+@pytest.fixture
+def graph(tmp_path, facts) -> Path:
+    """A file of an exported graph; what it would compute plays no part here."""
+    make = onnx.helper.make_tensor_value_info
+    ends = make("images", onnx.TensorProto.FLOAT, [1]), make("same", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Identity", ["images"], ["same"])
+    path = tmp_path / "graph" / "g.onnx"
+    path.parent.mkdir()
+    write_onnx(path, onnx.helper.make_model(onnx.helper.make_graph([node], "g", ends[:1], ends[1:])), facts)
+    return path
+
+
+def test_an_exported_graph_is_opened_with_what_it_says_of_itself(graph, facts):
+    capitals = graph.with_name("h.ONNX")
+    capitals.write_bytes(graph.read_bytes())
+    for path in (graph, capitals):
+        model = open_model(path)
+        assert isinstance(model, ExportedModel) and model.path == path
+        assert (model.facts, model.meaning, model.description) == (facts, MEANING, "tiny, 64x96 stretch")
+
+
+def test_a_folder_or_a_stem_means_its_graph_too(graph):
+    for given in (graph.parent, graph.with_suffix("")):
+        assert open_model(given).source == str(graph)
+
+
+def test_weights_are_opened_as_they_are_loaded(folder):
+    for suffix in LOADERS:
+        model = open_model(folder / f"a{suffix}")
+        assert isinstance(model, LoadedModel) and model.meaning == MEANING
+    model = open_model(folder / "a.weights", cfg=folder / "a.cfg", names=folder / "a.names")
+    assert isinstance(model, LoadedModel) and model.cfg is not None
+
+
+@pytest.mark.parametrize("name", ["g.onnx", "x.xml"])
+def test_a_graph_is_no_weights(graph, name):
+    path = graph.with_name(name)
+    if name == "x.xml":
+        path.write_text("<net/>")
+    for load in (load_model, lambda path: load_files(ModelFiles(path))):
+        with pytest.raises(UserError) as caught:
+            load(path)
+        assert str(caught.value) == (
+            f"{path}: an exported graph, which can detect and be evaluated and no more; give the weights that it was made of"
+        )
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml"])
+def test_a_graph_that_is_none_of_ours_is_told(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"something")
+    with pytest.raises(UserError, match=rf"a\{suffix}: not exported by this program"):
+        open_model(path)
+    path.unlink()
+    with pytest.raises(UserError, match=rf"a\{suffix}: no such weights file$"):
+        open_model(path)
+
+
+def test_graphs_have_no_files_of_darknet(graph):
+    with pytest.raises(UserError, match=r"g\.onnx: --cfg and --names belong to Darknet's weights only$"):
+        open_model(graph, cfg="a.cfg")

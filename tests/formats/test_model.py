@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from yolov3.errors import UserError
-from yolov3.formats.model import LoadedModel
+from yolov3.formats.model import ExportedModel, LoadedModel
+from yolov3.graphs.facts import GraphFacts
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.structures import ModelMeaning, Preprocessing
+from yolov3.structures import Level, ModelMeaning, Preprocessing
 
 MEANING = ModelMeaning(("a", "b"))
 
@@ -55,3 +57,15 @@ def test_a_model_cannot_be_changed():
 def test_what_is_used_is_told(description, used, words):
     network = YOLOv3(variant="yolov3-tiny", num_classes=2, width=0.0625)
     assert LoadedModel(network, MEANING, description=description).described_with(used) == words
+
+
+def test_an_exported_graph_is_described_like_any_model():
+    facts = GraphFacts(MEANING, (Level(32, ((10.0, 14.0),)),), 2, "small, 416x416 letterbox")
+    model = ExportedModel.of(Path("runs/a.onnx"), facts)
+    assert (model.facts, model.meaning, model.names) == (facts, MEANING, ("a", "b"))
+    assert (model.source, model.path) == (str(Path("runs/a.onnx")), Path("runs/a.onnx"))
+    assert model.experiment is None and model.described_without_input == "small"
+    assert model.described_with(Preprocessing((64, 64))) == "small, 64x64 letterbox"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        model.source = "b.onnx"
+    assert not hasattr(model, "network") and not hasattr(model, "detector")

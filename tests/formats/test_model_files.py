@@ -49,6 +49,8 @@ def test_a_file_is_itself(here):
         ("a.pt", False),
         ("a.PT", False),
         ("a.safetensors", False),
+        ("a.onnx", False),
+        ("a.XML", False),
     ],
 )
 def test_which_files_are_darknets(name, darknet):
@@ -132,6 +134,33 @@ def test_a_folder_without_a_model_says_what_it_holds(here):
         find_model("full")
 
 
+def test_a_folder_with_an_exported_graph_is_that_graph(here):
+    lay(here, "a/x.onnx", "a/export.json", "b/x.xml", "b/x.bin")
+    assert weights_of("a") == "a/x.onnx" and weights_of("b") == "b/x.xml"
+    lay(here, "b/x.onnx")
+    with pytest.raises(UserError, match=r"^b: several models could be meant; give one of b/x\.onnx, b/x\.xml$"):
+        find_model("b")
+
+
+def test_an_xml_is_a_graph_only_beside_its_numbers(here):
+    """Elsewhere it is what is labelled in an image."""
+    lay(here, "a/x.pt", "a/one.xml", "a/two.xml", "labels/one.xml")
+    assert weights_of("a") == "a/x.pt"
+    with pytest.raises(UserError, match=r"^labels: a folder without a model: .*\.onnx, \.xml; found one\.xml$"):
+        find_model("labels")
+    with pytest.raises(UserError, match=r"^labels/one: no such weights file$"):
+        find_model("labels/one")
+    (here / "labels" / "one.bin").mkdir()
+    with pytest.raises(UserError, match=r"^labels: a folder without a model"):
+        find_model("labels")
+    assert weights_of("labels/one.xml") == "labels/one.xml"  # whoever names a file means it
+
+
+def test_what_a_run_keeps_goes_before_its_graphs(here):
+    lay(here, "run/weights/best.pt", "run/weights/last.pt", "run/x.onnx")
+    assert weights_of("run") == "run/weights/best.pt"
+
+
 # ---- stems ----
 
 
@@ -146,6 +175,8 @@ def test_a_folder_without_a_model_says_what_it_holds(here):
         ("x_900.weights x_10000.weights x_9000.weights", "x_10000.weights"),
         ("x.pt", "x.pt"),
         ("x.safetensors other.weights", "x.safetensors"),
+        ("x.onnx other.weights x.xml", "x.onnx"),
+        ("x.xml x.bin", "x.xml"),
     ],
 )
 def test_a_stem_is_the_wanted_state_of_its_model(here, caplog, there, taken):

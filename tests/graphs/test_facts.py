@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolov3.graphs.facts import FactsError, GraphFacts, InnerSuppression
+from yolov3.graphs.facts import PRECISIONS, FactsError, GraphFacts, InnerSuppression
 from yolov3.structures import Level, ModelMeaning, Preprocessing, Suppression
 
 LEVELS = (Level(32, ((81.0, 82.0), (135.0, 169.0))), Level(16, ((10.0, 14.0), (23.5, 27.25)), 1.05, True))
@@ -53,7 +53,7 @@ facts_of_any_graph = st.builds(
     description=texts,
     outputs=st.sampled_from(("boxes", "raw", "darknet")),
     input=st.sampled_from(("uint8", "float32")),
-    precision=st.sampled_from(("float32", "float16", "bfloat16", "int8")),
+    precision=st.sampled_from(PRECISIONS),
     dynamic=st.booleans(),
     suppressed=st.none() | st.builds(InnerSuppression, parts, parts, st.booleans(), st.integers(1, 1000)),
     source=texts,
@@ -128,6 +128,7 @@ def test_a_missing_entry_is_named(key):
     [
         ("outputs", {"kind": "masks"}, "outputs 'masks' and input 'uint8' are not known"),
         ("input", {"kind": "int4"}, "outputs 'boxes' and input 'int4' are not known"),
+        ("precision", "int4", "precision 'int4' is not known"),
         ("levels", [{"stride": 0, "anchors": [[1, 2]]}], "a level needs a positive stride and anchors"),
         ("levels", [{"stride": 32, "anchors": [[1, 2]], "colour": 1}], "colour"),
         ("levels", [], "it has 0 levels and 2 classes"),

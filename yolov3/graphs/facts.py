@@ -22,6 +22,9 @@ KEY = "yolov3"
 Outputs = Literal["boxes", "raw", "darknet"]
 InputKind = Literal["uint8", "float32"]
 
+PRECISIONS = ("float32", "float16", "bfloat16", "int8")
+"""In which a graph computes."""
+
 INPUT_NAMES: dict[Outputs, str] = {"boxes": "images", "raw": "images", "darknet": "frame"}
 
 
@@ -125,6 +128,8 @@ def _from_values(values: Mapping[str, Any]) -> GraphFacts:
     outputs, kind = values["outputs"]["kind"], values["input"]["kind"]
     if outputs not in get_args(Outputs) or kind not in get_args(InputKind):
         raise ValueError(f"outputs {outputs!r} and input {kind!r} are not known")
+    if values["precision"] not in PRECISIONS:
+        raise ValueError(f"precision {values['precision']!r} is not known")
     facts = GraphFacts(
         meaning=ModelMeaning.from_plain(values),
         levels=tuple(
