@@ -36,9 +36,9 @@ def micro_cfg() -> str:
 @pytest.fixture(scope="session")
 def fill() -> Callable[..., Any]:
     """Gives all weights and statistics of a network random values, as a training might have left them, and puts it in
-    evaluation mode."""
+    evaluation mode. In a deep network with shortcuts a ``gain`` of 1 keeps them from growing layer by layer."""
 
-    def filled(network: nn.Module, seed: int = 0) -> nn.Module:
+    def filled(network: nn.Module, seed: int = 0, *, gain: float = 2.0) -> nn.Module:
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for part in network.modules():
@@ -48,7 +48,7 @@ def fill() -> Callable[..., Any]:
                     part.weight.uniform_(0.8, 1.2, generator=generator)
                     part.bias.normal_(std=0.1, generator=generator)
                 elif isinstance(part, nn.Conv2d):
-                    part.weight.normal_(std=(2 / part.weight[0].numel()) ** 0.5, generator=generator)
+                    part.weight.normal_(std=(gain / part.weight[0].numel()) ** 0.5, generator=generator)
                     if part.bias is not None:
                         part.bias.normal_(std=0.3, generator=generator)
         return network.eval()

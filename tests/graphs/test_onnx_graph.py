@@ -121,7 +121,7 @@ def test_networks_of_darknets_language_are_the_same(fill, facts_of, text):
 @pytest.mark.parametrize("variant", ["yolov3", "yolov3-spp", "yolov3-tiny"])
 @pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
 def test_yolov3_in_all_its_variants_is_the_same(fill, facts_of, variant, dynamic):
-    network = fill(YOLOv3(variant=variant, num_classes=2, width=0.0625))
+    network = fill(YOLOv3(variant=variant, num_classes=2, width=0.0625), gain=1.0)
     facts = facts_of(network, (64, 96), dynamic=dynamic)
     session = session_of(onnx_of(network, facts))
     for batch, size in ((1, (64, 96)), *([(3, (64, 96)), (2, (128, 64))] if dynamic else [])):

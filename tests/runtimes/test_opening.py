@@ -13,11 +13,13 @@ import pytest
 import torch
 
 from yolov3.errors import UserError
-from yolov3.formats.load import FACTS, open_model
+from yolov3.formats.load import FACTS, load_model, open_model
 from yolov3.formats.model import ExportedModel, LoadedModel
 from yolov3.formats.model_files import EXPORTED_SUFFIXES
+from yolov3.geometry import Geometry
 from yolov3.graphs.facts import FactsError, GraphFacts, InnerSuppression
-from yolov3.postprocess import Selection
+from yolov3.images.files import read_image
+from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes import opening
 from yolov3.runtimes.onnx_runtime import OnnxRuntime
 from yolov3.runtimes.opening import (
@@ -140,6 +142,25 @@ def test_a_gpu_that_is_not_there_is_told(model, written):
     for each in (model, open_model(written("a.onnx"))):
         with pytest.raises(UserError, match=r"^device 'cuda' was asked for, but torch sees 0 CUDA devices here$"):
             open_runtime(each, PREPROCESSING, RuntimeChoice("cuda"))
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["onnxruntime", "openvino"])
+def test_a_real_model_finds_the_same_in_real_images(shared, name):
+    model = load_model(shared / "darknet" / "yolo-fastest-1.1.weights")
+    preprocessing = model.meaning.preprocessing
+    runtimes = [open_runtime(model, preprocessing, RuntimeChoice("cpu", runtime=each)) for each in ("torch", name)]
+    paths = sorted((shared / "images").glob("*.jpg"))
+    assert paths
+    for path in paths:
+        image = read_image(path)
+        geometry = Geometry.fit(image.shape[:2], preprocessing)
+        fitted = torch.from_numpy(geometry.apply_image(image)[None]).permute(0, 3, 1, 2)
+        (own,), (found,) = (postprocess(runtime(fitted), [geometry], Selection()) for runtime in runtimes)
+        assert torch.equal(own.labels, found.labels) and len(own)
+        torch.testing.assert_close(found.boxes, own.boxes, rtol=0, atol=0.05)
+        torch.testing.assert_close(found.scores, own.scores, rtol=0, atol=1e-4)
 
 
 # ---- exported graphs ----
