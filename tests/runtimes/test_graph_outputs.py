@@ -10,7 +10,7 @@ from yolov3.errors import UserError
 from yolov3.graphs.detection_graph import DetectionGraph
 from yolov3.graphs.facts import InnerSuppression
 from yolov3.postprocess import Selection, select
-from yolov3.runtimes.graph_outputs import check_size, in_the_kind_of, predictions_of, run_graph
+from yolov3.runtimes.graph_outputs import check_names, check_size, in_the_kind_of, predictions_of, run_graph
 
 
 @pytest.fixture
@@ -95,3 +95,12 @@ def test_a_dynamic_graph_takes_all_multiples_of_its_stride(facts_of):
     for height, width in ((33, 32), (32, 48)):
         with pytest.raises(UserError, match=rf"^images must be multiples of 32 high and wide, found {height}x{width}$"):
             check_size(facts, (height, width))
+
+
+def test_a_graph_that_is_another_than_it_says_is_refused(facts_of):
+    facts = facts_of()
+    names = list(facts.output_names)
+    check_names("a.onnx", facts, [facts.input_name], names)
+    for inputs, outputs in (([facts.input_name, "more"], names), (["frame"], names), ([facts.input_name], names[:2])):
+        with pytest.raises(UserError, match=r"a\.onnx: is not the graph that it says to be: it takes "):
+            check_names("a.onnx", facts, inputs, outputs)

@@ -60,6 +60,15 @@ def predictions_of(facts: GraphFacts, outputs: Arrays, images: Tensor) -> DenseP
     return DensePredictions(boxes, objectness, classes)
 
 
+def check_names(name: str, facts: GraphFacts, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Raise UserError where the graph called ``name`` has other inputs and outputs than it says of itself."""
+    if list(inputs) != [facts.input_name] or list(outputs) != list(facts.output_names):
+        raise UserError(
+            f"{name}: is not the graph that it says to be: it takes {', '.join(inputs)} and gives {', '.join(outputs)}, not "
+            f"{facts.input_name} and {', '.join(facts.output_names)}"
+        )
+
+
 def check_size(facts: GraphFacts, size: Size) -> None:
     """Raise UserError for a size (height, width) that a graph does not take."""
     height, width = size

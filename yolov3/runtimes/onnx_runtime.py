@@ -12,7 +12,7 @@ from torch import Tensor
 from yolov3.errors import UserError
 from yolov3.graphs.facts import GraphFacts
 from yolov3.machine.extras import require_extra
-from yolov3.runtimes.graph_outputs import Arrays, run_graph
+from yolov3.runtimes.graph_outputs import Arrays, check_names, run_graph
 from yolov3.structures import Predictions
 
 GPU = "CUDAExecutionProvider"
@@ -46,6 +46,7 @@ class OnnxRuntime:
             session = library.InferenceSession(graph, options, providers=providers)
         except Exception as error:  # onnxruntime's own errors have no common ancestor
             raise UserError(f"{name}: onnxruntime cannot use it: {_first_line(error)}") from error
+        check_names(name, facts, [each.name for each in session.get_inputs()], [e.name for e in session.get_outputs()])
         return OnnxRuntime(facts, session, str(device))
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 
+import yolov3
 from yolov3.errors import UserError
 from yolov3.formats.model import ExportedModel, LoadedModel, Model
 from yolov3.graphs.cached import cached_onnx
@@ -130,6 +131,7 @@ def _facts_of(model: LoadedModel, preprocessing: Preprocessing, precision: str, 
         input=input_kind_of(preprocessing),
         precision=precision,
         dynamic=choice.any_size,
+        made_with=f"yolov3 {yolov3.__version__}",  # another version may make another graph
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from yolov3.errors import UserError
 from yolov3.graphs.facts import GraphFacts
 from yolov3.machine.extras import require_extra
-from yolov3.runtimes.graph_outputs import Arrays, run_graph
+from yolov3.runtimes.graph_outputs import Arrays, check_names, run_graph
 from yolov3.structures import Predictions
 
 HINTS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int8": "f32"}
@@ -49,6 +49,8 @@ class OpenVinoRuntime:
         }
         try:
             model = core.read_model(str(graph)) if isinstance(graph, Path) else graph.clone()
+            names = ([each.any_name for each in side] for side in (model.inputs, model.outputs))
+            check_names(name, facts, *names)
             if not facts.dynamic:
                 model.reshape([1, 3, *facts.size])
             compiled = core.compile_model(_taking_pixels(openvino, model), "CPU", settings)
