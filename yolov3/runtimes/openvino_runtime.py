@@ -49,13 +49,13 @@ class OpenVinoRuntime:
         }
         try:
             model = core.read_model(str(graph)) if isinstance(graph, Path) else graph.clone()
-            names = ([each.any_name for each in side] for side in (model.inputs, model.outputs))
-            check_names(name, facts, *names)
+            inputs, outputs = ([each.any_name for each in side] for side in (model.inputs, model.outputs))
             if not facts.dynamic:
                 model.reshape([1, 3, *facts.size])
             compiled = core.compile_model(_taking_pixels(openvino, model), "CPU", settings)
         except RuntimeError as error:
             raise UserError(f"{name}: OpenVINO cannot use it: {_first_line(error)}") from error
+        check_names(name, facts, inputs, outputs)
         hint = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         precision = "int8" if facts.precision == "int8" else NAMES.get(hint, hint)
         return OpenVinoRuntime(facts, precision, compiled.create_infer_request())
