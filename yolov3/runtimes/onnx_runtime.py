@@ -31,6 +31,7 @@ class OnnxRuntime:
     def open(graph: Path | bytes, facts: GraphFacts, device: torch.device) -> OnnxRuntime:
         """The graph in a file or in the bytes of one, on a device. Raises UserError when it cannot be run here."""
         library: Any = require_extra("onnxruntime", "running ONNX files")
+        library.disable_telemetry_events()
         name = str(graph) if isinstance(graph, Path) else "the graph"
         if device.type == "cuda" and GPU not in library.get_available_providers():
             raise UserError(
