@@ -107,10 +107,15 @@ def rectangular_step(preprocessing: Preprocessing, levels: Sequence[Level]) -> i
 
 def groups_of_one_size(geometries: Sequence[Geometry]) -> list[list[int]]:
     """The numbers of the geometries, together those that go into inputs of one size, in the order of the first of each."""
+    return list(numbers_by_size([geometry.network_size for geometry in geometries]).values())
+
+
+def numbers_by_size(sizes: Sequence[Size]) -> dict[Size, list[int]]:
+    """Under each size the numbers of its places in the sequence."""
     groups: dict[Size, list[int]] = {}
-    for number, geometry in enumerate(geometries):
-        groups.setdefault(geometry.network_size, []).append(number)
-    return list(groups.values())
+    for number, size in enumerate(sizes):
+        groups.setdefault(size, []).append(number)
+    return groups
 
 
 def fit_images(images: Iterable[np.ndarray], geometries: Sequence[Geometry]) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from yolov3.geometry import numbers_by_size
 from yolov3.structures import Size
 
 ORDER, SIZES = 1, 2  # which of an epoch's random streams
@@ -108,12 +109,9 @@ def plan_epoch(num_samples: int, settings: EpochSettings, *, epoch: int, mixing:
 
 def plan_by_size(sizes: Sequence[Size], *, batch_size: int) -> list[BatchPlan]:
     """The batches of all images, each of images that need an input of one of the ``sizes``, in their order within it."""
-    groups: dict[Size, list[int]] = {}
-    for index, size in enumerate(sizes):
-        groups.setdefault(size, []).append(index)
     parts = [
         (tuple(indices[start : start + batch_size]), size)
-        for size, indices in groups.items()
+        for size, indices in numbers_by_size(sizes).items()
         for start in range(0, len(indices), batch_size)
     ]
     return [BatchPlan(number, 0, indices, size) for number, (indices, size) in enumerate(parts)]

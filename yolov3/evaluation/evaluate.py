@@ -10,15 +10,14 @@ from typing import TypedDict, Unpack
 import torch
 
 from yolov3.batches.detection import evaluation_loader
-from yolov3.catalogue.naming import beside_model, change_data, resolve_data
 from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
-from yolov3.config.loading import build_experiment
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import Split
 from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
+from yolov3.evaluation.data_section import data_section_of, named_data
 from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
 from yolov3.evaluation.predict import predict, renumber
 from yolov3.evaluation.report import write_metrics, write_predictions
@@ -195,16 +194,8 @@ def _rules(options: EvaluateOptions, model: Model) -> tuple[Preprocessing, Selec
 
 
 def _data_section(options: EvaluateOptions, model: Model) -> DataSection:
-    """The data that the user names, or else that of the model's training; with the changes."""
-    section = None
-    if options.data is not None:
-        section = resolve_data(options.data)
-    elif Path(options.weights).suffix.lower() == ".data":
-        section = resolve_data(options.weights)
-    elif model.experiment is not None:
-        section = beside_model(build_experiment(model.experiment, model.source).data, Path(model.source))
-    section = change_data(section, options.data_changes)
-    if section.file is None and section.root is None:
+    section = data_section_of(model, named_data(options.data, options.weights), options.data_changes)
+    if section is None:
         why = (
             "does not say which data it was trained with"
             if model.experiment is None

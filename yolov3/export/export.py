@@ -9,9 +9,9 @@ from typing import Any, Unpack
 
 import torch
 
-import yolov3
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
+from yolov3.evaluation.measure import Evaluation
 from yolov3.export.images import FittedImages, calibration_images, labelled_images
 from yolov3.export.options import ExportChanges, ExportOptions
 from yolov3.export.proof import POINTS, Proof, measured, prove
@@ -27,11 +27,12 @@ from yolov3.graphs.onnx_graph import onnx_of
 from yolov3.graphs.openvino_file import write_openvino
 from yolov3.machine.extras import require_extra
 from yolov3.runtimes.onnx_runtime import OnnxRuntime
-from yolov3.runtimes.opening import input_kind_of
+from yolov3.runtimes.opening import facts_of_float32, facts_of_model
 from yolov3.runtimes.openvino_runtime import OpenVinoRuntime
 from yolov3.runtimes.runtime import Runtime
 from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.watching.watcher import Watcher
+from yolov3.watching.words import counted
 
 CPU = torch.device("cpu")
 REPORT = "export.json"
@@ -81,13 +82,17 @@ def export_model(
     images = calibration_images(options, model, facts) if options.precision == "int8" else None
     watcher.report(f"{model.description} ({files.weights}) to {options.to}, {options.precision}")
     graph = _graph_of(model, facts, options)
+    torch_runtime = TorchRuntime.of(model.detector(), CPU, torch.float32)
+    before = None
+    if data is not None:
+        watcher.report(f"measuring PyTorch on {counted(len(data), 'image')}")
+        before = measured(torch_runtime, facts, data, options, watcher)
     if images is not None:
-        graph = _in_integers(graph, facts, images, data, options, watcher)
+        graph = _in_integers(graph, facts, images, data, before, options, watcher)
     folder = make_run_folder(Path(options.output), options.name or _name_of(files.weights))
     written = _write(folder / _name_of(files.weights), graph, facts, options)
     runtime = _open(written[0], facts, options)
-    torch_runtime = TorchRuntime.of(model.detector(), CPU, torch.float32)
-    proof = prove(torch_runtime, runtime, facts, data, options, watcher)
+    proof = prove(torch_runtime, runtime, facts, data, before, options, watcher)
     in_float = tuple(layers_in_float(graph)) if images is not None else ()
     report = ExportReport(written, facts, f"{runtime.name} {runtime.precision}", proof, in_float)
     write_text_atomically(folder / REPORT, json.dumps(report.as_plain(), indent=1) + "\n")
@@ -109,31 +114,28 @@ def _name_of(weights: Path) -> str:
 
 
 def _facts_of(model: LoadedModel, weights: Path, options: ExportOptions) -> GraphFacts:
-    network = model.detector()
     try:
         preprocessing = model.meaning.preprocessing.changed(options.image_size, options.fit)
     except ValueError as error:
         raise UserError(str(error)) from error
-    return GraphFacts(
-        meaning=replace(model.meaning, preprocessing=preprocessing),
-        levels=tuple(network.levels),
-        num_classes=network.num_classes,
-        description=model.described_with(preprocessing),
+    facts = facts_of_model(model, preprocessing)
+    return replace(
+        facts,
         outputs=options.outputs,
-        input="float32" if options.outputs == "darknet" else input_kind_of(preprocessing),
+        input="float32" if options.outputs == "darknet" else facts.input,
         precision=options.precision,
         dynamic=options.dynamic,
         suppressed=options.suppressed,
         source=weights.name,
         source_sha256=file_sha256(weights),
-        made_with=f"yolov3 {yolov3.__version__}, torch {torch.__version__}",
+        made_with=f"{facts.made_with}, torch {torch.__version__}",
     )
 
 
 def _graph_of(model: LoadedModel, facts: GraphFacts, options: ExportOptions) -> Any:
     """In floating point: an ``onnx.ModelProto`` or an ``openvino.Model``."""
     whole = facts.precision == "float16" and options.to == "onnx"
-    proto = onnx_of(model.detector(), facts if whole else replace(facts, precision="float32"))
+    proto = onnx_of(model.detector(), facts if whole else facts_of_float32(facts))
     if options.to == "onnx":
         return proto
     openvino: Any = require_extra("openvino", "writing OpenVINO's files")
@@ -157,15 +159,16 @@ def _in_integers(
     facts: GraphFacts,
     images: FittedImages,
     data: Dataset | None,
+    before: Evaluation | None,
     options: ExportOptions,
     watcher: Watcher,
 ) -> Any:
-    """The graph in int8; with labelled images, as much of it as the limit allows."""
+    """The graph in int8; with labelled images, as much of it as the limit allows beside PyTorch ``before``."""
     watcher.report(f"int8: fitted to {len(images)} images, as the model sees them")
     small = quantise(graph, facts, images)
-    if data is None:
+    if data is None or before is None:
         return small
-    drop = _points(graph, facts, data, options, watcher) - _points(small, facts, data, options, watcher)
+    drop = POINTS * (before.coco.ap50 or 0.0) - _points(small, facts, data, options, watcher)
     if drop <= options.max_drop:
         return small
     watcher.report(f"int8: AP50 would lose {drop:.2f} points; layers go back to floating point until it holds")

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from yolov3.catalogue.naming import beside_model, change_data, resolve_data
 from yolov3.catalogue.opening import open_dataset
-from yolov3.config.loading import build_experiment
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import Split
 from yolov3.errors import UserError
+from yolov3.evaluation.data_section import data_section_of, named_data
 from yolov3.export.options import ExportOptions
 from yolov3.export.quantise import MOST_IMAGES
 from yolov3.formats.model import LoadedModel
@@ -85,17 +84,13 @@ def few_images(data: Dataset | None) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def _dataset(options: ExportOptions, model: LoadedModel, named: str | Path | None, split: Split) -> Dataset | None:
-    if named is not None:
-        return open_dataset(change_data(resolve_data(named), options.data_changes), split)
-    if Path(options.weights).suffix.lower() == ".data":
-        return open_dataset(change_data(resolve_data(options.weights), options.data_changes), split)
-    if model.experiment is None:
-        return None
-    section = beside_model(build_experiment(model.experiment, model.source).data, Path(model.source))
-    section = change_data(section, options.data_changes)
-    if section.file is None and section.root is None:
+    named = named_data(named, options.weights)
+    section = data_section_of(model, named, options.data_changes)
+    if section is None:
         return None
     try:
         return open_dataset(section, split)
-    except UserError:  # it was elsewhere, on another machine; who needs it names it
-        return None
+    except UserError:
+        if named is not None:
+            raise
+        return None  # it was elsewhere, on another machine; who needs it names it

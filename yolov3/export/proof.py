@@ -7,7 +7,7 @@ from typing import Any
 
 from yolov3.datasets.dataset import Dataset
 from yolov3.evaluation.class_matching import match_classes
-from yolov3.evaluation.evaluate import evaluate_runtime
+from yolov3.evaluation.evaluate import EvaluateOptions, evaluate_runtime
 from yolov3.evaluation.measure import Evaluation, EvaluationSettings
 from yolov3.export.agreement import Agreement, compare
 from yolov3.export.images import few_images
@@ -78,20 +78,21 @@ def prove(
     graph: Runtime,
     facts: GraphFacts,
     data: Dataset | None,
+    before: Evaluation | None,
     options: ExportOptions,
     watcher: Watcher,
 ) -> Proof:
-    """Compare both on some real images, and where there are labels measure both on all of them. Raises UserError for an
-    image that cannot be read."""
+    """Compare both on some real images, and where there are labels measure the graph on all of them, as PyTorch was
+    ``before``. Raises UserError for an image that cannot be read."""
     selection = selection_of(facts, options)
     images = (image for _, image in few_images(data))
     agreement = compare(
         torch_runtime, graph, images, facts.meaning.preprocessing, selection, by_places=facts.suppressed is None
     )
     precisions = None
-    if data is not None:
-        watcher.report(f"measuring both on {counted(len(data), 'image')}")
-        before, after = (measured(each, facts, data, options, watcher) for each in (torch_runtime, graph))
+    if data is not None and before is not None:
+        watcher.report(f"measuring the graph on {counted(len(data), 'image')}")
+        after = measured(graph, facts, data, options, watcher)
         numbers = (before.coco.ap50, after.coco.ap50, before.coco.ap, after.coco.ap)
         if None not in numbers:
             precisions = Precisions(len(data), *(float(each or 0) for each in numbers))
@@ -135,10 +136,13 @@ def measured(
 ) -> Evaluation:
     """Both metrics of a runtime, by the rules of ``yolov3 evaluate``, or of the graph where it suppresses by itself."""
     labels = match_classes(facts.meaning.names, data.names, num_model_classes=facts.num_classes)
-    inner = facts.suppressed
-    selection = Selection(0.001, 0.6, facts.meaning.suppression, multi_label=True)
-    if inner is not None:
+    if facts.suppressed is not None:
         selection = selection_of(facts, options)
+    else:
+        rules = EvaluateOptions
+        selection = Selection(
+            rules.confidence, rules.nms_threshold, facts.meaning.suppression, multi_label=rules.multi_label
+        )
     settings = EvaluationSettings(
         model=facts.description,
         data=data.source,

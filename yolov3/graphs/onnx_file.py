@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_whole
-from yolov3.graphs.facts import KEY, FactsError, GraphFacts
-from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, SealError, check_seal, seal
+from yolov3.graphs.facts import KEY, GraphFacts
+from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, seal
+from yolov3.graphs.sealed_file import facts_among, read_file, require_seal
 from yolov3.machine.extras import require_extra
 
 if TYPE_CHECKING:
     import onnx
 
-SUFFIX = ".onnx"
 LARGEST = 2**31  # bytes; protobuf reads no more
 
 
@@ -34,16 +34,8 @@ def read_onnx_facts(path: Path) -> GraphFacts:
 
 def read_sealed_onnx(path: Path) -> bytes:
     """The whole content of a file that is as it was sealed. Raises UserError."""
-    try:
-        if path.stat().st_size >= LARGEST:
-            raise UserError(f"{path}: {path.stat().st_size} bytes; ONNX files have less than {LARGEST}")
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
-    try:
-        check_seal(content)
-    except SealError as error:
-        raise UserError(f"{path}: {error}") from error
+    content = read_file(path, most=LARGEST - 1, allowed=f"ONNX files have less than {LARGEST}")
+    require_seal(path, content)
     return content
 
 
@@ -60,13 +52,7 @@ def facts_of_onnx(path: Path, content: bytes) -> GraphFacts:
             f"{path}: keeps the numbers of {outside.name!r} in another file, which is not read; exported files hold "
             f"everything themselves"
         )
-    texts = {each.key: each.value for each in model.metadata_props}
-    if KEY not in texts:
-        raise UserError(f"{path}: not exported by this program (it does not describe itself)")
-    try:
-        return GraphFacts.from_text(texts[KEY])
-    except FactsError as error:
-        raise UserError(f"{path}: {error}") from error
+    return facts_among(path, {each.key: each.value for each in model.metadata_props})
 
 
 def _tensors(message: Any) -> Iterator[Any]:

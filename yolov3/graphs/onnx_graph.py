@@ -35,6 +35,11 @@ def onnx_of(network: DetectionNetwork, facts: GraphFacts) -> onnx.ModelProto:
     """The graph that the facts describe, with the network's weights in it. Its precision is float32 or float16; other ones
     are made of it. Raises UserError where an extra is missing, or for a network that cannot be exported like that."""
     require_extra("onnxscript", "writing ONNX graphs")
+    if facts.suppressed is not None and facts.meaning.suppression.kind == "diou":
+        raise UserError(
+            "this model's boxes suppress each other by DIoU, which no graph can do by itself; export without --nms: "
+            "whoever runs the graph suppresses afterwards"
+        )
     kind = PRECISIONS["float16" if facts.precision == "float16" else "float32"]
     network = deepcopy(network).to("cpu", kind).eval()
     graph = DetectionGraph(network, facts.outputs, facts.input, kind).eval()
@@ -55,11 +60,6 @@ def onnx_of(network: DetectionNetwork, facts: GraphFacts) -> onnx.ModelProto:
         )
     model: onnx.ModelProto = program.model_proto
     if facts.suppressed is not None:
-        if facts.meaning.suppression.kind == "diou":
-            raise UserError(
-                "this model's boxes suppress each other by DIoU, which no graph can do by itself; export without --nms: "
-                "whoever runs the graph suppresses afterwards"
-            )
         append_suppression(model, facts.suppressed)
     return model
 

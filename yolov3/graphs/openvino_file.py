@@ -9,11 +9,11 @@ from typing import Any
 
 from yolov3.errors import UserError
 from yolov3.files.atomic import file_sha256, write_whole
-from yolov3.graphs.facts import KEY, FactsError, GraphFacts
-from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, SealError, check_seal, seal
+from yolov3.graphs.facts import KEY, GraphFacts
+from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, seal
+from yolov3.graphs.sealed_file import facts_among, read_file, require_seal
 from yolov3.machine.extras import require_extra
 
-SUFFIX = ".xml"
 LARGEST = 2**26  # bytes of an .xml; the numbers lie elsewhere
 NUMBERS_KEY = "yolov3_numbers"
 
@@ -49,6 +49,7 @@ def _save(openvino: Any, path: Path, model: Any, *, half: bool) -> bytes:
 def read_openvino_facts(path: Path) -> GraphFacts:
     """The description of a graph whose files are as they were written. Raises UserError."""
     texts = _rt_info(path, _read(path))
+    facts = facts_among(path, texts)
     numbers = path.with_suffix(".bin")
     if not numbers.is_file():
         raise UserError(f"{path}: its numbers are missing: {numbers.name} must lie beside it")
@@ -56,25 +57,14 @@ def read_openvino_facts(path: Path) -> GraphFacts:
         raise UserError(
             f"{numbers}: damaged, or of another export than {path.name}: its checksum is not the one noted there"
         )
-    try:
-        return GraphFacts.from_text(texts[KEY])
-    except FactsError as error:
-        raise UserError(f"{path}: {error}") from error
+    return facts
 
 
 def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"{path}: {path.stat().st_size} bytes; at most {LARGEST} are read")
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    content = read_file(path, most=LARGEST, allowed=f"at most {LARGEST} are read")
     if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
         raise UserError(f"{path}: an XML file with a document type or entities, which is not read")
-    try:
-        check_seal(content)
-    except SealError as error:
-        raise UserError(f"{path}: {error}") from error
+    require_seal(path, content)
     return content
 
 
@@ -85,7 +75,4 @@ def _rt_info(path: Path, content: bytes) -> dict[str, str]:
     except ElementTree.ParseError as error:
         raise UserError(f"{path}: no XML: {error}") from error
     info = root.find("rt_info")
-    texts = {} if info is None else {each.tag: each.get("value", "") for each in info}
-    if KEY not in texts:
-        raise UserError(f"{path}: not exported by this program (it does not describe itself)")
-    return texts
+    return {} if info is None else {each.tag: each.get("value", "") for each in info}

@@ -23,13 +23,12 @@ from yolov3.errors import UserError
 from yolov3.formats.load import open_model
 from yolov3.formats.model import ExportedModel, LoadedModel, Model
 from yolov3.graphs.cached import cached_onnx
-from yolov3.graphs.facts import GraphFacts
 from yolov3.images.files import decode_image
 from yolov3.inference.detector import Detector, DetectorOptions
 from yolov3.machine.device import select_device, select_precision
 from yolov3.machine.extras import has_extra
 from yolov3.models.cost import count_operations
-from yolov3.runtimes.opening import LIBRARIES, PRECISIONS
+from yolov3.runtimes.opening import LIBRARIES, PRECISIONS, facts_of_model
 from yolov3.shapes.scene import draw_image
 from yolov3.watching.watcher import Watcher
 
@@ -190,13 +189,10 @@ def _detecting(model: Model, options: DetectorOptions, content: bytes) -> _Candi
 
 def _opencv(model: LoadedModel, content: bytes, options: DetectionBenchmarkOptions) -> _Candidate:
     """OpenCV's own way, as its examples go it: decode, blob, forward; what comes out is not even looked at."""
-    network = model.detector()
     preprocessing = model.meaning.preprocessing.changed(options.image_size, None)
-    meaning = replace(model.meaning, preprocessing=preprocessing)
-    levels = tuple(network.levels)
-    facts = GraphFacts(meaning, levels, network.num_classes, "", outputs="raw", input="float32")
+    facts = replace(facts_of_model(model, preprocessing), outputs="raw", input="float32")
     before = _memory()
-    net = cv2.dnn.readNetFromONNX(np.frombuffer(cached_onnx(network, facts), np.uint8))
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(cached_onnx(model.detector(), facts), np.uint8))
     outputs = net.getUnconnectedOutLayersNames()
     height, width = preprocessing.size
 

@@ -22,16 +22,10 @@ def run_graph(facts: GraphFacts, images: Tensor, run: Callable[[Tensor], Arrays]
     together where the graph takes any number, else one by one. Raises UserError for a size that it does not take."""
     check_size(facts, (images.shape[2], images.shape[3]))
     images = in_the_kind_of(facts, images)
-    parts = [images] if facts.dynamic else images.split(1)
-    found = [predictions_of(facts, run(part), part) for part in parts]
-    if len(found) == 1:
-        return found[0]
-    raw = [each for each in found if isinstance(each, RawPredictions)]
-    return (
-        RawPredictions.join(raw)
-        if raw
-        else DensePredictions.join([e for e in found if isinstance(e, DensePredictions)])
-    )
+    if facts.dynamic or len(images) == 1:
+        return predictions_of(facts, run(images), images)
+    outputs = zip(*(run(image) for image in images.split(1)), strict=True)
+    return predictions_of(facts, [np.concatenate(each) for each in outputs], images)
 
 
 def in_the_kind_of(facts: GraphFacts, images: Tensor) -> Tensor:
@@ -43,7 +37,7 @@ def in_the_kind_of(facts: GraphFacts, images: Tensor) -> Tensor:
     return images
 
 
-def predictions_of(facts: GraphFacts, outputs: Arrays, images: Tensor) -> DensePredictions | RawPredictions:
+def predictions_of(facts: GraphFacts, outputs: Arrays, images: Tensor) -> Predictions:
     """What a graph gave for images, as predictions. Of a graph that suppresses itself these are the survivors."""
     tensors = [torch.from_numpy(np.ascontiguousarray(each)) for each in outputs]
     if facts.suppressed is not None:

@@ -16,7 +16,7 @@ from yolov3.graphs.cached import cached_onnx
 from yolov3.graphs.facts import GraphFacts, InputKind
 from yolov3.machine.device import select_device, select_precision
 from yolov3.machine.extras import has_extra, require_extra
-from yolov3.meaning import ModelMeaning, Preprocessing
+from yolov3.meaning import Preprocessing
 from yolov3.postprocess import Selection
 from yolov3.runtimes.fastest import fastest_of
 from yolov3.runtimes.graph_outputs import check_size
@@ -64,7 +64,8 @@ def open_runtime(model: Model, preprocessing: Preprocessing, choice: RuntimeChoi
     name = choice.runtime or "torch"
     if name == "torch" or (name == "auto" and device.type != "cpu"):
         return TorchRuntime.of(model.detector(), device, kind)
-    facts = _facts_of(model, preprocessing, str(kind).removeprefix("torch."), choice)
+    precision = str(kind).removeprefix("torch.")
+    facts = replace(facts_of_model(model, preprocessing), precision=precision, dynamic=choice.any_size)
     if name != "auto":
         return _of_network(name, model, facts, device)
     names = [each for each, module in LIBRARIES.items() if facts.precision in PRECISIONS[each] and has_extra(module)]
@@ -121,16 +122,15 @@ def facts_of_float32(facts: GraphFacts) -> GraphFacts:
     return replace(facts, precision="float32")
 
 
-def _facts_of(model: LoadedModel, preprocessing: Preprocessing, precision: str, choice: RuntimeChoice) -> GraphFacts:
+def facts_of_model(model: LoadedModel, preprocessing: Preprocessing) -> GraphFacts:
+    """Those of the plainest graph of a model, for images that are fitted like that; others are varied from it."""
     network = model.detector()
     return GraphFacts(
-        meaning=ModelMeaning(model.names, preprocessing, model.meaning.suppression),
+        meaning=replace(model.meaning, preprocessing=preprocessing),
         levels=network.levels,
         num_classes=network.num_classes,
         description=model.described_with(preprocessing),
         input=input_kind_of(preprocessing),
-        precision=precision,
-        dynamic=choice.any_size,
         made_with=f"yolov3 {yolov3.__version__}",  # another version may make another graph
     )
 

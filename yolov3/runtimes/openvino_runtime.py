@@ -54,7 +54,7 @@ class OpenVinoRuntime:
                 model.reshape([1, 3, *facts.size])
             compiled = core.compile_model(_taking_pixels(openvino, model), "CPU", settings)
         except RuntimeError as error:
-            raise UserError(f"{name}: OpenVINO cannot use it: {_first_line(error)}") from error
+            raise UserError(f"{name}: OpenVINO cannot use it: {_last_line(error)}") from error
         check_names(name, facts, inputs, outputs)
         hint = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         precision = "int8" if facts.precision == "int8" else NAMES.get(hint, hint)
@@ -90,6 +90,6 @@ def _taking_pixels(openvino: Any, model: Any) -> Any:
     return steps.build()
 
 
-def _first_line(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[-1] if lines else type(error).__name__)[:300]
