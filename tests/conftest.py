@@ -9,7 +9,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -223,3 +223,59 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
 def page() -> type[Page]:
     """Makes pages for the server."""
     return Page
+
+
+@pytest.fixture(scope="session")
+def micro_cfg() -> str:
+    """A tiny network in Darknet's language: two levels, two classes."""
+    convolution = "[convolutional]\nfilters={}\nsize=3\nstride=2\npad=1\nbatch_normalize=1\nactivation={}\n"
+    head = "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n[yolo]\nnum=2\nclasses=2\nanchors="
+    layers = ((4, "leaky"), (4, "mish"), (8, "leaky"), (8, "leaky"))
+    return (
+        "[net]\nwidth=64\nheight=96\nchannels=3\n"
+        + "".join(convolution.format(*each) for each in layers)
+        + f"{head}10,14, 23,27\nscale_x_y=1.1\n[route]\nlayers=-3\n"
+        + convolution.format(8, "leaky")
+        + f"{head}40,60, 80,50\n"
+    )
+
+
+@pytest.fixture(scope="session")
+def dense() -> Callable[[Any], tuple[Any, Any, Any]]:
+    """Boxes, objectness and classes of predictions of any kind."""
+
+    def parts(predictions: Any) -> tuple[Any, Any, Any]:
+        whole = predictions.decoded() if hasattr(predictions, "decoded") else predictions
+        return whole.boxes, whole.objectness, whole.classes
+
+    return parts
+
+
+@pytest.fixture(scope="session")
+def write_seeing_model() -> Callable[..., Path]:
+    """Writes an untrained model of the generated shapes that sees things everywhere."""
+
+    def write(path: Path, *, width: float) -> Path:
+        import torch
+
+        from yolov3.formats.checkpoint import save_checkpoint
+        from yolov3.models.yolov3 import YOLOv3
+        from yolov3.shapes.dataset import CLASSES
+        from yolov3.structures import ModelMeaning, Preprocessing
+
+        torch.manual_seed(0)
+        network = YOLOv3(num_classes=len(CLASSES), variant="yolov3-tiny", width=width)
+        for head in network.heads:
+            torch.nn.init.normal_(head.predict.weight, std=0.6)
+            torch.nn.init.normal_(head.predict.bias, std=0.6)
+        save_checkpoint(path, network, meaning=ModelMeaning(CLASSES, Preprocessing(size=(96, 128))))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where graphs are kept during a test, and not in the user's folder."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "yolov3"

@@ -5,27 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
 
-from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.models.yolov3 import YOLOv3
-from yolov3.shapes.dataset import CLASSES, write_shapes_dataset, write_shapes_video
-from yolov3.structures import ModelMeaning, Preprocessing
+from yolov3.shapes.dataset import write_shapes_dataset, write_shapes_video
 
 FRAMES, RATE = 13, 12.5
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory) -> Path:
+def weights(tmp_path_factory, write_seeing_model) -> Path:
     """An untrained model that sees things everywhere."""
-    torch.manual_seed(0)
-    network = YOLOv3(num_classes=len(CLASSES), variant="yolov3-tiny", width=0.125)
-    for head in network.heads:
-        torch.nn.init.normal_(head.predict.weight, std=0.6)
-        torch.nn.init.normal_(head.predict.bias, std=0.6)
-    path = tmp_path_factory.mktemp("model") / "tiny.pt"
-    save_checkpoint(path, network, meaning=ModelMeaning(CLASSES, Preprocessing(size=(96, 128))))
-    return path
+    return write_seeing_model(tmp_path_factory.mktemp("model") / "tiny.pt", width=0.125)
 
 
 @pytest.fixture(scope="session")

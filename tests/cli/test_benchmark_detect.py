@@ -14,8 +14,7 @@ from yolov3.structures import ModelMeaning, Preprocessing
 
 
 @pytest.fixture
-def weights(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def weights(tmp_path, own_cache) -> Path:
     network = YOLOv3(num_classes=3, variant="yolov3-tiny", width=0.0625)
     save_checkpoint(tmp_path / "a.pt", network, meaning=ModelMeaning(("a", "b", "c"), Preprocessing((64, 64))))
     return tmp_path / "a.pt"

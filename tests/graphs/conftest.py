@@ -8,29 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from yolov3.darknet.cfg_to_plan import graph_from_text
 from yolov3.graphs.facts import GraphFacts
 from yolov3.models.contract import DetectionNetwork
 from yolov3.structures import ModelMeaning, Preprocessing
-
-_CONVOLUTION = "[convolutional]\nfilters={}\nsize=3\nstride=2\npad=1\nbatch_normalize=1\nactivation={}\n"
-MICRO = (
-    "[net]\nwidth=64\nheight=96\nchannels=3\n"
-    + "".join(_CONVOLUTION.format(*each) for each in ((4, "leaky"), (4, "mish"), (8, "leaky"), (8, "leaky")))
-    + "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n"
-    + "[yolo]\nanchors=10,14, 23,27\nnum=2\nclasses=2\nscale_x_y=1.1\n[route]\nlayers=-3\n"
-    + _CONVOLUTION.format(8, "leaky")
-    + "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n"
-    + "[yolo]\nanchors=40,60, 80,50\nnum=2\nclasses=2\n"
-)
-
-
-@pytest.fixture(scope="session")
-def micro_cfg() -> str:
-    """A tiny network in Darknet's language: two levels, two classes."""
-    return MICRO
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +40,9 @@ def fill() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def micro(fill) -> DetectionNetwork:
+def micro(fill, micro_cfg) -> DetectionNetwork:
     """The tiny network; nobody changes it."""
-    return fill(graph_from_text(MICRO))
+    return fill(graph_from_text(micro_cfg))
 
 
 @pytest.fixture(scope="session")
@@ -104,14 +87,3 @@ def written_openvino(micro_graph, tmp_path) -> Path:
     content, facts = micro_graph
     write_openvino(tmp_path / "micro.xml", require_extra("openvino", "this test").Core().read_model(content), facts)
     return tmp_path / "micro.xml"
-
-
-@pytest.fixture(scope="session")
-def dense() -> Callable[[Any], tuple[Tensor, Tensor, Tensor]]:
-    """Boxes, objectness and classes of predictions of any kind."""
-
-    def parts(predictions: Any) -> tuple[Tensor, Tensor, Tensor]:
-        whole = predictions.decoded() if hasattr(predictions, "decoded") else predictions
-        return whole.boxes, whole.objectness, whole.classes
-
-    return parts

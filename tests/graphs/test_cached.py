@@ -20,9 +20,8 @@ from yolov3.models.yolov3 import YOLOv3
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "yolov3"
+def cache(own_cache) -> Path:
+    return own_cache
 
 
 @pytest.fixture

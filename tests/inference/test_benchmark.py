@@ -8,10 +8,7 @@ from yolov3.errors import UserError
 from yolov3.inference.benchmark import STAGES, DetectionBenchmarkOptions, benchmark_detection
 from yolov3.machine.extras import has_extra
 
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 def test_every_program_that_is_here_takes_its_turn(weights, images):

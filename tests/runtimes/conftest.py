@@ -23,32 +23,19 @@ from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.shapes.scene import draw_image
 from yolov3.structures import ModelMeaning, Preprocessing
 
-_CONVOLUTION = "[convolutional]\nfilters={}\nsize=3\nstride=2\npad=1\nbatch_normalize=1\nactivation={}\n"
-MICRO = (
-    "[net]\nwidth=64\nheight=96\nchannels=3\n"
-    + "".join(_CONVOLUTION.format(*each) for each in ((4, "leaky"), (4, "mish"), (8, "leaky"), (8, "leaky")))
-    + "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n"
-    + "[yolo]\nanchors=10,14, 23,27\nnum=2\nclasses=2\nscale_x_y=1.1\n[route]\nlayers=-3\n"
-    + _CONVOLUTION.format(8, "leaky")
-    + "[convolutional]\nfilters=14\nsize=1\nactivation=linear\n"
-    + "[yolo]\nanchors=40,60, 80,50\nnum=2\nclasses=2\n"
-)
 MEANING = ModelMeaning(("cat", "dog"), Preprocessing((96, 64)))
-
-Parts = tuple[Tensor, Tensor, Tensor]
 
 
 @pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch) -> Path:
+def cache(own_cache) -> Path:
     """Where graphs are kept during a test."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "yolov3"
+    return own_cache
 
 
 @pytest.fixture(scope="session")
-def micro() -> DetectionNetwork:
+def micro(micro_cfg) -> DetectionNetwork:
     """A tiny network whose numbers say something; nobody changes them."""
-    network = graph_from_text(MICRO)
+    network = graph_from_text(micro_cfg)
     assert isinstance(network, DetectionNetwork)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -110,17 +97,6 @@ def images() -> Tensor:
     """Three generated images that fit the tiny network, uint8."""
     drawn = [draw_image(np.random.default_rng(number), (96, 64)).image for number in range(3)]
     return torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2)
-
-
-@pytest.fixture(scope="session")
-def dense() -> Callable[[Any], Parts]:
-    """Boxes, objectness and classes of predictions of any kind."""
-
-    def parts(predictions: Any) -> Parts:
-        whole = predictions.decoded() if hasattr(predictions, "decoded") else predictions
-        return whole.boxes, whole.objectness, whole.classes
-
-    return parts
 
 
 @pytest.fixture(scope="session")
