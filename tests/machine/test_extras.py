@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from yolov3.errors import UserError
-from yolov3.machine.extras import EXTRAS, TELEMETRY, has_extra, require_extra, without_remarks
+from yolov3.machine.extras import EXTRAS, GPU_SEARCH, TELEMETRY, has_extra, quiet, require_extra
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,7 +102,7 @@ def test_remarks_are_silent_meanwhile_and_heard_afterwards(library, caplog):
 def test_a_logger_gets_its_level_back_after_a_failure():
     logger = logging.getLogger("torch.utils.cpp_extension")
     before = logger.level
-    with pytest.raises(RuntimeError, match="stop"), without_remarks():
+    with pytest.raises(RuntimeError, match="stop"), quiet(GPU_SEARCH):
         assert logger.level == logging.ERROR
         raise RuntimeError("stop")
     assert logger.level == before

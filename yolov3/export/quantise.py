@@ -7,7 +7,6 @@ What decodes, and the convolutions before it whose numbers are boxes and scores,
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, Protocol
@@ -15,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from yolov3.graphs.facts import GraphFacts
-from yolov3.machine.extras import require_extra, without_remarks
+from yolov3.machine.extras import GPU_SEARCH, quiet, require_extra
 
 MOST_IMAGES = 300
 """To fit the scales of activations to; NNCF's own number. More change the last digits."""
@@ -148,11 +147,5 @@ def _walk(
 @contextmanager
 def _quiet() -> Iterator[None]:
     """NNCF tells of its own affairs, and draws bars beside ours."""
-    logger = logging.getLogger("nncf")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with redirect_stdout(io.StringIO()), without_remarks():
-            yield
-    finally:
-        logger.setLevel(before)
+    with redirect_stdout(io.StringIO()), quiet("nncf", GPU_SEARCH):
+        yield

@@ -5,10 +5,6 @@ PyTorch's exporter does the work; what is ours: any batch and any size where ask
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +15,7 @@ from yolov3.graphs.detection_graph import DetectionGraph
 from yolov3.graphs.facts import GraphFacts
 from yolov3.graphs.suppression import append_suppression
 from yolov3.machine.device import PRECISIONS
-from yolov3.machine.extras import require_extra
+from yolov3.machine.extras import quiet, require_extra
 from yolov3.models.contract import DetectionNetwork
 
 if TYPE_CHECKING:
@@ -27,6 +23,9 @@ if TYPE_CHECKING:
 
 OPERATORS = 18
 """Version of ONNX's operators: the first with all that is used here, which every runtime of today knows."""
+
+EXPORTERS = ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")
+"""The loggers in which the exporter tells of its own affairs."""
 
 LARGEST_SIDE = 16_384  # pixels of a dynamic graph's input
 
@@ -46,7 +45,7 @@ def onnx_of(network: DetectionNetwork, facts: GraphFacts) -> onnx.ModelProto:
     names = ("boxes", "objectness", "classes") if facts.suppressed is not None else facts.output_names
     height, width = facts.size
     example = torch.zeros(2 if facts.dynamic else 1, 3, height, width)
-    with _quiet(), torch.no_grad():
+    with quiet(*EXPORTERS), torch.no_grad():
         program: Any = torch.onnx.export(
             graph,
             (example.to(torch.uint8) if facts.input == "uint8" else example,),
@@ -68,19 +67,3 @@ def _dynamic_shapes(facts: GraphFacts) -> dict[str, dict[int, Any]]:
     most = LARGEST_SIDE // facts.stride
     rows, columns = (torch.export.Dim(name, min=1, max=most) for name in ("rows", "columns"))
     return {"images": {0: torch.export.Dim("batch"), 2: facts.stride * rows, 3: facts.stride * columns}}
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter tells of its own affairs."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir", "torch.export")]
-    before = [each.level for each in loggers]
-    for each in loggers:
-        each.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for each, level in zip(loggers, before):
-            each.setLevel(level)

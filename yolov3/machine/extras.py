@@ -25,12 +25,15 @@ EXTRAS = {
 TELEMETRY = "openvino_telemetry"
 """What OpenVINO's tools and NNCF tell their makers through, unless it is not there."""
 
+GPU_SEARCH = "torch.utils.cpp_extension"
+"""The logger in which PyTorch tells that this machine has no GPU, which these libraries ask about."""
+
 
 def require_extra(module: str, what: str) -> ModuleType:
     """The module, imported. ``what`` is what it is needed for: ``writing ONNX files``. Raises UserError that names the
     extra."""
     try:
-        with _without_telemetry(), without_remarks():
+        with _without_telemetry(), quiet(GPU_SEARCH):
             return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in EXTRAS:
@@ -45,17 +48,19 @@ def has_extra(module: str) -> bool:
 
 
 @contextmanager
-def without_remarks() -> Iterator[None]:
-    """Within, PyTorch does not tell that this machine has no GPU, which these libraries ask about as they are imported."""
-    logger = logging.getLogger("torch.utils.cpp_extension")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+def quiet(*names: str) -> Iterator[None]:
+    """Within, nobody warns, and the loggers of these names tell of errors only."""
+    loggers = [logging.getLogger(name) for name in names]
+    before = [each.level for each in loggers]
+    for each in loggers:
+        each.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(before)
+        for each, level in zip(loggers, before):
+            each.setLevel(level)
 
 
 @contextmanager
