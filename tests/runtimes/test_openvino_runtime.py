@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -148,3 +150,30 @@ def test_a_graph_without_its_numbers_is_refused(written, facts_of):
         OpenVinoRuntime.open(path, facts_of(), CPU)
     with pytest.raises(UserError, match=r"none\.xml: OpenVINO cannot use it: "):
         OpenVinoRuntime.open(path.with_name("none.xml"), facts_of(), CPU)
+
+
+AFTER_SEVERAL = """
+import faulthandler, signal, sys
+from pathlib import Path
+import torch
+from yolov3.formats.load import open_model
+from yolov3.runtimes.opening import RuntimeChoice, open_runtime
+faulthandler.enable()
+model = open_model(sys.argv[1])
+for _ in range(3):  # a new one is there before the old one goes
+    runtime = open_runtime(model, model.meaning.preprocessing, RuntimeChoice("cpu"))
+    runtime(torch.zeros(1, 3, *model.facts.size, dtype=torch.uint8))
+del runtime
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_ctrl_c_is_heard_after_several_were_opened_and_let_go(written):
+    """Not a segmentation fault on a stack that one of them took away."""
+    done = subprocess.run(
+        [sys.executable, "-c", AFTER_SEVERAL, str(written("a.xml"))], capture_output=True, text=True, timeout=200
+    )
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr

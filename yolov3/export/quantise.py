@@ -15,6 +15,7 @@ import numpy as np
 
 from yolov3.graphs.facts import GraphFacts
 from yolov3.machine.extras import GPU_SEARCH, quiet, require_extra
+from yolov3.machine.signal_stack import kept_signal_stack
 
 MOST_IMAGES = 300
 """To fit the scales of activations to; NNCF's own number. More change the last digits."""
@@ -146,6 +147,6 @@ def _walk(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """NNCF tells of its own affairs, and draws bars beside ours."""
-    with redirect_stdout(io.StringIO()), quiet("nncf", GPU_SEARCH):
+    """NNCF tells of its own affairs, draws bars beside ours, and runs graphs by OpenVINO."""
+    with redirect_stdout(io.StringIO()), quiet("nncf", GPU_SEARCH), kept_signal_stack():
         yield

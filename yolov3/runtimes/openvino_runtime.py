@@ -12,6 +12,7 @@ from torch import Tensor
 from yolov3.errors import UserError
 from yolov3.graphs.facts import GraphFacts
 from yolov3.machine.extras import require_extra
+from yolov3.machine.signal_stack import kept_signal_stack
 from yolov3.runtimes.graph_outputs import Arrays, check_names, run_graph
 from yolov3.structures import Predictions
 
@@ -52,7 +53,8 @@ class OpenVinoRuntime:
             inputs, outputs = ([each.any_name for each in side] for side in (model.inputs, model.outputs))
             if not facts.dynamic:
                 model.reshape([1, 3, *facts.size])
-            compiled = core.compile_model(_taking_pixels(openvino, model), "CPU", settings)
+            with kept_signal_stack():
+                compiled = core.compile_model(_taking_pixels(openvino, model), "CPU", settings)
         except RuntimeError as error:
             raise UserError(f"{name}: OpenVINO cannot use it: {_last_line(error)}") from error
         check_names(name, facts, inputs, outputs)
