@@ -141,6 +141,9 @@ def test_a_batch_that_does_not_fit_together_is_refused(images, message):
         (32, ((1.0, -2.0),), r"positive \(width, height\) pairs, found \(\(1\.0, -2\.0\),\)"),
         (32, ((1.0, 0.0),), "positive"),
         (32, ((1.0, 2.0, 3.0),), "pairs"),
+        (float("nan"), ((1.0, 1.0),), "positive stride"),
+        (32, ((1.0, float("nan")),), "pairs"),
+        (32, ((1.0, float("inf")),), "pairs"),
     ],
 )
 def test_impossible_levels_are_refused(stride, anchors, message):

@@ -5,6 +5,7 @@ Legend: B images, N boxes, A anchors, H W pixels, C classes. Sizes are (height, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -133,9 +134,9 @@ class Level:
     new_coordinates: bool = False
 
     def __post_init__(self) -> None:
-        if self.stride < 1 or not self.anchors:
+        if not self.stride >= 1 or not self.anchors:  # the comparisons are such that "not a number" does not pass
             raise ValueError(f"a level needs a positive stride and anchors, found {self.stride} and {self.anchors}")
-        if any(len(anchor) != 2 or min(anchor) <= 0 for anchor in self.anchors):
+        if not all(len(anchor) == 2 and all(0 < side < math.inf for side in anchor) for anchor in self.anchors):
             raise ValueError(f"anchors must be positive (width, height) pairs, found {self.anchors}")
         if not 0 < self.xy_scale <= 10:
             raise ValueError(f"xy_scale must be above 0 and at most 10, found {self.xy_scale}")

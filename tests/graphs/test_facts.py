@@ -107,6 +107,8 @@ def test_the_stride_is_the_coarsest_and_the_size_that_of_the_model():
         ('{"version": 2}', "its description is of version 2; this program reads version 1"),
         ('{"version": "1"}', "its description is of version '1'; this program reads version 1"),
         ('{"version": 1}', "its description cannot be used: "),
+        ('{"version": 1, "num_classes": NaN}', "its description is no JSON: NaN is no number"),
+        ('{"version": 1, "num_classes": -Infinity}', "its description is no JSON: -Infinity is no number"),
     ],
 )
 def test_another_text_is_refused(text, message):
@@ -131,12 +133,12 @@ def test_a_missing_entry_is_named(key):
         ("precision", "int4", "precision 'int4' is not known"),
         ("levels", [{"stride": 0, "anchors": [[1, 2]]}], "a level needs a positive stride and anchors"),
         ("levels", [{"stride": 32, "anchors": [[1, 2]], "colour": 1}], "colour"),
+        ("levels", [{"stride": 32.5, "anchors": [[1, 2]]}], "float"),
         ("levels", [], "it has 0 levels and 2 classes"),
         ("preprocessing", {"size": [60, 64]}, "the input size must be multiples of 32"),
         ("nms", {"kind": "soft", "diou_exponent": 1}, "the suppression must be by iou or diou, found 'soft'"),
         ("num_classes", "many", "many"),
         ("num_classes", 0, "it has 2 levels and 0 classes"),
-        ("num_classes", float("inf"), "infinity"),
         ("suppressed", {"confidence": 0.1}, "missing"),
         ("names", ["cat", None], "the names of classes must be texts, found ('cat', None)"),
         ("suppressed", [1], "must be a mapping"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from operator import index
 from typing import Any, Literal, get_args
 
 from yolov3.meaning import ModelMeaning, Size
@@ -111,7 +112,7 @@ class GraphFacts:
     def from_text(text: str) -> GraphFacts:
         """What :meth:`as_text` gave. Raises FactsError for anything else."""
         try:
-            values = json.loads(text)
+            values = json.loads(text, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise FactsError(f"its description is no JSON: {error}") from error
         version = values.get("version") if isinstance(values, dict) else None
@@ -133,7 +134,13 @@ def _from_values(values: Mapping[str, Any]) -> GraphFacts:
     facts = GraphFacts(
         meaning=ModelMeaning.from_plain(values),
         levels=tuple(
-            Level(**{**level, "anchors": tuple((float(w), float(h)) for w, h in level["anchors"])})
+            Level(
+                **{
+                    **level,
+                    "stride": index(level["stride"]),
+                    "anchors": tuple((float(w), float(h)) for w, h in level["anchors"]),
+                }
+            )
             for level in values["levels"]
         ),
         num_classes=int(values["num_classes"]),
@@ -152,6 +159,11 @@ def _from_values(values: Mapping[str, Any]) -> GraphFacts:
     if not all(isinstance(name, str) for name in facts.meaning.names):
         raise ValueError(f"the names of classes must be texts, found {facts.meaning.names}")
     return facts
+
+
+def _refuse_constant(text: str) -> None:
+    """Python's reader takes NaN and Infinity, which are no JSON and no use here."""
+    raise ValueError(f"{text} is no number")
 
 
 def _suppression(confidence: Any, nms_threshold: Any, class_agnostic: Any, max_detections: Any) -> InnerSuppression:
