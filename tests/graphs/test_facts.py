@@ -143,6 +143,9 @@ def test_a_missing_entry_is_named(key):
         ("names", ["cat", None], "the names of classes must be texts, found ('cat', None)"),
         ("suppressed", [1], "must be a mapping"),
         ("suppressed", {**vars(FACTS.suppressed), "confidence": "high"}, "high"),
+        ("suppressed", {**vars(FACTS.suppressed), "confidence": "inf"}, "cannot suppress with"),
+        ("suppressed", {**vars(FACTS.suppressed), "nms_threshold": -0.1}, "cannot suppress with"),
+        ("suppressed", {**vars(FACTS.suppressed), "max_detections": 0}, "cannot suppress with"),
     ],
 )
 def test_a_wrong_entry_is_refused(key, value, message):

@@ -42,6 +42,10 @@ class InnerSuppression:
     class_agnostic: bool
     max_detections: int
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.confidence <= 1 and 0 <= self.nms_threshold <= 1 and self.max_detections >= 1):
+            raise ValueError(f"a graph cannot suppress with {self}")
+
 
 @dataclass(frozen=True)
 class GraphFacts:
@@ -106,7 +110,7 @@ class GraphFacts:
             "source_sha256": self.source_sha256,
             "made_with": self.made_with,
         }
-        return json.dumps(values)
+        return json.dumps(values, allow_nan=False)
 
     @staticmethod
     def from_text(text: str) -> GraphFacts:
