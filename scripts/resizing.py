@@ -36,8 +36,8 @@ from yolov3.formats.load import load_model  # noqa: E402
 from yolov3.formats.model import LoadedModel  # noqa: E402
 from yolov3.geometry import Geometry  # noqa: E402
 from yolov3.images.files import read_image  # noqa: E402
-from yolov3.postprocess import Selection, postprocess  # noqa: E402
 from yolov3.runtimes.torch_runtime import TorchRuntime  # noqa: E402
+from yolov3.selecting.postprocess import Selection, postprocess  # noqa: E402
 from yolov3.structures import Suppression  # noqa: E402
 
 SHOWN = 0.25

@@ -28,8 +28,8 @@ from yolov3.codec import (
 from yolov3.formats.load import load_model
 from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
-from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.structures import DensePredictions, Level
 
 LEVELS = (

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from yolov3.boxes import clip_boxes
 from yolov3.structures import Level, Preprocessing, Size
@@ -82,12 +80,10 @@ class Geometry:
         scale, shift = self._scale_and_shift()
         return (boxes * scale + shift).astype(np.float32)
 
-    def boxes_to_image(self, boxes: Tensor) -> Tensor:
+    def boxes_to_image(self, boxes: np.ndarray) -> np.ndarray:
         """(N, 4) xyxy pixels of the network's input to (N, 4) pixels of the image, clipped to it."""
         scale, shift = self._scale_and_shift()
-        given = boxes.numpy(force=True)  # for a handful of boxes numpy's operations are the quicker ones
-        on_image = ((given.astype(np.float64) - shift) / scale).astype(given.dtype)
-        return torch.from_numpy(clip_boxes(on_image, self.image_size)).to(boxes.device)
+        return clip_boxes(((boxes - shift) / scale).astype(boxes.dtype), self.image_size)
 
     def _scale_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
         scale_y, scale_x = (inner / side for inner, side in zip(self.inner_size, self.image_size))

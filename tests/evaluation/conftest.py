@@ -18,7 +18,7 @@ from yolov3.geometry import Geometry
 from yolov3.images.files import write_image
 from yolov3.models.contract import DetectionNetwork
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.postprocess import Selection
+from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Preprocessing, Sample
 
 SIZES = ((60, 100), (120, 90), (96, 128), (33, 200), (50, 50))

@@ -20,8 +20,8 @@ from yolov3.evaluation.measure import Evaluation, EvaluationSettings
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.postprocess import Selection
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.selecting.postprocess import Selection
 from yolov3.shapes.dataset import CLASSES, write_shapes_dataset
 from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 from yolov3.watching.watcher import Watcher

@@ -21,7 +21,7 @@ from yolov3.errors import UserError
 from yolov3.evaluation.coco import COCO_NUMBERS, CocoNumbers
 from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
 from yolov3.evaluation.report import coco_lines, print_report, settings_line, write_metrics, write_predictions
-from yolov3.postprocess import Selection
+from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Preprocessing, Sample, Suppression
 from yolov3.watching.stage_times import StageTimes
 

@@ -30,7 +30,7 @@ from yolov3.catalogue.opening import open_dataset
 from yolov3.catalogue.naming import resolve_data
 from yolov3.evaluation.shared import SharedRules, evaluate_shared
 from yolov3.formats.load import load_model
-from yolov3.postprocess import Selection
+from yolov3.selecting.postprocess import Selection
 from yolov3.processes.world import join_world
 from yolov3.runtimes.torch_runtime import TorchRuntime
 

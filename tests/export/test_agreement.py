@@ -9,8 +9,8 @@ import torch
 from yolov3.detections import Detections
 from yolov3.export.agreement import compare, match
 from yolov3.formats.load import load_model
-from yolov3.postprocess import Selection
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.selecting.postprocess import Selection
 from yolov3.shapes.scene import draw_image
 
 SELECTION = Selection(confidence=0.3)

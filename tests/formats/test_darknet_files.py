@@ -39,7 +39,7 @@ from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.postprocess import Selection, postprocess
+from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "darknet"

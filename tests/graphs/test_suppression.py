@@ -12,7 +12,7 @@ from torch import Tensor
 from yolov3.codec import decode
 from yolov3.graphs.facts import InnerSuppression
 from yolov3.graphs.suppression import append_suppression
-from yolov3.postprocess import Selection, select
+from yolov3.selecting.postprocess import Selection, select
 from yolov3.structures import Level
 
 INPUTS = ("boxes", "objectness", "classes")

@@ -9,8 +9,8 @@ import torch
 from yolov3.errors import UserError
 from yolov3.graphs.detection_graph import DetectionGraph
 from yolov3.graphs.facts import InnerSuppression
-from yolov3.postprocess import Selection, select
 from yolov3.runtimes.graph_outputs import check_names, check_size, in_the_kind_of, predictions_of, run_graph
+from yolov3.selecting.postprocess import Selection, select
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import torch
 
 from yolov3.errors import UserError
 from yolov3.graphs.facts import InnerSuppression
-from yolov3.postprocess import Selection, select
 from yolov3.runtimes.onnx_runtime import OnnxRuntime
+from yolov3.selecting.postprocess import Selection, select
 
 CPU = torch.device("cpu")
 

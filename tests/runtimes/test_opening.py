@@ -20,7 +20,6 @@ from yolov3.formats.model_files import EXPORTED_SUFFIXES
 from yolov3.geometry import Geometry
 from yolov3.graphs.facts import FactsError, GraphFacts, InnerSuppression
 from yolov3.images.files import read_image
-from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes import opening
 from yolov3.runtimes.onnx_runtime import OnnxRuntime
 from yolov3.runtimes.opening import (
@@ -35,6 +34,7 @@ from yolov3.runtimes.opening import (
 )
 from yolov3.runtimes.openvino_runtime import OpenVinoRuntime
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.structures import ModelMeaning, Preprocessing
 
 PREPROCESSING = Preprocessing((96, 64))

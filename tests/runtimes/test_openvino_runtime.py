@@ -12,8 +12,8 @@ import torch
 from yolov3.errors import UserError
 from yolov3.graphs.facts import InnerSuppression
 from yolov3.machine.extras import require_extra
-from yolov3.postprocess import Selection, select
 from yolov3.runtimes.openvino_runtime import OpenVinoRuntime
+from yolov3.selecting.postprocess import Selection, select
 
 CPU = torch.device("cpu")
 

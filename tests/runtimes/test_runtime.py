@@ -15,10 +15,10 @@ from yolov3.evaluation.evaluate import evaluate_runtime
 from yolov3.evaluation.measure import EvaluationSettings
 from yolov3.evaluation.shared import SharedRules, evaluate_shared
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.postprocess import Selection
 from yolov3.processes.world import World
 from yolov3.runtimes.runtime import Runtime
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.selecting.postprocess import Selection
 from yolov3.shapes.dataset import CLASSES, write_shapes_dataset
 from yolov3.structures import DensePredictions, Preprocessing
 from yolov3.watching.watcher import Watcher

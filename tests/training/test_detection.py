@@ -18,8 +18,8 @@ from yolov3.formats.checkpoint import read_checkpoint, save_checkpoint
 from yolov3.journal.rows import DetectionRow
 from yolov3.models.contract import DetectionNetwork
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.postprocess import Selection
 from yolov3.processes.world import World
+from yolov3.selecting.postprocess import Selection
 from yolov3.shapes.dataset import CLASSES, write_shapes_dataset
 from yolov3.structures import ModelMeaning, Preprocessing, Sample, Suppression
 from yolov3.training.detection import (

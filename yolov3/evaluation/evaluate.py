@@ -25,9 +25,9 @@ from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.load import open_model
 from yolov3.formats.model import Model
 from yolov3.geometry import rectangular_step
-from yolov3.postprocess import Selection
 from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
 from yolov3.runtimes.runtime import Runtime
+from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Fit, Preprocessing
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Pace, Watcher

@@ -13,7 +13,7 @@ from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
 from yolov3.evaluation.coco import MAX_DETECTIONS, CocoClass, CocoNumbers, coco_metric
 from yolov3.evaluation.voc import IOU_THRESHOLD, VocResult, voc_metric
-from yolov3.postprocess import Selection
+from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Preprocessing
 from yolov3.watching.stage_times import StageTimes
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 
 from yolov3.detections import Detections
-from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.runtime import Runtime
+from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.structures import Batch
 from yolov3.watching.stage_times import StageTimes
 

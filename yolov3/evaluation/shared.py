@@ -10,9 +10,9 @@ from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
 from yolov3.evaluation.measure import Evaluation, measure
 from yolov3.evaluation.predict import predict
-from yolov3.postprocess import Selection
 from yolov3.processes.world import World
 from yolov3.runtimes.runtime import Runtime
+from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Preprocessing
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from yolov3.boxes import iou_matrix
 from yolov3.detections import Detections
 from yolov3.geometry import Geometry
-from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.runtime import Runtime
+from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.structures import Predictions, Preprocessing
 
 SUREST = 100

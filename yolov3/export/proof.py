@@ -13,8 +13,8 @@ from yolov3.export.agreement import Agreement, compare
 from yolov3.export.images import few_images
 from yolov3.export.options import ExportOptions
 from yolov3.graphs.facts import GraphFacts
-from yolov3.postprocess import Selection
 from yolov3.runtimes.runtime import Runtime
+from yolov3.selecting.postprocess import Selection
 from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
 

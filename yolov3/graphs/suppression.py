@@ -1,4 +1,4 @@
-"""Non-maximum suppression as a part of an ONNX graph: the same rules as yolov3/postprocess.py, in ONNX's operators.
+"""Non-maximum suppression as a part of an ONNX graph: the same rules as yolov3/selecting, in ONNX's operators.
 
 Legend: B images, N places, C classes, K survivors, M the most detections of an image.
 """

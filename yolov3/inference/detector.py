@@ -19,8 +19,8 @@ from yolov3.formats.model import ExportedModel, LoadedModel, Model
 from yolov3.geometry import Geometry, fit_images, groups_of_one_size, rectangular_step
 from yolov3.images.given import GivenImage, image_of
 from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
-from yolov3.postprocess import Selection, postprocess
 from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
+from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.sources.address import is_address, without_login
 from yolov3.sources.find import VIDEO_SUFFIXES, find_items, sources_of
 from yolov3.sources.frames import Frame, SourceError, Unusable
@@ -64,9 +64,9 @@ class DetectorChanges(SelectionChanges, total=False):
 class DetectorOptions:
     """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
     multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; with ``rect``
-    the input is no larger than an image needs; the thresholds are those of :class:`yolov3.postprocess.Selection`. Only with
-    ``allow_network`` are images and streams of addresses fetched. ``precision`` is by default a graph's own, of weights
-    float32; ``runtime`` computes weights: torch, onnxruntime, openvino, or with ``auto`` the fastest of these here."""
+    the input is no larger than an image needs; the thresholds are those of :class:`yolov3.selecting.postprocess.Selection`.
+    Only with ``allow_network`` are images and streams of addresses fetched. ``precision`` is by default a graph's own, of
+    weights float32; ``runtime`` computes weights: torch, onnxruntime, openvino, or with ``auto`` the fastest of these here."""
 
     device: str = "auto"
     precision: str | None = None

@@ -17,13 +17,13 @@ from yolov3.graphs.facts import GraphFacts, InputKind
 from yolov3.machine.device import select_device, select_precision
 from yolov3.machine.extras import has_extra, require_extra
 from yolov3.meaning import Preprocessing
-from yolov3.postprocess import Selection
 from yolov3.runtimes.fastest import fastest_of
 from yolov3.runtimes.graph_outputs import check_size
 from yolov3.runtimes.onnx_runtime import OnnxRuntime
 from yolov3.runtimes.openvino_runtime import OpenVinoRuntime
 from yolov3.runtimes.runtime import Runtime
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.selecting.postprocess import Selection
 
 RuntimeName = Literal["torch", "onnxruntime", "openvino", "auto"]
 

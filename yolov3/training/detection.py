@@ -28,9 +28,9 @@ from yolov3.formats.transfer import TransferReport
 from yolov3.journal.rows import DetectionRow, EpochRow
 from yolov3.journal.sheets import batch_sheet, prediction_sheet
 from yolov3.models.contract import DetectionNetwork, require_detector
-from yolov3.postprocess import Selection
 from yolov3.processes.world import World
 from yolov3.runtimes.torch_runtime import TorchRuntime
+from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Batch, ModelMeaning, Size, Suppression, Targets
 from yolov3.training.objective import DetectionObjective
 from yolov3.training.place import Place

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from yolov3.codec import decode
 from yolov3.geometry import Geometry
 from yolov3.models.yolov3 import YOLOv3
-from yolov3.postprocess import Selection, postprocess, select
+from yolov3.selecting.postprocess import Selection, postprocess, select
 from yolov3.structures import DensePredictions, Preprocessing, Suppression
 
 DIOU = Suppression("diou", 0.6)
