@@ -201,6 +201,20 @@ def test_work_that_went_on_is_timed_from_where_it_went_on(clock):
         assert bar.times() == "after 40 s"
 
 
+def test_another_count_of_the_same_work_has_a_pace_of_its_own(clock):
+    console = Console(file=StringIO(), width=60)
+    with Bar("working", console=console) as bar:
+        bar.advance(80, 80)
+        clock[0] += 100
+        bar.advance(1, 80)
+        clock[0] += 40
+        bar.advance(21, 80)
+    assert written(console).splitlines() == [
+        "working  1/80  after 1 min 40 s",
+        "working  21/80  after 2 min 20 s, 1 min 58 s left",
+    ]
+
+
 def test_bytes_and_what_nobody_knows_the_end_of(clock):
     console = Console(file=StringIO())
     with Bar("file.zip", unit="bytes", console=console) as bar:

@@ -1,9 +1,9 @@
 """What an image's file says before anything is decoded: its format, its size, how the camera was held.
 
-Pillow reads JPEG, PNG, BMP, GIF and TIFF, each by the reader that its first bytes name, whatever the file is called;
-pixels are left alone. Its readers are called one by one because ``Image.open`` warns of images that we read. Of a WebP
-Pillow makes a decoder, which takes memory for the whole image; so its few bytes are read here (Google's container
-specification, RFC 6386).
+Pillow reads PNG, BMP, GIF and TIFF, each by the reader that its first bytes name, whatever the file is called; pixels are
+left alone. Its readers are called one by one because ``Image.open`` warns of images that we read. Of a WebP Pillow makes
+a decoder, which takes memory for the whole image; so its few bytes are read here (Google's container specification, RFC
+6386), as a JPEG's are in ``jpeg.py``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageFile,
-    JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
 )
 
+from yolov3.images.jpeg import read_jpeg_head
 from yolov3.structures import Size
 
 ORIENTATION_TAG = 0x0112
@@ -31,7 +31,6 @@ LONGEST_EXIF = 1_000_000  # bytes
 MOST_WEBP_CHUNKS = 10_000
 
 _READERS: dict[tuple[bytes, ...], tuple[str, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
-    (b"\xff\xd8\xff",): ("JPEG", JpegImagePlugin.JpegImageFile),
     (b"\x89PNG\r\n\x1a\n",): ("PNG", PngImagePlugin.PngImageFile),
     (b"GIF87a", b"GIF89a"): ("GIF", GifImagePlugin.GifImageFile),
     (b"BM",): ("BMP", BmpImagePlugin.BmpImageFile),
@@ -72,6 +71,8 @@ def read_header(file: BinaryIO) -> ImageHeader:
     start = file.read(32)
     if start.startswith(b"RIFF") and start[8:12] == b"WEBP":
         return _read_webp(file)
+    if start.startswith(b"\xff\xd8\xff"):
+        return _read_jpeg(file)
     for signatures, (name, reader) in _READERS.items():
         if start.startswith(signatures):
             file.seek(0)
@@ -83,13 +84,10 @@ def _read_with(reader: Callable[[BinaryIO], ImageFile.ImageFile], name: str, fil
     try:
         image = reader(file)
         width, height = _stored_size(image)
-        data_start = file.tell() if name == "JPEG" else 0  # Pillow stops behind the head of the first scan
         orientation = _orientation_of(image)
     except _DAMAGED as error:
         raise HeaderError("its header is cut off or damaged") from error
-    if name == "JPEG" and not image.tile:
-        raise HeaderError("its header is cut off or damaged (no JPEG scan)")
-    return ImageHeader(name, (height, width), orientation, data_start)
+    return ImageHeader(name, (height, width), orientation)
 
 
 def _stored_size(image: ImageFile.ImageFile) -> tuple[int, int]:
@@ -117,6 +115,15 @@ def _exif_orientation(block: bytes) -> int:
 
 def _valid(orientation: object) -> int:
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+
+
+def _read_jpeg(file: BinaryIO) -> ImageHeader:
+    file.seek(0)
+    try:
+        head = read_jpeg_head(file)
+    except ValueError as error:
+        raise HeaderError(f"its header is cut off or damaged ({error})") from error
+    return ImageHeader("JPEG", head.size, _exif_orientation(head.exif) if head.exif else 1, head.data_start)
 
 
 def _read_webp(file: BinaryIO) -> ImageHeader:

@@ -120,6 +120,8 @@ class Bar(Watcher):
             return
         if not self._bar.live.is_started:
             self._bar.start()
+        if done < self._bar.tasks[0].completed:  # another count begins: its rate is not that of the one before
+            self._bar.reset(self._task)
         # rich takes None for "as it was".
         self._bar.update(self._task, completed=done, total=total, description=text)
 
@@ -135,14 +137,16 @@ class ProgressLog:
         self, text: str, total: int | None = None, done: int = 0, unit: Literal["count", "bytes"] = "count"
     ) -> None:
         self._text, self._total, self._done, self._first, self._unit = text, total, done, done, unit
-        self._start = self._last = time.monotonic()
+        self._start = self._begun = self._last = time.monotonic()
 
     def advance(self, done: int, total: int | None, text: str | None) -> str | None:
         """A line, when it is time for one again."""
+        now = time.monotonic()
+        if done < self._done:  # another count begins, such as that of the next evaluation of the same work
+            self._begun, self._first = now, done
         self._done = done
         self._total = self._total if total is None else total
         self._text = self._text if text is None else text
-        now = time.monotonic()
         if now - self._last < max(QUIET_SECONDS, QUIET_SHARE * (now - self._start)) or done == self._total:
             return None
         self._last = now
@@ -150,11 +154,11 @@ class ProgressLog:
 
     def times(self) -> str:
         """Such as ``after 2 min 5 s, 10 min left``."""
-        passed = time.monotonic() - self._start
-        text = f"after {duration(passed)}"
+        now = time.monotonic()
+        text = f"after {duration(now - self._start)}"
         if self._total is None or self._done <= self._first or self._done >= self._total:
             return text
-        left = passed * (self._total - self._done) / (self._done - self._first)
+        left = (now - self._begun) * (self._total - self._done) / (self._done - self._first)
         return f"{text}, {duration(left)} left"
 
     def _amount(self) -> str:
