@@ -187,7 +187,10 @@ class DensePredictions:
 
     def at(self, images: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
         """The boxes (K, 4) and the classes (K, C) of places (K,) in images (K,)."""
-        return self.boxes[images, places], self.classes[images, places]
+        if self.boxes.device.type != "cpu":
+            return self.boxes[images, places], self.classes[images, places]
+        index = (images.numpy(), places.numpy())  # for a few rows numpy takes a quarter of the time
+        return torch.from_numpy(self.boxes.numpy()[index]), torch.from_numpy(self.classes.numpy()[index])
 
     @staticmethod
     def join(parts: Sequence[DensePredictions]) -> DensePredictions:
