@@ -57,7 +57,7 @@ class Request:
 def parse(arguments: argparse.Namespace) -> Request:
     """The command's options. Raises UserError for numbers that cannot be."""
     from yolov3.inference.detect import DetectOptions
-    from yolov3.inference.detector import DetectorOptions
+    from yolov3.inference.options import DetectorOptions
 
     if arguments.max_frames is not None and arguments.max_frames < 1:
         raise UserError(f"--max-frames must be at least 1, found {arguments.max_frames}")
