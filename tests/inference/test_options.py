@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from yolov3.inference.options import DetectorOptions, selection_of
+from yolov3.selecting.thresholds import Thresholds, write_thresholds
 from yolov3.structures import ModelMeaning, Suppression
 
 MEANING = ModelMeaning(("cat", "dog", "7"), suppression=Suppression("diou", 0.7))
@@ -34,3 +35,13 @@ def test_classes_that_there_are_not_are_refused(wrong):
 def test_a_model_without_names_goes_by_numbers():
     with pytest.raises(ValueError, match="the model has 2 classes: 0 to 1"):
         selection_of(DetectorOptions(classes=["cat"]), ModelMeaning(), 2)
+
+
+def test_thresholds_come_by_name_or_from_a_file_with_its_rules(tmp_path):
+    by_name = {"7": 0.3, "cat": 0.1, "dog": 0.2}
+    rules = selection_of(DetectorOptions(thresholds=by_name), MEANING, 3)
+    assert (rules.thresholds, rules.nms_threshold, rules.multi_label) == ((0.1, 0.2, 0.3), 0.45, False)
+    write_thresholds(tmp_path / "t.yaml", Thresholds(by_name, 0.6, True))
+    rules = selection_of(DetectorOptions(thresholds=tmp_path / "t.yaml"), MEANING, 3)
+    assert (rules.thresholds, rules.nms_threshold, rules.multi_label) == ((0.1, 0.2, 0.3), 0.6, True)
+    assert rules.lowest == 0.1

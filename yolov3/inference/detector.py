@@ -202,7 +202,9 @@ class Detector:
                 allowed = ", ".join(SelectionChanges.__annotations__)
                 raise TypeError(f"{name} cannot differ from call to call; what can: {allowed}")
         try:
-            return selection_of(replace(self.options, **changes), self.model.meaning, self.runtime.num_classes)
+            # A confidence for this call is meant for all classes.
+            options = replace(self.options, thresholds=None) if "confidence" in changes else self.options
+            return selection_of(replace(options, **changes), self.model.meaning, self.runtime.num_classes)
         except ValueError as error:
             raise UserError(str(error)) from error
 
