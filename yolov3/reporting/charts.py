@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def calibration_chart(scores: Sequence[float], shares: Sequence[float], counts: 
     """The share that is right of the detections of each bin of scores, beside the score itself."""
     with _chart(4.2, 3.6) as (figure, axes):
         axes.plot((0, 1), (0, 1), color="#808080", linewidth=1, linestyle="--", label="as sure as right")
-        sizes = 12 + 60 * np.sqrt(np.array(counts) / max(1, *counts)) if len(counts) else []
+        sizes = 12 + 60 * np.sqrt(np.array(counts) / max(counts, default=1))
         axes.plot(scores, shares, color=COLOURS[0], linewidth=1)
         axes.scatter(scores, shares, s=sizes, color=COLOURS[0], label="this model")
         axes.set(xlabel="score", ylabel="share that is right", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
@@ -123,7 +123,7 @@ def _chart(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
         "axes.facecolor": "none", "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
         "text.parse_math": False, "axes.unicode_minus": False,
     }  # fmt: skip
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(cast(Any, style)):
         figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
         FigureCanvasSVG(figure)  # without pyplot, which would choose a window system for the whole process
         yield figure, figure.subplots()
