@@ -47,7 +47,9 @@ class World:
             low = random.uniform(0, 350, (count, 2))
             boxes = np.concatenate((low, low + random.uniform(15, 150, (count, 2))), axis=1)
             if count > 2:
-                boxes[1] = boxes[0] + random.normal(0, 0.2, 4) * np.tile(boxes[0, 2:] - boxes[0, :2], 2)  # one in the way
+                boxes[1] = boxes[0] + random.normal(0, 0.2, 4) * np.tile(
+                    boxes[0, 2:] - boxes[0, :2], 2
+                )  # one in the way
                 boxes[1, 2:] = np.maximum(boxes[1, 2:], boxes[1, :2] + 1)
             labels = random.integers(0, classes, count)
             ignore = random.random(count) < 0.15

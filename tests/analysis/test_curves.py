@@ -11,7 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolov3.analysis.curves import MOST_POINTS, OperatingPoint, above_thresholds, score_curves, thinned, thresholds_between
+from yolov3.analysis.curves import (
+    MOST_POINTS,
+    OperatingPoint,
+    above_thresholds,
+    score_curves,
+    thinned,
+    thresholds_between,
+)
 from yolov3.selecting.postprocess import Selection, select
 from yolov3.structures import DensePredictions
 
@@ -119,6 +126,7 @@ def test_nothing_found_and_nothing_true(world, found: bool, true: bool) -> None:
     json.dumps(curves.as_plain(), allow_nan=False)
     json.dumps([row.as_plain() for row in curves.operating()], allow_nan=False)
     assert above_thresholds(matching, (0.4, 0.4)).tolist() == [True] * found
+    assert not above_thresholds(matching, (0.5, 0.5)).any()
     with pytest.raises(ValueError, match="2 classes but 1 thresholds"):
         above_thresholds(matching, (0.4,))
 

@@ -23,7 +23,11 @@ def test_pairs_are_those_of_the_slow_way(world) -> None:
     pairs = {}
     for detection, truth, iou in zip(overlaps.pair_found, overlaps.pair_truth, overlaps.pair_iou):
         assert overlaps.found.image[detection] == overlaps.truths.image[truth]
-        key = (int(overlaps.found.image[detection]), int(overlaps.found.index[detection]), int(overlaps.truths.index[truth]))
+        key = (
+            int(overlaps.found.image[detection]),
+            int(overlaps.found.index[detection]),
+            int(overlaps.truths.index[truth]),
+        )
         pairs[key] = iou
     assert len(expected) > 30 and pairs.keys() == expected.keys()
     for key, iou in pairs.items():

@@ -217,14 +217,10 @@ def _curve(name: str, truths: int, scores: np.ndarray, right: np.ndarray) -> Sco
     return ScoreCurve(name, truths, thresholds[usable], hits[chosen], chosen + 1 - hits[chosen])
 
 
-def thresholds_array(thresholds: Sequence[float], num_classes: int) -> np.ndarray:
-    """(C,) a threshold per class. Raises ValueError for another number of them."""
+def above_thresholds(matching: Matching, thresholds: Sequence[float]) -> np.ndarray:
+    """(M,) bool: the detection's score is above the threshold of its class. Raises ValueError for another number of them."""
+    num_classes = matching.overlaps.num_classes
     if len(thresholds) != num_classes:
         raise ValueError(f"{num_classes} classes but {len(thresholds)} thresholds")
-    return np.array(thresholds, np.float64)
-
-
-def above_thresholds(matching: Matching, thresholds: Sequence[float]) -> np.ndarray:
-    """(M,) bool: the detection's score is above the threshold of its class."""
-    limits = thresholds_array(thresholds, matching.overlaps.num_classes)
-    return matching.found.score > limits[matching.found.label]
+    # Compared as the selection does, in float32: 0.3 is not above 0.3.
+    return matching.found.score.astype(np.float32) > np.array(thresholds, np.float32)[matching.found.label]

@@ -9,6 +9,7 @@ Legend: I images, M detections, N truths, P pairs.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,7 +83,7 @@ class Overlaps:
     def class_slices(self) -> list[slice]:
         """Where the detections of each class lie."""
         bounds = np.searchsorted(self.found.label, np.arange(self.num_classes + 1)).tolist()
-        return [slice(start, end) for start, end in zip(bounds, bounds[1:])]
+        return [slice(start, end) for start, end in itertools.pairwise(bounds)]
 
 
 def overlaps_of(dataset: Dataset, detections: Sequence[Detections]) -> Overlaps:

@@ -58,7 +58,9 @@ def interpolated_precision(hits: np.ndarray, counted: np.ndarray, truths: np.nda
     # The columns one behind the other, each lifted above those before it: one search for all.
     lift = (int(max(hits[-1].max(), needed.max())) + 1) * np.arange(rounds, dtype=np.int64)
     flat = (hits.T.astype(np.int64) + lift[:, None]).ravel()
-    place = np.searchsorted(flat, (needed + lift[:, None]).ravel()).reshape(rounds, -1) - count * np.arange(rounds)[:, None]
+    place = (
+        np.searchsorted(flat, (needed + lift[:, None]).ravel()).reshape(rounds, -1) - count * np.arange(rounds)[:, None]
+    )
     padded = np.vstack((precision, np.zeros((1, rounds))))
     read = padded[np.minimum(place, count), np.arange(rounds)[:, None]]
     return np.where(truths > 0, read.mean(axis=1), np.nan)
