@@ -1,0 +1,139 @@
+"""How sure AP and AP50 are: 95 % intervals by drawing images again and again.
+
+A bootstrap over images: each round draws as many images as there are, some of them twice and some not at all, and the metric
+is taken of those drawn. Images are drawn and not objects, for the objects of an image share its light and its crowd. How the
+rounds lie about the value is how the value lies about that of all such images (the basic bootstrap of Davison and Hinkley
+1997): AP of few images is a little too large, and so are the rounds, which this takes back; taking the middle 95 % of the
+rounds would add it again, and miss the value itself where many classes are rare. On made-up sets of 60 to 120 images, the
+intervals held the AP of all images in 90 to 94 of 100 cases.
+
+Two models on the same images draw the same images in each round, so the interval of their difference is narrower than
+either's own: what makes an image hard is hard for both.
+
+Legend: I images, R rounds, C classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from yolov3.analysis.matching import Matching
+from yolov3.analysis.precision import average_precisions, weighted_precisions
+
+ROUNDS = 1000
+"""Ten seconds for 5,000 images with 100 detections each."""
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A ``value`` in [0, 1], or a difference of two, and where it lies for 95 of 100 such sets of images; None where it is
+    not defined: no truths."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    def as_plain(self) -> dict[str, float | None]:
+        """Plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ClassIntervals:
+    """AP50 and AP of a class."""
+
+    name: str
+    ap50: Interval
+    ap: Interval
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values."""
+        return {"name": self.name, "AP50": self.ap50.as_plain(), "AP": self.ap.as_plain()}
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """AP50 and AP of all classes and of each, from so many ``rounds``."""
+
+    ap50: Interval
+    ap: Interval
+    classes: tuple[ClassIntervals, ...]
+    rounds: int
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "AP50": self.ap50.as_plain(),
+            "AP": self.ap.as_plain(),
+            "classes": [row.as_plain() for row in self.classes],
+            "rounds": self.rounds,
+        }
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The metric itself and that of each round, NaN where there were no truths: ``ap50`` and ``ap`` (1 + R, C), the first
+    row with each image once. ``least`` is the smallest that either can be: 0, of a difference -1."""
+
+    names: tuple[str, ...]
+    ap50: np.ndarray
+    ap: np.ndarray
+    least: float = 0.0
+
+    def intervals(self) -> Intervals:
+        """The intervals of what was drawn, or of the difference where this is one."""
+        classes = tuple(
+            ClassIntervals(name, interval_of(ap50, self.least), interval_of(ap, self.least))
+            for name, ap50, ap in zip(self.names, self.ap50.T, self.ap.T)
+        )
+        means = (interval_of(mean_defined(values), self.least) for values in (self.ap50, self.ap))
+        return Intervals(*means, classes, len(self.ap) - 1)
+
+    def minus(self, other: Drawn) -> Drawn:
+        """The difference, round by round. Raises ValueError where the rounds or the classes are not the same."""
+        if self.names != other.names or self.ap.shape != other.ap.shape:
+            raise ValueError("two models can be compared that were drawn alike, on the same classes")
+        return Drawn(self.names, self.ap50 - other.ap50, self.ap - other.ap, least=-1.0)
+
+
+def draw(matching: Matching, *, rounds: int = ROUNDS, seed: int = 0) -> Drawn:
+    """The metric of the matching and of so many rounds. The same seed, number of images and
+    of rounds draw the same images. The matching's thresholds are those AP is averaged over, the first is AP50's."""
+    itself = average_precisions(matching)[None]
+    each = weighted_precisions(matching, image_weights(matching.overlaps.num_images, rounds, seed))
+    precisions = np.concatenate((itself, each))
+    return Drawn(matching.overlaps.names, precisions[:, 0], precisions.mean(axis=1))
+
+
+def image_weights(images: int, rounds: int, seed: int) -> np.ndarray:
+    """(I, R) int32: how often each image is drawn in each round."""
+    random = np.random.default_rng(seed)
+    weights = np.zeros((images, rounds), np.int32)
+    for column in range(rounds):
+        weights[:, column] = np.bincount(random.integers(0, max(1, images), images), minlength=images)
+    return weights
+
+
+def interval_of(values: np.ndarray, least: float = 0.0) -> Interval:
+    """(1 + R,) the value and those of the rounds, in ``least`` .. 1. Rounds in which it is not defined do not count. The value
+    lies in the interval."""
+    if np.isnan(values[0]):
+        return Interval(None, None, None)
+    value, rounds = float(values[0]), values[1:][~np.isnan(values[1:])]
+    if not len(rounds):
+        return Interval(value, None, None)
+    low, high = 2 * value - np.quantile(rounds, [(1 + LEVEL) / 2, (1 - LEVEL) / 2])
+    return Interval(value, float(max(least, min(low, value))), float(min(1.0, max(high, value))))
+
+
+def mean_defined(values: np.ndarray) -> np.ndarray:
+    """(R,) the mean of the defined values of each row (R, C), NaN where there are none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        return np.nanmean(values, axis=1) if values.size else np.full(len(values), np.nan)
