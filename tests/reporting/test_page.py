@@ -41,7 +41,7 @@ PAGE = Page(
     title=f"a model of {NASTY}",
     about="where it is from",
     tiles=[Tile("AP50", "0.862", "0.80 to 0.90"), Tile("images", "87")],
-    points=[Point(f"background costs most {NASTY}", "4.1 points", "look at them", ALARMS), Point("that is all")],
+    points=[Point(f"background costs most {NASTY}", "look at them", ALARMS), Point("that is all")],
     sections=[
         Section("costs", "Where it goes", "each alone", [Chart("costs", COSTS, "background 4.1")]),
         Section("classes", "Classes", "by class", CLASSES),

@@ -84,7 +84,7 @@ def bar_chart(bars: Sequence[Bar], *, along: str, limit: float | None = None) ->
                 axes.plot(bar.interval, (place, place), color=INK, linewidth=1)
                 end = max(end, bar.interval[1])
             axes.annotate(
-                f"{bar.value:.3f}" if limit == 1 else f"{bar.value:.3g}", (max(end, 0), place), (4, 0),
+                f"{bar.value:.3f}" if limit == 1 else f"{bar.value:.2f}", (max(end, 0), place), (4, 0),
                 textcoords="offset points", va="center", fontsize=8,
             )  # fmt: skip
             if bar.link:

@@ -26,10 +26,9 @@ class Tile:
 
 @dataclass(frozen=True)
 class Point:
-    """Something that was found, what it costs and what to do; ``link`` is the place in the page that shows it."""
+    """Something that was found, and what to do; ``link`` is the place in the page that shows it."""
 
     text: str
-    cost: str = ""
     advice: str = ""
     link: str = ""
 
