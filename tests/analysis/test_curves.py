@@ -131,6 +131,14 @@ def test_nothing_found_and_nothing_true(world, found: bool, true: bool) -> None:
         above_thresholds(matching, (0.4,))
 
 
+def test_with_the_evaluations_confidence_the_last_threshold_lies_in_the_middle(world) -> None:
+    boxes = [[0, 0, 50, 50]]
+    matching = world.match(world.data(world.sample(1, boxes, [0])), [world.found(boxes, [0.9], [0])])
+    assert score_curves(matching).best_thresholds() == (0.899998,) * 2
+    assert score_curves(matching, 0.001).best_thresholds() == (0.5, 0.5)
+    assert score_curves(matching, 0.95).best_thresholds() == (0.899998,) * 2
+
+
 def test_few_points_look_like_all() -> None:
     random = np.random.default_rng(0)
     right = random.random(20_000) < np.linspace(0.95, 0.05, 20_000)

@@ -148,18 +148,21 @@ class Curves:
         return {"classes": [curve.as_plain() for curve in self.classes], "all": self.all.as_plain()}
 
 
-def score_curves(matching: Matching) -> Curves:
-    """The curves at the first threshold of the matching. Detections in ignored truths do not count."""
+def score_curves(matching: Matching, confidence: float | None = None) -> Curves:
+    """The curves at the first IoU of the matching. Detections in ignored truths do not count.
+
+    ``confidence`` is that of the evaluation: what it did not exceed was not kept. Where it is not known, nobody knows what
+    lies below the lowest score, and the last threshold is just below that."""
     right, counted = matching.right[0], ~matching.ignored[0]
     truths, scores = matching.truths_of_classes(), matching.found.score
     overlaps = matching.overlaps
     classes = [
-        _curve(name, int(number), scores[part][counted[part]], right[part][counted[part]])
+        _curve(name, int(number), scores[part][counted[part]], right[part][counted[part]], confidence)
         for name, number, part in zip(overlaps.names, truths, overlaps.class_slices())
     ]
     order = np.argsort(-scores, kind="stable")
     order = order[counted[order]]
-    return Curves(tuple(classes), _curve("all", int(truths.sum()), scores[order], right[order]))
+    return Curves(tuple(classes), _curve("all", int(truths.sum()), scores[order], right[order], confidence))
 
 
 def thresholds_between(above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -204,13 +207,14 @@ def _worst(points: np.ndarray, start: int, end: int) -> tuple[float, int, int, i
     return (float(distances[place]), start + 1 + place, start, end)
 
 
-def _curve(name: str, truths: int, scores: np.ndarray, right: np.ndarray) -> ScoreCurve:
+def _curve(name: str, truths: int, scores: np.ndarray, right: np.ndarray, confidence: float | None) -> ScoreCurve:
     """Of detections, best first."""
     last = np.flatnonzero(np.diff(scores, append=-1.0))  # the last of each group of equal scores
     above = scores[last]
     below = np.append(above[1:], 0.0)
-    if len(above):  # nobody knows what lies below the lowest score: the last threshold is just below it
-        below[-1] = max(-1.0, above[-1] - 2.5 / 10**DECIMALS)
+    if len(above):
+        just_below = above[-1] - 2.5 / 10**DECIMALS
+        below[-1] = max(-1.0, just_below if confidence is None else min(confidence, just_below))
     thresholds = thresholds_between(above, below)
     usable = np.isfinite(thresholds) & (thresholds >= 0)
     hits, chosen = np.cumsum(right), last[usable]

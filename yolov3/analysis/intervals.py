@@ -92,8 +92,8 @@ class Drawn:
             ClassIntervals(name, interval_of(ap50, self.least), interval_of(ap, self.least))
             for name, ap50, ap in zip(self.names, self.ap50.T, self.ap.T)
         )
-        means = (interval_of(mean_defined(values), self.least) for values in (self.ap50, self.ap))
-        return Intervals(*means, classes, len(self.ap) - 1)
+        ap50, ap = (interval_of(mean_defined(values), self.least) for values in (self.ap50, self.ap))
+        return Intervals(ap50, ap, classes, len(self.ap) - 1)
 
     def minus(self, other: Drawn) -> Drawn:
         """The difference, round by round. Raises ValueError where the rounds or the classes are not the same."""
