@@ -47,10 +47,14 @@ def crops_of(dataset: Dataset, wanted: Sequence[Wanted]) -> list[str]:
         except UserError:  # it was there a moment ago; a page without it says the rest
             continue
         for number in numbers:
-            crop = draw_crop(image, wanted[number].truth, wanted[number].found)
-            encoded = cv2.imencode(".jpg", crop[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
-            addresses[number] = "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+            addresses[number] = address_of(draw_crop(image, wanted[number].truth, wanted[number].found))
     return addresses
+
+
+def address_of(image: np.ndarray) -> str:
+    """An (H, W, 3) uint8 RGB image as an address that a page can hold: a JPEG."""
+    encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def draw_crop(image: np.ndarray, truth: Box | None, found: Box | None) -> np.ndarray:
@@ -81,16 +85,16 @@ def _region(boxes: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, in
 def _rectangle(crop: np.ndarray, corners: Sequence[int], colour: tuple[int, int, int], dashed: bool) -> None:
     """A rectangle on a shade, so that it is seen on any picture."""
     left, top, right, bottom = corners
-    cv2.rectangle(crop, (left, top), (right - 1, bottom - 1), SHADE, 3)
+    cv2.rectangle(crop, (left, top), (right - 1, bottom - 1), SHADE, 4)
     if not dashed:
-        cv2.rectangle(crop, (left, top), (right - 1, bottom - 1), colour, 1)
+        cv2.rectangle(crop, (left, top), (right - 1, bottom - 1), colour, 2)
         return
     step = 8
     for start in range(left, right, step):
         end = min(start + step // 2, right - 1)
         for row in (top, bottom - 1):
-            cv2.line(crop, (start, row), (end, row), colour, 1)
+            cv2.line(crop, (start, row), (end, row), colour, 2)
     for start in range(top, bottom, step):
         end = min(start + step // 2, bottom - 1)
         for column in (left, right - 1):
-            cv2.line(crop, (column, start), (column, end), colour, 1)
+            cv2.line(crop, (column, start), (column, end), colour, 2)

@@ -72,11 +72,13 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Picture:
-    """A crop: its ``address`` (``data:``; empty where the image is gone), the image's name and words on what is seen."""
+    """A picture: its ``address`` (``data:``; empty where the image is gone), the image's name and words on what is seen; a
+    ``wide`` one is as wide as the page."""
 
     address: str
     name: str
     words: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ from yolov3.watching.words import counted
 
 REPORT, NUMBERS, THRESHOLDS = "report.html", "report.json", "thresholds.yaml"
 
+GALLERY_PICTURES = 12
+"""Of each kind of mistake: two rows of a wide page, six of a phone's."""
+
 GREEN_AND_RED = "Green is what is labelled, red and dashed what was found."
 
 
@@ -75,7 +78,7 @@ def write_report(
 ) -> Analysis:
     """Write ``report.html``, ``report.json`` and ``thresholds.yaml`` into a folder; ``more`` sections follow those of the
     evaluation. Raises UserError for a file that cannot be written."""
-    analysis = measured.analyse(settings)
+    analysis = measured.analyse(settings or AnalysisSettings(most=GALLERY_PICTURES))
     provenance = provenance_of(measured.settings, measured.dataset, made_with)
     confusion = analysis.evidence.confusion
     shown = Shown(measured.dataset, measured.evaluation.detections)

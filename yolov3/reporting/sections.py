@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,10 @@ COST_GALLERIES = {
     "missed": "missed",
 }  # fmt: skip
 """Which gallery shows a type of error."""
+
+
+Drawn = Mapping[str, Mapping[str, Any]]
+"""The points of each class's curve, by its name."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -124,12 +129,15 @@ def curves_section(curves: Curves, points: Sequence[OperatingPoint]) -> Section:
         (pair for pair in zip(curves.classes, points, strict=True) if len(pair[0].thresholds)),
         key=lambda pair: -pair[0].truths,
     )
+    drawn = {curve.name: curve.as_plain() for curve, _ in chosen}
     parts: list[Part] = [
-        Chart("precision and recall", line_chart(list(_against_recall(chosen)), across="recall", up="precision"))
+        Chart("precision and recall", line_chart(list(_against_recall(chosen, drawn)), across="recall", up="precision"))
     ]
     for name in ("F1", "precision", "recall"):
         parts.append(
-            Chart(f"{name} by score", line_chart(list(_against_score(chosen, name)), across="score above", up=name))
+            Chart(
+                f"{name} by score", line_chart(list(_against_score(chosen, drawn, name)), across="score above", up=name)
+            )
         )
     rows = []
     for each in curves.operating():
@@ -208,19 +216,19 @@ def _shown_classes(confusion: Confusion) -> list[int]:
     return [*sorted(int(one) for one in order if touched[one]), len(confusion.names)]
 
 
-def _against_recall(chosen: Sequence[tuple[ScoreCurve, OperatingPoint]]) -> Iterator[Line]:
+def _against_recall(chosen: Sequence[tuple[ScoreCurve, OperatingPoint]], drawn: Drawn) -> Iterator[Line]:
     for curve, point in chosen:
         if curve.truths:
-            plain = curve.as_plain()
+            plain = drawn[curve.name]
             recall, precision = (np.array(plain[key], np.float64) for key in ("recall", "precision"))
             mark = None if point.recall is None or point.precision is None else (point.recall, point.precision)
             yield Line(curve.name, recall, precision, mark)
 
 
-def _against_score(chosen: Sequence[tuple[ScoreCurve, OperatingPoint]], name: str) -> Iterator[Line]:
+def _against_score(chosen: Sequence[tuple[ScoreCurve, OperatingPoint]], drawn: Drawn, name: str) -> Iterator[Line]:
     for curve, point in chosen:
         if curve.truths:
-            plain = curve.as_plain()
+            plain = drawn[curve.name]
             value = point.as_plain()[name]
             mark = None if value is None else (point.threshold, value)
             yield Line(curve.name, np.array(plain["threshold"], np.float64), np.array(plain[name], np.float64), mark)
