@@ -101,7 +101,7 @@ def test_labels_that_look_wrong(world) -> None:
     found = [world.found([[300, 300, 340, 340], *grid(40)], [0.95] + [0.9] * 10, [0] * 11) for _ in samples]
     told = texts(findings_of(world, samples, found))
     assert "2 labels may be missing: sure detections where nothing is labelled" in told
-    assert "2 labels may be wrong: nothing comes near at any score" in told
+    assert "nothing comes near 2 labels at any score: wrong labels, or objects too hard to see" in told
 
 
 def test_rare_and_absent_classes(world) -> None:

@@ -8,7 +8,9 @@ rounds would add it again, and miss the value itself where many classes are rare
 intervals held the AP of all images in 90 to 94 of 100 cases.
 
 Two models on the same images draw the same images in each round, so the interval of their difference is narrower than
-either's own: what makes an image hard is hard for both.
+either's own: what makes an image hard is hard for both. What is too large is so for both, so the interval of a difference is
+the middle 95 % of the rounds. Of two models equally good, on made-up sets of 60 to 150 images, 5 to 8 of 100 differences
+lay outside.
 
 Legend: I images, R rounds, C classes.
 """
@@ -79,27 +81,27 @@ class Intervals:
 @dataclass(frozen=True)
 class Drawn:
     """The metric itself and that of each round, NaN where there were no truths: ``ap50`` and ``ap`` (1 + R, C), the first
-    row with each image once. ``least`` is the smallest that either can be: 0, of a difference -1."""
+    row with each image once. ``paired``: they are differences of two that drew the same images."""
 
     names: tuple[str, ...]
     ap50: np.ndarray
     ap: np.ndarray
-    least: float = 0.0
+    paired: bool = False
 
     def intervals(self) -> Intervals:
         """The intervals of what was drawn, or of the difference where this is one."""
         classes = tuple(
-            ClassIntervals(name, interval_of(ap50, self.least), interval_of(ap, self.least))
+            ClassIntervals(name, interval_of(ap50, self.paired), interval_of(ap, self.paired))
             for name, ap50, ap in zip(self.names, self.ap50.T, self.ap.T)
         )
-        ap50, ap = (interval_of(mean_defined(values), self.least) for values in (self.ap50, self.ap))
+        ap50, ap = (interval_of(mean_defined(values), self.paired) for values in (self.ap50, self.ap))
         return Intervals(ap50, ap, classes, len(self.ap) - 1)
 
     def minus(self, other: Drawn) -> Drawn:
         """The difference, round by round. Raises ValueError where the rounds or the classes are not the same."""
         if self.names != other.names or self.ap.shape != other.ap.shape:
             raise ValueError("two models can be compared that were drawn alike, on the same classes")
-        return Drawn(self.names, self.ap50 - other.ap50, self.ap - other.ap, least=-1.0)
+        return Drawn(self.names, self.ap50 - other.ap50, self.ap - other.ap, paired=True)
 
 
 def draw(matching: Matching, *, rounds: int = ROUNDS, seed: int = 0) -> Drawn:
@@ -120,16 +122,18 @@ def image_weights(images: int, rounds: int, seed: int) -> np.ndarray:
     return weights
 
 
-def interval_of(values: np.ndarray, least: float = 0.0) -> Interval:
-    """(1 + R,) the value and those of the rounds, in ``least`` .. 1. Rounds in which it is not defined do not count. The value
-    lies in the interval."""
+def interval_of(values: np.ndarray, paired: bool = False) -> Interval:
+    """(1 + R,) the value and those of the rounds, of a metric or, ``paired``, of a difference. Rounds in which it is not
+    defined do not count. The value lies in the interval."""
     if np.isnan(values[0]):
         return Interval(None, None, None)
     value, rounds = float(values[0]), values[1:][~np.isnan(values[1:])]
     if not len(rounds):
         return Interval(value, None, None)
-    low, high = 2 * value - np.quantile(rounds, [(1 + LEVEL) / 2, (1 - LEVEL) / 2])
-    return Interval(value, float(max(least, min(low, value))), float(min(1.0, max(high, value))))
+    low, high = np.quantile(rounds, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    if not paired:
+        low, high = max(0.0, 2 * value - high), min(1.0, 2 * value - low)
+    return Interval(value, min(low, value), max(high, value))
 
 
 def mean_defined(values: np.ndarray) -> np.ndarray:
