@@ -119,6 +119,7 @@ def test_few_images_and_loose_boxes(world) -> None:
     told = texts(findings_of(world, samples, found))
     assert "6 images cannot say much: AP50 lies between 0." in told
     assert "boxes are loose: AP over all overlaps is 0.0" in told
+    assert "fewer than 5 images have objects" in texts(findings_of(world, samples[:4], found[:4]))
     assert "boxes are loose" not in texts(
         findings_of(world, samples, [world.found(grid(40), [0.9] * 10, [0] * 10)] * 6)
     )

@@ -15,7 +15,7 @@ from yolov3.analysis.cases import NEVER_FOUND, UNLABELLED, Gallery
 from yolov3.analysis.confusion import Confusion
 from yolov3.analysis.curves import Curves
 from yolov3.analysis.errors import KINDS, ErrorCost, Errors
-from yolov3.analysis.intervals import Drawn, Intervals
+from yolov3.analysis.intervals import FEWEST_IMAGES, Drawn, Intervals
 from yolov3.analysis.strata import Division, Stratum
 from yolov3.watching.words import counted, some
 
@@ -218,7 +218,11 @@ def _rare(evidence: Evidence) -> Iterator[Finding]:
 
 def _unsure(evidence: Evidence) -> Iterator[Finding]:
     interval, images = evidence.intervals.ap50, evidence.confusion.matching.overlaps.num_images
+    if interval.value is None:
+        return
     if interval.low is None or interval.high is None:
+        text = f"fewer than {FEWEST_IMAGES} images have objects: nobody knows how AP50 would be on others"
+        yield Finding(text, None, "measure on more images")
         return
     if interval.high - interval.low >= WIDE:
         text = (
