@@ -34,6 +34,7 @@ def test_it_agrees_with_the_evaluation(world) -> None:
     )  # fmt: skip
     for row, point in zip(plain["operating"]["points"], plain["confusion"]["classes"]):
         assert row["best"] == point
+    assert sum(plain["errors"]["counts_above_thresholds"].values()) == plain["confusion"]["total"]["wrong"]
     assert [one["name"] for one in plain["operating"]["points"]] == [*dataset.names, "all"]
     assert plain["findings"] and all(one["advice"] for one in plain["findings"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,13 +65,17 @@ def test_every_case_is_what_its_gallery_says(world, seed: int) -> None:
 
 def test_one_of_each(world) -> None:
     boxes = [[x, 0, x + 40, 40] for x in range(0, 420, 60)]
-    dataset = world.data(world.sample(1, boxes[:5], [0, 1, 0, 0, 1]), world.sample(2, [[0, 0, 400, 400]], [1]))
+    sure = [[x, 0, x + 40, 40] for x in range(0, 500, 50)]
+    many = world.sample(3, sure, [1] * 10)  # else nothing would be sure
+    dataset = world.data(world.sample(1, boxes[:5], [0, 1, 0, 0, 1]), world.sample(2, [[0, 0, 400, 400]], [1]), many)
     found = world.found(
         [boxes[0], [2, 0, 42, 40], boxes[1], [120, 0, 160, 15], [180, 0, 220, 25], boxes[6], boxes[4]],
         [0.9, 0.85, 0.8, 0.7, 0.6, 0.95, 0.1],
         [0, 0, 0, 0, 0, 0, 1],
     )
-    _, galleries = galleries_of(world, dataset, [found, world.found([], [], [])], (0.5, 0.5))
+    _, galleries = galleries_of(
+        world, dataset, [found, world.found([], [], []), world.found(sure, [0.99] * 10, [1] * 10)], (0.5, 0.5)
+    )
     assert galleries["false alarms"].cases == (
         Case(0, 5, None, pytest.approx(0.95), None, "cat 0.95 where there is nothing"),
     )
@@ -99,9 +104,20 @@ def test_no_more_than_wanted_and_the_total_is_told(world) -> None:
 def test_a_detection_in_a_crowd_is_not_unlabelled(world) -> None:
     boxes = [[0, 0, 40, 40], [100, 0, 300, 200]]
     dataset = world.data(world.sample(1, boxes, [0, 1], [False, True]))
-    found = world.found([boxes[0], [120, 20, 150, 50], [400, 400, 440, 440]], [0.5, 0.9, 0.8], [0, 0, 0])
-    _, galleries = galleries_of(world, dataset, [found], (0.4, 0.4))
+    found = world.found([boxes[0], [120, 20, 150, 50], [400, 400, 440, 440]], [0.9, 0.95, 0.92], [0, 0, 0])
+    sure = [[x, 0, x + 40, 40] for x in range(0, 500, 50)]
+    more, again = world.sample(2, sure, [1] * 10), world.found(sure, [0.99] * 10, [1] * 10)
+    dataset = replace(dataset, samples=(*dataset.samples, more))
+    _, galleries = galleries_of(world, dataset, [found, again], (0.4, 0.4))
     assert [case.detection for case in galleries["unlabelled"].cases] == [2]
+
+
+def test_a_model_that_is_sure_of_nothing_suspects_no_label(world) -> None:
+    boxes = [[x, 0, x + 40, 40] for x in range(0, 420, 60)]
+    dataset = world.data(world.sample(1, boxes[:3], [0] * 3))
+    found = world.found(boxes, [0.3, 0.31, 0.32, 0.5, 0.45, 0.4, 0.35], [0] * 7)
+    _, galleries = galleries_of(world, dataset, [found], (0.1, 0.1))
+    assert galleries["false alarms"].total == 4 and galleries["unlabelled"].total == 0
 
 
 def test_overlaps_of_pairs(world) -> None:

@@ -130,6 +130,12 @@ def test_without_false_ones_of_both_kinds_all_is_well(world) -> None:
     )
     assert errors.cost(FALSE_POSITIVES).ap50 == pytest.approx(recall - ap50, abs=0.01)  # 101 points of a rectangle
     assert errors.cost(FALSE_NEGATIVES).ap50 > 0
+    everything = errors.counts(np.ones(len(errors.kind), bool))
+    assert everything == {cost.kind: cost.count for cost in errors.costs[:5]}
+    assert (
+        sum(errors.counts(matching.found.score > 0.5).values())
+        == (matching.wrong[0] & (matching.found.score > 0.5)).sum()
+    )
     assert (errors.kind >= 0).sum() == matching.wrong[0].sum() == sum(c.count for c in errors.costs[:5])
     assert np.nanmean(average_precisions(matching)[0]) == pytest.approx(ap50)
 

@@ -38,7 +38,8 @@ def test_an_interval_by_hand() -> None:
     assert interval_of(np.append(0.6, rounds)) == Interval(0.6, pytest.approx(0.31), pytest.approx(0.69))
     assert interval_of(np.append(0.95, rounds)) == Interval(0.95, pytest.approx(0.95), 1.0)
     assert interval_of(np.append(0.1, rounds)) == Interval(0.1, 0.0, 0.1)
-    assert interval_of(np.append(0.1, rounds), least=-1.0).low == pytest.approx(-0.69)
+    assert interval_of(np.append(0.6, rounds), paired=True) == Interval(0.6, pytest.approx(0.51), pytest.approx(0.89))
+    assert interval_of(np.append(-0.9, -rounds), paired=True) == Interval(-0.9, -0.9, pytest.approx(-0.51))
     assert interval_of(np.array([0.5, np.nan, 0.4, 0.4])) == Interval(0.5, 0.5, pytest.approx(0.6))
     assert interval_of(np.array([0.5, np.nan])) == Interval(0.5, None, None)
     assert interval_of(np.array([np.nan, 0.5])) == Interval(None, None, None)
@@ -82,8 +83,17 @@ def test_nothing_found_and_nothing_true(world, found: bool, true: bool) -> None:
     intervals = draw(matching, rounds=10).intervals()
     value = pytest.approx(float(found)) if true else None
     for interval in (intervals.ap, intervals.classes[0].ap50):
-        assert interval == Interval(value, value, value)
+        assert interval == Interval(value, None, None)
     assert intervals.classes[1].ap == Interval(None, None, None)
+
+
+def test_a_class_in_few_images_has_no_ends(world) -> None:
+    boxes = [[0, 0, 50, 50], [100, 0, 150, 50]]
+    samples = [world.sample(k, boxes, [0, int(k < 4)]) for k in range(6)]
+    found = [world.found(boxes[: 1 + k % 2], [0.5] * (1 + k % 2), [0, int(k < 4)][: 1 + k % 2]) for k in range(6)]
+    intervals = draw(world.match(world.data(*samples), found), rounds=30).intervals()
+    assert intervals.ap.low is not None and intervals.classes[0].ap.low is not None
+    assert intervals.classes[1].ap50 == Interval(pytest.approx(51 / 101), None, None)
 
 
 def test_no_image_at_all(world) -> None:

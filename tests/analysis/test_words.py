@@ -101,7 +101,7 @@ def test_labels_that_look_wrong(world) -> None:
     found = [world.found([[300, 300, 340, 340], *grid(40)], [0.95] + [0.9] * 10, [0] * 11) for _ in samples]
     told = texts(findings_of(world, samples, found))
     assert "2 labels may be missing: sure detections where nothing is labelled" in told
-    assert "2 labels may be wrong: nothing comes near at any score" in told
+    assert "nothing comes near 2 labels at any score: wrong labels, or objects too hard to see" in told
 
 
 def test_rare_and_absent_classes(world) -> None:
@@ -119,6 +119,7 @@ def test_few_images_and_loose_boxes(world) -> None:
     told = texts(findings_of(world, samples, found))
     assert "6 images cannot say much: AP50 lies between 0." in told
     assert "boxes are loose: AP over all overlaps is 0.0" in told
+    assert "fewer than 5 images have objects" in texts(findings_of(world, samples[:4], found[:4]))
     assert "boxes are loose" not in texts(
         findings_of(world, samples, [world.found(grid(40), [0.9] * 10, [0] * 10)] * 6)
     )

@@ -70,7 +70,10 @@ class Analysis:
             "names": list(overlaps.names),
             "findings": [finding.as_plain() for finding in self.findings],
             "intervals": evidence.intervals.as_plain(),
-            "errors": evidence.errors.as_plain(),
+            "errors": {
+                **evidence.errors.as_plain(),
+                "counts_above_thresholds": evidence.errors.counts(evidence.confusion.above),
+            },
             "operating": {
                 "wished_precision": self.settings.precision,
                 "wished_recall": self.settings.recall,

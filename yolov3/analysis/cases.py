@@ -25,6 +25,9 @@ MOST = 24
 SURE = 0.75
 """As sure as the best quarter of the right detections of a class is what has a score above this quantile of theirs."""
 
+SURE_SHARE = 0.8
+"""And of all detections with such scores so many are right: a model that is sure of nothing suspects no label."""
+
 LOOSE_IOU = 0.75
 """Right detections that overlap their truth by less are badly placed: AP over 0.50 to 0.95 suffers."""
 
@@ -133,13 +136,24 @@ def _unlabelled(confusion: Confusion, errors: Errors) -> Chosen:
     touching = np.zeros(len(matching.found), bool)
     touching[matching.overlaps.pair_found] = True  # ignored truths are labels too
     alone = confusion.above & (errors.kind == BACKGROUND_KIND) & ~touching
+    least = _sure_score(confusion)
     for part in matching.overlaps.class_slices():
         right = matching.right[0][part] & confusion.above[part]
         scores = matching.found.score[part]
-        limit = np.quantile(scores[right], SURE) if right.any() else np.inf
+        limit = max(least, np.quantile(scores[right], SURE)) if right.any() else np.inf
         alone[part] &= scores >= limit
     chosen = _surest_first(confusion, np.flatnonzero(alone))
     return chosen, np.full(len(chosen), -1)
+
+
+def _sure_score(confusion: Confusion) -> float:
+    """The lowest score from which on ``SURE_SHARE`` of all detections are right."""
+    matching = confusion.matching
+    counted = np.flatnonzero(~matching.ignored[0])
+    counted = _surest_first(confusion, counted)
+    right = np.cumsum(matching.right[0][counted])
+    enough = np.flatnonzero(right >= SURE_SHARE * np.arange(1, len(right) + 1))
+    return float(matching.found.score[counted[enough[-1]]]) if len(enough) else np.inf
 
 
 def _surest_first(confusion: Confusion, detections: np.ndarray) -> np.ndarray:

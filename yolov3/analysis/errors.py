@@ -69,6 +69,11 @@ class Errors:
         """That of one type."""
         return next(cost for cost in self.costs if cost.kind == kind)
 
+    def counts(self, above: np.ndarray) -> dict[str, int]:
+        """How many wrong detections of each of the five types are among those chosen, (M,) bool."""
+        numbers = np.bincount(self.kind[above & (self.kind >= 0)], minlength=MISSED).tolist()
+        return dict(zip(KINDS[:MISSED], numbers, strict=True))
+
     def as_plain(self) -> dict[str, Any]:
         """The costs."""
         return {"costs": [cost.as_plain() for cost in self.costs]}

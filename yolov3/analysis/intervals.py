@@ -8,7 +8,9 @@ rounds would add it again, and miss the value itself where many classes are rare
 intervals held the AP of all images in 90 to 94 of 100 cases.
 
 Two models on the same images draw the same images in each round, so the interval of their difference is narrower than
-either's own: what makes an image hard is hard for both.
+either's own: what makes an image hard is hard for both. What is too large is so for both, so the interval of a difference is
+the middle 95 % of the rounds. Of two models equally good, on made-up sets of 60 to 150 images, 5 to 8 of 100 differences
+lay outside.
 
 Legend: I images, R rounds, C classes.
 """
@@ -29,11 +31,14 @@ ROUNDS = 1000
 
 LEVEL = 0.95
 
+FEWEST_IMAGES = 5
+"""With truths. Rounds draw from fewer so much the same that they say nothing of other images."""
+
 
 @dataclass(frozen=True)
 class Interval:
-    """A ``value`` in [0, 1], or a difference of two, and where it lies for 95 of 100 such sets of images; None where it is
-    not defined: no truths."""
+    """A ``value`` in [0, 1], or a difference of two, and where it lies for 95 of 100 such sets of images. The value is None
+    where there are no truths, its ends also where fewer than ``FEWEST_IMAGES`` images have any."""
 
     value: float | None
     low: float | None
@@ -79,27 +84,30 @@ class Intervals:
 @dataclass(frozen=True)
 class Drawn:
     """The metric itself and that of each round, NaN where there were no truths: ``ap50`` and ``ap`` (1 + R, C), the first
-    row with each image once. ``least`` is the smallest that either can be: 0, of a difference -1."""
+    row with each image once; how many ``images`` have truths of each class (C,), and of any, last: (C + 1,). ``paired``: they
+    are differences of two that drew the same images."""
 
     names: tuple[str, ...]
     ap50: np.ndarray
     ap: np.ndarray
-    least: float = 0.0
+    images: np.ndarray
+    paired: bool = False
 
     def intervals(self) -> Intervals:
         """The intervals of what was drawn, or of the difference where this is one."""
+        known = (self.images >= FEWEST_IMAGES).tolist()
         classes = tuple(
-            ClassIntervals(name, interval_of(ap50, self.least), interval_of(ap, self.least))
-            for name, ap50, ap in zip(self.names, self.ap50.T, self.ap.T)
+            ClassIntervals(name, *(interval_of(values, self.paired, known=enough) for values in (ap50, ap)))
+            for name, ap50, ap, enough in zip(self.names, self.ap50.T, self.ap.T, known)
         )
-        ap50, ap = (interval_of(mean_defined(values), self.least) for values in (self.ap50, self.ap))
+        ap50, ap = (interval_of(mean_defined(values), self.paired, known=known[-1]) for values in (self.ap50, self.ap))
         return Intervals(ap50, ap, classes, len(self.ap) - 1)
 
     def minus(self, other: Drawn) -> Drawn:
         """The difference, round by round. Raises ValueError where the rounds or the classes are not the same."""
         if self.names != other.names or self.ap.shape != other.ap.shape:
             raise ValueError("two models can be compared that were drawn alike, on the same classes")
-        return Drawn(self.names, self.ap50 - other.ap50, self.ap - other.ap, least=-1.0)
+        return Drawn(self.names, self.ap50 - other.ap50, self.ap - other.ap, self.images, paired=True)
 
 
 def draw(matching: Matching, *, rounds: int = ROUNDS, seed: int = 0) -> Drawn:
@@ -108,7 +116,7 @@ def draw(matching: Matching, *, rounds: int = ROUNDS, seed: int = 0) -> Drawn:
     itself = average_precisions(matching)[None]
     each = weighted_precisions(matching, image_weights(matching.overlaps.num_images, rounds, seed))
     precisions = np.concatenate((itself, each))
-    return Drawn(matching.overlaps.names, precisions[:, 0], precisions.mean(axis=1))
+    return Drawn(matching.overlaps.names, precisions[:, 0], precisions.mean(axis=1), _images_with_truths(matching))
 
 
 def image_weights(images: int, rounds: int, seed: int) -> np.ndarray:
@@ -120,16 +128,18 @@ def image_weights(images: int, rounds: int, seed: int) -> np.ndarray:
     return weights
 
 
-def interval_of(values: np.ndarray, least: float = 0.0) -> Interval:
-    """(1 + R,) the value and those of the rounds, in ``least`` .. 1. Rounds in which it is not defined do not count. The value
-    lies in the interval."""
+def interval_of(values: np.ndarray, paired: bool = False, *, known: bool = True) -> Interval:
+    """(1 + R,) the value and those of the rounds, of a metric or, ``paired``, of a difference. Rounds in which it is not
+    defined do not count. The value lies in the interval. Where not enough is ``known`` it has no ends."""
     if np.isnan(values[0]):
         return Interval(None, None, None)
     value, rounds = float(values[0]), values[1:][~np.isnan(values[1:])]
-    if not len(rounds):
+    if not known or not len(rounds):
         return Interval(value, None, None)
-    low, high = 2 * value - np.quantile(rounds, [(1 + LEVEL) / 2, (1 - LEVEL) / 2])
-    return Interval(value, float(max(least, min(low, value))), float(min(1.0, max(high, value))))
+    low, high = np.quantile(rounds, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    if not paired:
+        low, high = max(0.0, 2 * value - high), min(1.0, 2 * value - low)
+    return Interval(value, min(low, value), max(high, value))
 
 
 def mean_defined(values: np.ndarray) -> np.ndarray:
@@ -137,3 +147,11 @@ def mean_defined(values: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         return np.nanmean(values, axis=1) if values.size else np.full(len(values), np.nan)
+
+
+def _images_with_truths(matching: Matching) -> np.ndarray:
+    kept = ~matching.truths.ignored
+    labels, images = matching.truths.label[kept], matching.truths.image[kept]
+    pairs = np.unique(np.stack((labels, images)), axis=1)
+    of_classes = np.bincount(pairs[0], minlength=matching.overlaps.num_classes)
+    return np.append(of_classes, len(np.unique(images)))

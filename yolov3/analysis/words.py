@@ -15,7 +15,7 @@ from yolov3.analysis.cases import NEVER_FOUND, UNLABELLED, Gallery
 from yolov3.analysis.confusion import Confusion
 from yolov3.analysis.curves import Curves
 from yolov3.analysis.errors import KINDS, ErrorCost, Errors
-from yolov3.analysis.intervals import Drawn, Intervals
+from yolov3.analysis.intervals import FEWEST_IMAGES, Drawn, Intervals
 from yolov3.analysis.strata import Division, Stratum
 from yolov3.watching.words import counted, some
 
@@ -175,8 +175,9 @@ def _shapes_and_places(evidence: Evidence) -> Iterator[Finding]:
 def _scores(evidence: Evidence) -> Iterator[Finding]:
     gap = evidence.calibration.gap
     if gap is not None and abs(gap) >= LEAST_GAP and evidence.calibration.count_above >= ENOUGH:
+        advice = f"{'raise' if gap > 0 else 'lower'} thresholds that were chosen by what scores promise"
         text = f"scores are too {'high' if gap > 0 else 'low'} by {abs(gap):.2f} on average"
-        yield Finding(text, None, f"do not read them as probabilities; {'raise' if gap > 0 else 'lower'} thresholds")
+        yield Finding(text, None, advice)
 
 
 def _labels(evidence: Evidence) -> Iterator[Finding]:
@@ -186,8 +187,8 @@ def _labels(evidence: Evidence) -> Iterator[Finding]:
         text = f"{counted(missing, 'label')} may be missing: sure detections where nothing is labelled"
         yield Finding(text, None, "look at the unlabelled cases and mend the labels")
     if never:
-        text = f"{counted(never, 'label')} may be wrong: nothing comes near at any score"
-        yield Finding(text, None, "look at the labels that were never found")
+        text = f"nothing comes near {counted(never, 'label')} at any score: wrong labels, or objects too hard to see"
+        yield Finding(text, None, "look at the labels that were never found and mend the wrong ones")
 
 
 def _threshold(evidence: Evidence) -> Iterator[Finding]:
@@ -217,7 +218,11 @@ def _rare(evidence: Evidence) -> Iterator[Finding]:
 
 def _unsure(evidence: Evidence) -> Iterator[Finding]:
     interval, images = evidence.intervals.ap50, evidence.confusion.matching.overlaps.num_images
+    if interval.value is None:
+        return
     if interval.low is None or interval.high is None:
+        text = f"fewer than {FEWEST_IMAGES} images have objects: nobody knows how AP50 would be on others"
+        yield Finding(text, None, "measure on more images")
         return
     if interval.high - interval.low >= WIDE:
         text = (
