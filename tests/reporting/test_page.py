@@ -103,7 +103,6 @@ def test_what_it_holds_is_said_and_escaped(html):
     said = (
         "AP50 0.862 0.80 to 0.90",
         "background costs most",
-        "4.1 points",
         "look at them",
         "0.7",
         "cat 0.9",

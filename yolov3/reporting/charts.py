@@ -29,6 +29,7 @@ NAMED_LINES = 10
 """More lines than there are colours are drawn thin and grey, all but the first."""
 
 WIDTH = 7.2  # inches of matplotlib, 72 units of the SVG each
+PIXELS = 102  # of the page for an inch, at most: letters of 9 points are as large as the page's own small ones
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ def line_chart(
             if line.mark is not None:
                 axes.plot(*line.mark, "o", color=colour, markersize=5)
         axes.set(xlabel=across, ylabel=up, yscale="log" if log else "linear")
+        if log:  # powers would be set as formulas
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.yaxis.set_minor_formatter(lambda value, _: "")
+        if across == "epoch":
+            axes.xaxis.get_major_locator().set_params(integer=True)
         if limits is not None:
             axes.set_ylim(limits[0] - 0.02 * (limits[1] - limits[0]), limits[1] * 1.02)
         handles, names = axes.get_legend_handles_labels()
@@ -137,9 +143,9 @@ def _as_svg(figure: Figure) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->\s*", "", svg, flags=re.DOTALL)  # matplotlib repeats each text in a comment
-    svg = re.sub(
-        r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" xmlns:xlink="http://www.w3.org/1999/xlink">', svg
-    )
+    width = round(figure.get_figwidth() * PIXELS)
+    head = rf'<svg viewBox="\1" style="max-width:{width}px" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', head, svg)
     return svg.replace(INK, "currentColor").strip()
 
 
