@@ -99,6 +99,18 @@ def test_one_of_each(world) -> None:
     assert plain["names"] == ["cat", "dog", "background"] and plain["classes"][0]["recall"] == 0.5
 
 
+def test_of_two_it_takes_the_one_that_it_overlaps_most_and_cells_begin_with_the_surest(world) -> None:
+    near = [[0, 0, 100, 100], [20, 0, 120, 100]]
+    dataset = world.data(world.sample(1, near, [0, 0]), world.sample(2, near, [0, 0]))
+    found = [
+        world.found([[22, 0, 122, 100], [0, 300, 40, 340]], [0.7, 0.6], [1, 1]),
+        world.found([[2, 0, 102, 100], [0, 300, 40, 340]], [0.8, 0.9], [1, 1]),
+    ]
+    cells = confuse(world.match(dataset, found), (0.5, 0.5)).cells()
+    assert cells[0, 1] == [Pair(1, 0, 0), Pair(0, 0, 1)]
+    assert cells[2, 1] == [Pair(1, 1, None), Pair(0, 1, None)]
+
+
 def test_what_is_ignored_is_no_part_of_it(world) -> None:
     box = [[0, 0, 40, 40]]
     dataset = world.data(world.sample(1, box, [0], [True]))

@@ -131,6 +131,13 @@ def test_nothing_found_and_nothing_true(world, found: bool, true: bool) -> None:
         above_thresholds(matching, (0.4,))
 
 
+def test_a_score_is_not_above_itself(world) -> None:
+    # In float32 0.3 is a little more than 0.3, and for the selection it is the same.
+    boxes = [[0, 0, 50, 50]] * 2
+    matching = world.match(world.data(world.sample(1, [], [])), [world.found(boxes, [0.3, 0.3001], [0, 0])])
+    assert above_thresholds(matching, (0.3, 0.3)).tolist() == [True, False]
+
+
 def test_with_the_evaluations_confidence_the_last_threshold_lies_in_the_middle(world) -> None:
     boxes = [[0, 0, 50, 50]]
     matching = world.match(world.data(world.sample(1, boxes, [0])), [world.found(boxes, [0.9], [0])])

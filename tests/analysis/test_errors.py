@@ -191,6 +191,12 @@ def test_ignored_truths_are_no_errors(world) -> None:
     assert [cost.count for cost in errors.costs] == [0, 0, 0, 0, 0, 1, 0, 1]
 
 
+def test_a_detection_in_an_ignored_truth_of_another_class_is_background(world) -> None:
+    dataset = world.data(world.sample(1, TRUE, [0, 1], [False, True]))
+    errors = find_errors(world.match(dataset, [world.found(TRUE, [0.9, 0.8], [0, 0])]))
+    assert [KINDS[k] for k in errors.kind if k >= 0] == ["background"]
+
+
 @pytest.mark.parametrize("found", [True, False])
 @pytest.mark.parametrize("true", [True, False])
 def test_nothing_found_and_nothing_true(world, found: bool, true: bool) -> None:

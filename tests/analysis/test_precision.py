@@ -49,6 +49,15 @@ def test_a_weight_is_how_often_an_image_is_there(world) -> None:
             assert row.ap == (None if np.isnan(own[0]) else pytest.approx(own.mean(), abs=1e-9))
 
 
+def test_a_recall_is_reached_as_floats_reach_it() -> None:
+    truths = np.arange(1, 400)
+    needed = precision_module._needed_hits(truths)
+    for count, row in zip(truths.tolist(), needed.tolist()):
+        reached = np.arange(count + 1) / count
+        assert row == np.searchsorted(reached, precision_module.RECALLS, side="left").tolist()
+    assert (needed != np.ceil(precision_module.RECALLS * truths[:, None])).any()  # the product is rounded too
+
+
 def test_rounds_in_small_chunks_are_the_same(world, monkeypatch: pytest.MonkeyPatch) -> None:
     matching = world.match(*world.random(6))
     weights = np.random.default_rng(0).integers(0, 3, (12, 7))

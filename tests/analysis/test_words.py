@@ -66,6 +66,14 @@ def test_small_objects_that_are_not_found(world, side: int, speaks: bool) -> Non
     assert advice == ["try a larger input, or a network with a finer level"] * speaks
 
 
+def test_small_objects_that_are_found_as_often_as_others(world) -> None:
+    boxes = [*grid(40), *grid(12, top=100)]
+    samples = [world.sample(k, boxes, [0] * 20) for k in (1, 2)]
+    found = [world.found([*boxes[:5], *boxes[10:15]], [0.9] * 10, [0] * 10) for _ in samples]
+    told = texts(findings_of(world, samples, found))
+    assert "objects that nothing finds" in told and "cells of the finest level" not in told
+
+
 @pytest.mark.parametrize("crowded", [True, False])
 def test_crowded_objects(world, crowded: bool) -> None:
     boxes = grid(40)

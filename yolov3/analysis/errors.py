@@ -42,7 +42,7 @@ FALSE_POSITIVES, FALSE_NEGATIVES = "false positives", "false negatives"
 @dataclass(frozen=True)
 class ErrorCost:
     """What a type of error costs: ``ap50`` in [0, 1], how much larger AP50 would be; of it the part of each class, which add
-    up to it; how many there are in all (``count``). None where there are no truths."""
+    up to it; how many there are at any score (``count``). The cost is None where there are no truths."""
 
     kind: str
     count: int
