@@ -39,7 +39,8 @@ class Browser:
 
         messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
         sent = (message for message in messages if message["method"] == "Network.requestWillBeSent")
-        return [message["params"]["request"]["url"] for message in sent]
+        addresses = [message["params"]["request"]["url"] for message in sent]
+        return [address for address in addresses if not address.startswith(("data:", "chrome:"))]  # the page's own
 
     def dark(self, on: bool) -> None:
         """Ask for a dark page."""

@@ -11,7 +11,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from yolov3.analysis.calibration import Calibration
-from yolov3.analysis.cases import NEVER_FOUND, UNLABELLED, Gallery
+from yolov3.analysis.cases import (
+    CONFUSIONS,
+    DUPLICATES,
+    FALSE_ALARMS,
+    LOOSE,
+    MISPLACED,
+    MISSED,
+    NEVER_FOUND,
+    UNLABELLED,
+    Gallery,
+)
 from yolov3.analysis.confusion import Confusion
 from yolov3.analysis.curves import Curves
 from yolov3.analysis.errors import KINDS, ErrorCost, Errors
@@ -54,17 +64,24 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence (``text``), what it costs in ``points`` of AP50, None where that is not known, and what to do about it
-    (``advice``)."""
+    """A sentence (``text``), what it costs in ``points`` of AP50, None where that is not known, what to do about it
+    (``advice``), and the ``gallery`` that shows it, where one does."""
 
     text: str
     points: float | None
     advice: str
+    gallery: str = ""
 
     def as_plain(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 
+
+SHOWN_BY = {
+    "classification": CONFUSIONS, "localisation": MISPLACED, "duplicate": DUPLICATES, "background": FALSE_ALARMS,
+    "missed": MISSED,
+}  # fmt: skip
+"""Which gallery shows a type of error."""
 
 _COSTS = {
     "classification": ("objects taken for another class",
@@ -103,7 +120,7 @@ def _costs(evidence: Evidence) -> Iterator[Finding]:
         if cost.ap50 is not None and cost.ap50 >= LEAST_COST:
             what, advice = _COSTS[kind]
             text = f"{what} cost {cost.ap50 * 100:.1f} points of AP50{_mostly(evidence, cost)}"
-            yield Finding(text, cost.ap50 * 100, advice)
+            yield Finding(text, cost.ap50 * 100, advice, SHOWN_BY.get(kind, ""))
 
 
 def _mostly(evidence: Evidence, cost: ErrorCost) -> str:
@@ -120,7 +137,7 @@ def _loose(evidence: Evidence) -> Iterator[Finding]:
     if ap is not None and ap50 is not None and ap50 >= 0.3 and ap < ap50 / 2:
         text = f"boxes are loose: AP over all overlaps is {ap:.3f}, less than half of AP50, {ap50:.3f}"
         yield Finding(
-            text, None, "train longer, with anchors of the data or a larger input; see how tight the labels are"
+            text, None, "train longer, with anchors of the data or a larger input; see how tight the labels are", LOOSE
         )
 
 
@@ -185,10 +202,10 @@ def _labels(evidence: Evidence) -> Iterator[Finding]:
     missing, never = totals[UNLABELLED], totals[NEVER_FOUND]
     if missing:
         text = f"{counted(missing, 'label')} may be missing: sure detections where nothing is labelled"
-        yield Finding(text, None, "look at the unlabelled cases and mend the labels")
+        yield Finding(text, None, "look at the unlabelled cases and mend the labels", UNLABELLED)
     if never:
         text = f"nothing comes near {counted(never, 'label')} at any score: wrong labels, or objects too hard to see"
-        yield Finding(text, None, "look at the labels that were never found and mend the wrong ones")
+        yield Finding(text, None, "look at the labels that were never found and mend the wrong ones", NEVER_FOUND)
 
 
 def _threshold(evidence: Evidence) -> Iterator[Finding]:

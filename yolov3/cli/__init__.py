@@ -26,6 +26,7 @@ from yolov3.errors import UserError
 COMMANDS = {
     "train": "yolov3.cli.train",
     "evaluate": "yolov3.cli.evaluate",
+    "compare": "yolov3.cli.measuring.compare",
     "detect": "yolov3.cli.detect",
     "demo": "yolov3.cli.demo",
     "anchors": "yolov3.cli.anchors",
@@ -34,16 +35,16 @@ COMMANDS = {
     "download": "yolov3.cli.download",
     "train-classifier": "yolov3.cli.train_classifier",
     "models": "yolov3.cli.models",
-    "benchmark": "yolov3.cli.benchmark",
+    "benchmark": "yolov3.cli.measuring.benchmark",
     "settings": "yolov3.cli.settings",
     "configs": "yolov3.cli.configs",
     "completion": "yolov3.cli.completion",
 }
 
-SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.benchmark_detect"}}
+SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.measuring.benchmark_detect"}}
 """Commands of two words; a first word alone is a command of its own."""
 
-READ_IMAGES = ("train", "evaluate", "detect", "demo", "anchors", "export", "train-classifier", "benchmark")
+READ_IMAGES = ("train", "evaluate", "compare", "detect", "demo", "anchors", "export", "train-classifier", "benchmark")
 """The commands that need OpenCV."""
 
 USER_ERROR = 2

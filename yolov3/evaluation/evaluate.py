@@ -18,7 +18,7 @@ from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.data_section import data_section_of, named_data
-from yolov3.evaluation.measure import Evaluation, EvaluationSettings, measure
+from yolov3.evaluation.measure import DataSource, Evaluation, EvaluationSettings, measure
 from yolov3.evaluation.predict import predict, renumber
 from yolov3.evaluation.report import write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
@@ -104,7 +104,8 @@ def evaluate(
     choice = RuntimeChoice(options.device, options.precision, options.runtime, any_size=options.rect)
     runtime = open_runtime(model, preprocessing, choice)
     check_rules(model, selection)
-    dataset = open_dataset(_data_section(options, model), options.split)
+    section = _data_section(options, model)
+    dataset = open_dataset(section, options.split)
     labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
     # What happens only once is no part of what an image takes.
     runtime(torch.zeros((1, 3, *preprocessing.size), dtype=torch.uint8))
@@ -128,10 +129,13 @@ def evaluate(
     evaluation = evaluate_runtime(
         runtime, dataset, settings, model_labels=labels, workers=options.workers, watcher=watcher
     )
+    strides = tuple(level.stride for level in model.levels)
+    source = DataSource.of(section, options.split)
+    evaluation = replace(evaluation, folder=folder, dataset=dataset, strides=strides, source=source)
     if folder is not None:
         write_metrics(folder / "metrics.json", evaluation)
         write_predictions(folder / "predictions.json", dataset, evaluation.detections)
-    return replace(evaluation, folder=folder, dataset=dataset, strides=tuple(level.stride for level in model.levels))
+    return evaluation
 
 
 def evaluate_runtime(

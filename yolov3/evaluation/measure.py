@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from yolov3.config.experiment import DataSection
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
 from yolov3.evaluation.coco import MAX_DETECTIONS, CocoClass, CocoNumbers, coco_metric
@@ -82,11 +83,32 @@ class EvaluationCounts:
 
 
 @dataclass(frozen=True)
+class DataSource:
+    """Which data was measured on, such that it can be opened again: a section ``data`` of settings, and the ``split``."""
+
+    data: Mapping[str, Any]
+    split: str
+
+    @staticmethod
+    def of(section: DataSection, split: str) -> DataSource:
+        """Its paths become absolute where they are those of files here."""
+        data = section.model_dump(mode="json", exclude_defaults=True)
+        for key in ("file", "root", "lists"):
+            if data.get(key) and Path(data[key]).exists():
+                data[key] = str(Path(data[key]).absolute())
+        return DataSource(data, split)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values, as ``metrics.json`` holds them."""
+        return {"data": dict(self.data), "split": self.split}
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What was measured: COCO's twelve numbers and its scores per class, Pascal VOC's result. Numbers lie in [0, 1] and
-    are None where there are no truths. ``detections`` are those of each sample, in order. ``settings``, ``times`` and the
-    ``folder`` of its files, the ``dataset`` and the ``strides`` of the network's levels are None or empty where nobody kept
-    them."""
+    are None where there are no truths. ``detections`` are those of each sample, in order. ``settings``, ``times``, the
+    ``folder`` of its files, the ``dataset``, its ``source`` and the ``strides`` of the network's levels are None or empty
+    where nobody kept them."""
 
     coco: CocoNumbers
     per_class: tuple[CocoClass, ...]
@@ -98,6 +120,7 @@ class Evaluation:
     folder: Path | None = None
     dataset: Dataset | None = field(default=None, repr=False)
     strides: tuple[int, ...] = ()
+    source: DataSource | None = None
 
     def as_plain(self) -> dict[str, Any]:
         """All but the detections as plain values: the content of ``metrics.json``."""
@@ -108,6 +131,7 @@ class Evaluation:
             "voc": self.voc.as_plain(),
             "counts": self.counts.as_plain(),
             "timing": times_as_plain(self.times) if self.times else {},
+            "source": self.source.as_plain() if self.source else {},
         }
 
 

@@ -56,6 +56,8 @@ def line_chart(
     lines: Sequence[Line], *, across: str, up: str, limits: tuple[float, float] | None = (0, 1), log: bool = False
 ) -> str:
     """Lines over one axis. ``limits`` of the upright axis: None for as large as the numbers are."""
+    from matplotlib.ticker import MaxNLocator
+
     with _chart(WIDTH, 3.6) as (figure, axes):
         for number, line in reversed(list(enumerate(lines))):
             named = number < NAMED_LINES
@@ -68,7 +70,7 @@ def line_chart(
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.yaxis.set_minor_formatter(lambda value, _: "")
         if across == "epoch":
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if limits is not None:
             axes.set_ylim(limits[0] - 0.02 * (limits[1] - limits[0]), limits[1] * 1.02)
         handles, names = axes.get_legend_handles_labels()

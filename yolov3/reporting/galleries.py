@@ -11,8 +11,8 @@ from yolov3.analysis.confusion import Confusion, Pair
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
 from yolov3.reporting.crops import Wanted, crops_of
-from yolov3.reporting.page import Gallery, Picture, place_name
-from yolov3.reporting.sections import cell_name
+from yolov3.reporting.page import Gallery, Picture
+from yolov3.reporting.sections import cell_name, gallery_name
 
 CELL_PICTURES = 6
 MOST_CELLS = 24
@@ -88,7 +88,7 @@ def _of_cases(shown: Shown, gallery: CaseGallery) -> _Plan:
     count = len(gallery.cases)
     how_many = f"{count} of {gallery.total}" if gallery.total > count else str(gallery.total)
     return _Plan(
-        place_name("gallery", gallery.name),
+        gallery_name(gallery.name),
         f"{gallery.name.capitalize()} ({how_many})",
         gallery.explained,
         [shown.wanted(case.image, case.detection, case.truth) for case in gallery.cases],

@@ -24,6 +24,7 @@ from yolov3.reporting.sections import (
     confusion_section,
     costs_section,
     curves_section,
+    gallery_name,
     interval_words,
     number,
     strata_section,
@@ -78,7 +79,8 @@ def write_report(
 ) -> Analysis:
     """Write ``report.html``, ``report.json`` and ``thresholds.yaml`` into a folder; ``more`` sections follow those of the
     evaluation. Raises UserError for a file that cannot be written."""
-    analysis = measured.analyse(settings or AnalysisSettings(most=GALLERY_PICTURES))
+    settings = settings or AnalysisSettings(most=GALLERY_PICTURES, confidence=measured.settings.selection.confidence)
+    analysis = measured.analyse(settings)
     provenance = provenance_of(measured.settings, measured.dataset, made_with)
     confusion = analysis.evidence.confusion
     shown = Shown(measured.dataset, measured.evaluation.detections)
@@ -127,7 +129,7 @@ def _tiles(measured: Measured, analysis: Analysis) -> list[Tile]:
 
 def _point(finding: Finding) -> Point:
     text, advice = (sentence[:1].upper() + sentence[1:] for sentence in (finding.text, finding.advice))
-    return Point(f"{text}.", f"{advice}." if advice else "")
+    return Point(f"{text}.", f"{advice}." if advice else "", gallery_name(finding.gallery))
 
 
 def _speed_sections(measured: Measured) -> list[Section]:

@@ -13,6 +13,7 @@ from yolov3.analysis.curves import Curves, OperatingPoint, ScoreCurve
 from yolov3.analysis.errors import FALSE_NEGATIVES, FALSE_POSITIVES, Errors
 from yolov3.analysis.intervals import ClassIntervals, Interval, Intervals
 from yolov3.analysis.strata import Division
+from yolov3.analysis.words import SHOWN_BY
 from yolov3.reporting.charts import Bar, Line, bar_chart, calibration_chart, line_chart
 from yolov3.reporting.page import Cell, Chart, Matrix, Part, Section, Table, place_name
 
@@ -21,13 +22,6 @@ MOST_BARS = 40
 
 MOST_CLASSES = 60
 """Classes of a confusion matrix that is shown; more would not be read. The most confused are taken."""
-
-COST_GALLERIES = {
-    "classification": "confusions", "localisation": "misplaced", "duplicate": "duplicates", "background": "false alarms",
-    "missed": "missed",
-}  # fmt: skip
-"""Which gallery shows a type of error."""
-
 
 Drawn = Mapping[str, Mapping[str, Any]]
 """The points of each class's curve, by its name."""
@@ -71,7 +65,7 @@ def classes_section(intervals: Intervals, confusion: Confusion, curves: Curves) 
 def costs_section(errors: Errors) -> Section:
     """Where the AP goes."""
     costs = [cost for cost in errors.costs if cost.kind not in (FALSE_POSITIVES, FALSE_NEGATIVES)]
-    bars = [Bar(cost.kind, 100 * (cost.ap50 or 0.0), link=_cost_gallery(cost.kind)) for cost in costs]
+    bars = [Bar(cost.kind, 100 * (cost.ap50 or 0.0), link=gallery_name(SHOWN_BY.get(cost.kind, ""))) for cost in costs]
     rows = [
         (cost.kind, str(cost.count), "-" if cost.ap50 is None else f"{100 * cost.ap50:.2f}") for cost in errors.costs
     ]
@@ -195,8 +189,9 @@ def calibration_section(calibration: Calibration) -> Section:
     )
 
 
-def _cost_gallery(kind: str) -> str:
-    return place_name("gallery", COST_GALLERIES[kind]) if kind in COST_GALLERIES else ""
+def gallery_name(gallery: str) -> str:
+    """The place in the page of a gallery of cases; empty for none."""
+    return place_name("gallery", gallery) if gallery else ""
 
 
 def _class_row(row: ClassIntervals, point: OperatingPoint, truths: int, *, threshold: bool = True) -> tuple[str, ...]:
