@@ -33,6 +33,7 @@ COMMANDS = {
     "export": "yolov3.cli.export",
     "download": "yolov3.cli.download",
     "train-classifier": "yolov3.cli.train_classifier",
+    "split": "yolov3.cli.data_sets.split",
     "models": "yolov3.cli.models",
     "benchmark": "yolov3.cli.benchmark",
     "settings": "yolov3.cli.settings",
@@ -43,7 +44,9 @@ COMMANDS = {
 SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.benchmark_detect"}}
 """Commands of two words; a first word alone is a command of its own."""
 
-READ_IMAGES = ("train", "evaluate", "detect", "demo", "anchors", "export", "train-classifier", "benchmark")
+READ_IMAGES = (
+    "train", "evaluate", "detect", "demo", "anchors", "export", "train-classifier", "split", "benchmark",
+)  # fmt: skip
 """The commands that need OpenCV."""
 
 USER_ERROR = 2
