@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from yolov3.datasets.dataset import Dataset, DatasetReport
+from yolov3.structures import Sample
+
 NAMES = ("cat", "dog", "bird")
 SIZE = (40, 60)  # (height, width)
 
 Content = dict[str, list[int]]
 """The labels of the objects of each image."""
+
+DrawnImage = tuple[str, tuple[int, int], list[tuple[tuple[float, float, float, float], int, bool]]]
+"""An image's path, its size and its objects: box, label, whether it is ignored."""
 
 
 def box_of(place: int) -> tuple[int, int, int, int]:
@@ -139,3 +145,25 @@ class Worlds:
 @pytest.fixture(scope="session")
 def worlds() -> Worlds:
     return Worlds()
+
+
+def draw_dataset(folder: Path, images: Sequence[DrawnImage], names: tuple[str, ...] = NAMES) -> Dataset:
+    """A data set of drawn images, written as files, with objects as they are given."""
+    samples = []
+    for number, (name, size, objects) in enumerate(images):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 255, (*size, 3), dtype=np.uint8)
+        path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        boxes = np.array([box for box, _, _ in objects], np.float32).reshape(-1, 4)
+        labels = np.array([label for _, label, _ in objects], np.int64)
+        ignore = np.array([ignored for _, _, ignored in objects], bool)
+        areas = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).astype(np.float32)
+        samples.append(Sample(path, size, boxes, labels, ignore, areas, f"image {number}"))
+    categories = tuple(range(1, len(names) + 1))
+    return Dataset(tuple(samples), names, categories, DatasetReport(), f"drawn in {folder}")
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Callable[..., Dataset]:
+    return draw_dataset

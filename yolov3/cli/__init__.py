@@ -34,6 +34,7 @@ COMMANDS = {
     "download": "yolov3.cli.download",
     "train-classifier": "yolov3.cli.train_classifier",
     "split": "yolov3.cli.data_sets.split",
+    "convert-data": "yolov3.cli.data_sets.convert_data",
     "models": "yolov3.cli.models",
     "benchmark": "yolov3.cli.benchmark",
     "settings": "yolov3.cli.settings",
@@ -45,7 +46,8 @@ SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.benchmark_detect"}}
 """Commands of two words; a first word alone is a command of its own."""
 
 READ_IMAGES = (
-    "train", "evaluate", "detect", "demo", "anchors", "export", "train-classifier", "split", "benchmark",
+    "train", "evaluate", "detect", "demo", "anchors", "export", "train-classifier", "split", "convert-data",
+    "benchmark",
 )  # fmt: skip
 """The commands that need OpenCV."""
 
