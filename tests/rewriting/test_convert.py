@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,6 +18,19 @@ from yolov3.errors import UserError
 from yolov3.rewriting.convert import convert_data
 from yolov3.rewriting.options import FORMAT_NAMES, ConvertDataOptions, SplitOptions
 from yolov3.rewriting.split import split_data
+
+
+def load_layouts() -> ModuleType:
+    """The layouts that data/README.md lists, from the test of reading them."""
+    path = Path(__file__).parents[1] / "catalogue" / "test_layouts.py"
+    spec = importlib.util.spec_from_file_location("layouts", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+layouts = load_layouts()
 
 
 def boxes_by_stem(dataset):
@@ -47,6 +63,28 @@ def test_what_is_not_divided_stays_so_and_the_original_as_it_is(worlds, tmp_path
         for stem, rows in theirs.items():
             assert [row[0] for row in mine[stem]] == [row[0] for row in rows]
             assert np.allclose([row[1:] for row in mine[stem]], [row[1:] for row in rows], atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", layouts.LAYOUTS)
+def test_every_layout_is_divided_and_carried_on(files, worlds, tmp_path, layout):
+    root = tmp_path / "my data"
+    root.mkdir()
+    layouts.LAYOUTS[layout](files, root)
+    before = worlds.fingerprint(root)
+    is_divided = layouts.is_divided(layout)
+    options = SplitOptions(root, val=0.4, group_by="(.*)", of="val" if is_divided else None, out=tmp_path / "lists")
+    division = split_data(options)
+    for to in FORMAT_NAMES:
+        convert_data(ConvertDataOptions(division.file, to, tmp_path / to))
+        found: dict[str, list] = {}
+        for split in ("train", "val"):
+            found |= boxes_by_stem(open_dataset(resolve_data(tmp_path / to), split))
+        assert found.keys() == files.objects.keys()
+        for stem, objects in files.objects.items():
+            expected = [(files.names[label], *corners) for label, *corners in objects]
+            assert [row[0] for row in found[stem]] == [row[0] for row in expected]
+            assert np.allclose([row[1:] for row in found[stem]], [row[1:] for row in expected], atol=1e-4)
+    assert worlds.fingerprint(root) == before
 
 
 @pytest.mark.parametrize("to", FORMAT_NAMES)

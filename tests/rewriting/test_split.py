@@ -138,8 +138,18 @@ def test_what_a_data_set_says_of_its_test_images_holds_on(roots, tmp_path):
     assert not set(stems(third.file, "test")) & set(stems(first.file, "test"))
 
 
+def test_test_images_that_nobody_fetched_are_left_out_and_told(worlds, tmp_path):
+    root = worlds.write("yolo", tmp_path / "x", 10)
+    (root / "data.yaml").write_text("train: images\ntest: ../test/images\nnames: [cat, dog, bird]\n")
+    result = split_data(SplitOptions(root, out=tmp_path / "new"))
+    assert "test" not in read_yaml(result.file)
+    assert any(note.startswith("its test images are left out: ") and "../test/images" in note for note in result.notes)
+
+
 def test_of_a_json_all_is_kept_that_it_says(roots, tmp_path):
     source = roots["coco"] / "annotations" / "instances_default.json"
+    with pytest.raises(UserError, match=r"is one json, all of which is divided; leave --of val out"):
+        split_data(SplitOptions(source, of="val", out=tmp_path / "new"))
     split_data(SplitOptions(source, out=tmp_path / "new"))
     whole = json.loads(source.read_text())
     parts = [json.loads((tmp_path / "new" / f"instances_{name}.json").read_text()) for name in ("train", "val")]

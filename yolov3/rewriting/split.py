@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,13 @@ def split_data(options: SplitOptions, watcher: Watcher | None = None) -> SplitRe
         require_new(options.out.absolute())
     section = named_section(options.data, options.changes)
     if is_json(options.data):
+        if options.of is not None:
+            raise UserError(f"{options.data}: is one json, all of which is divided; leave --of {options.of} out")
         section = section.model_copy(update={"train": section.val, "val": None})
     found, everything = find_undivided(section, options.of)
     watcher.say(f"looking at {counted(len(everything), 'image')}: {everything.source}")
     parts, how = divide_in_parts(everything, found, options)
+    found, notes = (found, ()) if options.test else _with_own_test(found)
     out = (options.out or first_free(RUNS, _name_of(found))).absolute()
     require_outside(out, found.tree.root)
     with written_whole(out) as beside:
@@ -69,7 +72,7 @@ def split_data(options: SplitOptions, watcher: Watcher | None = None) -> SplitRe
         settings = settings_of(parts, found, out)
         write_text_atomically(beside / DATA_FILE, _header(options, how) + write_yaml(settings))
     counts: dict[str, PartCounts] = {name: count_part(part) for name, part in parts.items()}
-    return SplitResult(out, out / DATA_FILE, everything.names, counts, (*everything.report.problems, how))
+    return SplitResult(out, out / DATA_FILE, everything.names, counts, (*everything.report.problems, *notes, how))
 
 
 def divide_in_parts(everything: Dataset, found: FoundData, options: SplitOptions) -> tuple[Parts, str]:
@@ -104,6 +107,18 @@ def divide_in_parts(everything: Dataset, found: FoundData, options: SplitOptions
     }, how
 
 
+def _with_own_test(found: FoundData) -> tuple[FoundData, tuple[str, ...]]:
+    """Without the test images that a data YAML names and nobody fetched, which is told; others stay named."""
+    if found.data.test is None:
+        return found, ()
+    try:
+        found.read("test")
+    except UserError as error:
+        without = found.data.model_copy(update={"test": None, "test_images": None})
+        return replace(found, data=without), (f"its test images are left out: {error}",)
+    return found, ()
+
+
 def _name_of(found: FoundData) -> str:
     """What a folder of this data may be called."""
     return found.tree.root.resolve().name or "data"
@@ -114,5 +129,5 @@ def _header(options: SplitOptions, how: str) -> str:
     words = [f"val {options.val:g}", f"test {options.test:g}", f"seed {options.seed}", how]
     words += [f"group_by {options.group_by!r}"] if options.group_by is not None else []
     words += [f"of {options.of}"] if options.of is not None else []
-    told = "".join(f"# {line}\n" for line in (f"A division of {options.data}", "; ".join(words)))
+    told = "".join(f"# {line}\n" for line in (f"A division of {' '.join(str(options.data).split())}", "; ".join(words)))
     return told + "# Paths are absolute: where the data or this folder has moved, mend them here.\n"

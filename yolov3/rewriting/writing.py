@@ -151,7 +151,8 @@ def _prove(parts: NamedParts, names: tuple[str, ...], folder: Path) -> None:
     """Open what was written as anybody would, and raise UserError where it is not what was to be written."""
     found = find_data(DataSection(root=str(folder)))
     for part, samples in parts.items():
-        opened = next((found.read(split) for split in SPLIT_NAMES if split == part), None) or found.everything()
+        split = next((name for name in SPLIT_NAMES if name == part), None)
+        opened = found.everything() if split is None else found.read(split)
         if opened.names != names:
             raise UserError(f"opened again, {part} has the classes {list(opened.names)}, not {list(names)}")
         by_name = {sample.path.name: sample for sample in opened.samples}

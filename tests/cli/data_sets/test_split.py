@@ -8,8 +8,9 @@ import re
 import pytest
 
 from yolov3.catalogue.naming import resolve_data
-from yolov3.catalogue.opening import open_dataset
+from yolov3.catalogue.opening import open_dataset, open_splits
 from yolov3.cli import main
+from yolov3.config.loading import load_experiment
 from yolov3.shapes.dataset import write_shapes_dataset
 
 
@@ -44,6 +45,16 @@ def test_json_is_for_programs(data, tmp_path, capsys):
     assert answer["file"] == str(tmp_path / "new" / "data.yaml")
 
 
+def test_what_it_writes_is_what_an_experiment_trains_on(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["split", str(data), "--out", "new"]) == 0
+    splits = open_splits(load_experiment(None, ["data.file=new/data.yaml"]).data)
+    for part, dataset in (("train", splits.train), ("val", splits.val)):
+        listed = json.loads((tmp_path / "new" / f"instances_{part}.json").read_text())["images"]
+        assert [sample.path.name for sample in dataset.samples] == [row["file_name"] for row in listed]
+
+
+@pytest.mark.slow
 def test_what_it_writes_is_trained_on_and_measured(data, tmp_path, monkeypatch, weights, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["split", str(data), "--out", "new"]) == 0
