@@ -39,7 +39,7 @@ class Division:
     def part(self, everything: Dataset, split: Split) -> Dataset:
         """The samples of one part, in the order of the data set."""
         wanted = set(self.val if split == "val" else self.train)
-        places = [place for place, name in enumerate(_names(everything, self.root)) if name in wanted]
+        places = [place for place, name in enumerate(image_names(everything, self.root)) if name in wanted]
         part = everything.part(places, note=self.note if split == "val" else None)
         return replace(part, source=f"{everything.source}, the part for {split}")
 
@@ -56,9 +56,9 @@ def has_division(folder: Path) -> bool:
 
 def divide(everything: Dataset, tree: Tree, data: DataSection) -> Division:
     """Set ``data.val_share`` of the images apart. Raises UserError when nothing would be left on one side."""
-    names = _names(everything, tree.root)
-    groups, how = _groups(everything, names, data)
-    chosen = _stratify(everything, groups, data.val_share, random.Random(data.val_seed))
+    names = image_names(everything, tree.root)
+    groups, how = group_images(everything, names, data)
+    chosen = choose_groups(everything, groups, data.val_share, random.Random(data.val_seed))
     val = [name for name, group in zip(names, groups) if group in chosen]
     train = [name for name, group in zip(names, groups) if group not in chosen]
     if not val or not train:
@@ -74,7 +74,7 @@ def divide(everything: Dataset, tree: Tree, data: DataSection) -> Division:
 def read_division(lists: Path, everything: Dataset, tree: Tree) -> Division:
     """The division that lists say: a folder with ``train.txt`` and ``val.txt``, or a list of the images for validation, all
     others being trained on. Names are paths from the data set's folder, other paths, or just names. Raises UserError."""
-    names = _names(everything, tree.root)
+    names = image_names(everything, tree.root)
     known = _known(names)
     val_file = lists / VAL_LIST if lists.is_dir() else lists
     train_file = lists / TRAIN_LIST
@@ -95,7 +95,7 @@ def read_division(lists: Path, everything: Dataset, tree: Tree) -> Division:
     return Division(tuple(train), tuple(val), tree.root, note)
 
 
-def _names(everything: Dataset, root: Path) -> list[str]:
+def image_names(everything: Dataset, root: Path) -> list[str]:
     """The path of each image below the data set's folder, with slashes; absolute if it lies elsewhere."""
     return [_name(sample.path, root) for sample in everything.samples]
 
@@ -136,8 +136,9 @@ def _read_list(file: Path, known: dict[str, str], tree: Tree) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _groups(everything: Dataset, names: list[str], data: DataSection) -> tuple[list[int], str]:
-    """The group of each image, and in words how they were made."""
+def group_images(everything: Dataset, names: list[str], data: DataSection) -> tuple[list[int], str]:
+    """The group's number of each image, which says what belongs together, and in words how they were made. Raises UserError
+    for a ``data.group_by`` that is no regular expression."""
     if data.group_by is None:
         groups = group_neighbours([sample.path for sample in everything.samples])
         together = sum(count for count in Counter(groups).values() if count > 1)
@@ -158,8 +159,8 @@ def _groups(everything: Dataset, names: list[str], data: DataSection) -> tuple[l
     return groups, f"kept together by data.group_by: {len(numbers)} groups"
 
 
-def _stratify(everything: Dataset, groups: list[int], share: float, chance: random.Random) -> set[int]:
-    """The groups that are set apart."""
+def choose_groups(everything: Dataset, groups: list[int], share: float, chance: random.Random) -> set[int]:
+    """The groups that are set apart: a share of the images, and of those with each class."""
     sizes = Counter(groups)
     content: dict[int, Counter[int]] = defaultdict(Counter)  # for each group, images with each class
     for sample, group in zip(everything.samples, groups):

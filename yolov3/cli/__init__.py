@@ -34,6 +34,8 @@ COMMANDS = {
     "export": "yolov3.cli.export",
     "download": "yolov3.cli.download",
     "train-classifier": "yolov3.cli.train_classifier",
+    "split": "yolov3.cli.data_sets.split",
+    "convert-data": "yolov3.cli.data_sets.convert_data",
     "models": "yolov3.cli.models",
     "benchmark": "yolov3.cli.measuring.benchmark",
     "settings": "yolov3.cli.settings",
@@ -44,7 +46,10 @@ COMMANDS = {
 SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.measuring.benchmark_detect"}}
 """Commands of two words; a first word alone is a command of its own."""
 
-READ_IMAGES = ("train", "evaluate", "compare", "detect", "demo", "anchors", "export", "train-classifier", "benchmark")
+READ_IMAGES = (
+    "train", "evaluate", "compare", "detect", "demo", "anchors", "export", "train-classifier", "split",
+    "convert-data", "benchmark",
+)  # fmt: skip
 """The commands that need OpenCV."""
 
 USER_ERROR = 2

@@ -1,0 +1,66 @@
+"""COCO's format, written: ``annotations/instances_PART.json`` and ``images/PART/``.
+
+Corners are written as the shortest decimals that mean them, and widths as their differences, so that numbers a person
+once wrote come out again. Areas are those of the data set.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from yolov3.datasets.assemble import Classes
+from yolov3.files.atomic import write_whole
+from yolov3.rewriting.label_writer import LabelWriter, Losses, NamedParts, NamedSample, decimals
+from yolov3.structures import Sample
+
+
+def write_coco(folder: Path, parts: NamedParts, classes: Classes) -> None:
+    """Write a json per part. Ids of images stay where they are whole numbers, else they count from 1; ids of annotations
+    count from 1 through all parts."""
+    (folder / "annotations").mkdir()
+    keeps_ids = all(type(named.sample.image_id) is int for part in parts.values() for named in part)
+    categories = [
+        {"id": number, "name": name} for number, name in zip(classes.category_ids, classes.names, strict=True)
+    ]
+    next_image, next_annotation = 1, 1
+    for part, samples in parts.items():
+        images, annotations = [], []
+        for named in samples:
+            image_id = named.sample.image_id if keeps_ids else next_image
+            height, width = named.sample.size
+            images.append({"id": image_id, "file_name": named.name, "width": width, "height": height})
+            rows = _annotations(named, classes)
+            annotations += [{"id": next_annotation + n, "image_id": image_id, **row} for n, row in enumerate(rows)]
+            next_image, next_annotation = next_image + 1, next_annotation + len(rows)
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        write_whole(folder / "annotations" / f"instances_{part}.json", json.dumps(content).encode())
+
+
+def _annotations(named: NamedSample, classes: Classes) -> list[dict[str, Any]]:
+    sample, rows = named.sample, []
+    areas = decimals(sample.areas)
+    for box, label, ignore, area in zip(sample.boxes, sample.labels.tolist(), sample.ignore.tolist(), areas):
+        left, top, right, bottom = decimals(box)
+        rows.append(
+            {
+                "category_id": classes.category_ids[label],
+                "bbox": [float(number) for number in (left, top, right - left, bottom - top)],
+                "area": float(area),
+                "iscrowd": int(ignore),
+                "segmentation": [],
+            }
+        )
+    return rows
+
+
+def _hold(sample: Sample, ignored: str, losses: Losses) -> Sample:
+    if ignored != "crowd region":
+        losses[ignored, "written as crowds, which COCO's metric passes over by a rule of its own"] += int(
+            sample.ignore.sum()
+        )
+    return sample
+
+
+WRITER = LabelWriter(lambda part: f"images/{part}", is_shared=False, hold=_hold, write=write_coco)

@@ -1,0 +1,81 @@
+"""A data set carried into another format, with all its splits; the original is only read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from yolov3.catalogue.opening import FoundData, find_data, open_splits
+from yolov3.config.experiment import DataSection
+from yolov3.datasets.dataset import Dataset
+from yolov3.datasets.voc_xml import XmlFiles
+from yolov3.errors import UserError
+from yolov3.rewriting.new_place import require_new, require_outside
+from yolov3.rewriting.options import SPLIT_NAMES, ConvertDataOptions, SplitName
+from yolov3.rewriting.sources import is_json, named_section
+from yolov3.rewriting.voc_marks import read_marks
+from yolov3.rewriting.writing import Content, WrittenData, write_data
+from yolov3.rewriting.yolo_files import UNDIVIDED
+from yolov3.watching.watcher import Watcher
+from yolov3.watching.words import counted
+
+IGNORED = {"coco": "crowd region", "voc": "difficult object"}
+"""What the ignored objects of each format are."""
+
+
+def convert_data(options: ConvertDataOptions, watcher: Watcher | None = None) -> WrittenData:
+    """Write a data set in another format: classes in their order, boxes within a thousandth of a pixel, crowds and difficult
+    objects as far as the format has such. What it cannot hold is counted and told. Outlines are not carried over. A data
+    set that is not divided stays so. Raises UserError."""
+    watcher = watcher or Watcher()
+    out = options.out.absolute()
+    require_new(out)
+    section = named_section(options.data, options.changes).model_copy(update={"overfit": 0})
+    found = find_data(section)
+    require_outside(out, found.tree.root)
+    splits: tuple[SplitName, ...] | None = options.splits
+    if splits is None and is_json(options.data):
+        splits = ("val",)  # as which it was named
+    parts = _read_parts(section, found, splits)
+    content = Content(parts, IGNORED.get(found.format.name, "ignored object"))
+    if found.format.name == options.to == "voc":
+        xml_files = XmlFiles(found.tree)
+        names = next(iter(parts.values())).names
+        content = replace(
+            content, marks=lambda sample: read_marks(sample, names, xml_files, one_based=found.data.one_based)
+        )
+    written = write_data(content, options.to, out, copy=options.copy, watcher=watcher)
+    return replace(written, notes=(*_notes_of(parts), *written.notes))
+
+
+def _read_parts(section: DataSection, found: FoundData, wanted: tuple[SplitName, ...] | None) -> dict[str, Dataset]:
+    """The splits that are wanted, or all there are; of a data set that has none, all images as one part."""
+    if found.is_divided:
+        splits = open_splits(section)
+        parts: dict[str, Dataset] = {"train": splits.train, "val": splits.val}
+        if found.where("test") is not None and (wanted is None or "test" in wanted):
+            parts["test"] = found.read("test")
+        return {name: part for name, part in parts.items() if wanted is None or name in wanted}
+    if wanted is not None:
+        return {split: found.read(split) for split in SPLIT_NAMES if split in wanted}
+    there = [split for split in SPLIT_NAMES if found.where(split) is not None]
+    if not there:
+        return {UNDIVIDED: found.everything()}
+    try:
+        return {split: found.read(split) for split in there}
+    except UserError as error:
+        # Data YAMLs name splits that nobody has fetched.
+        raise UserError(f"{error}; --splits names those that are to be written") from error
+
+
+def _notes_of(parts: dict[str, Dataset]) -> list[str]:
+    """What the readers had to say, each once."""
+    notes = []
+    for name, part in parts.items():
+        report = part.report
+        notes += list(report.problems)
+        dropped = report.dropped_zero_area + report.dropped_outside
+        if dropped:
+            notes.append(f"{name}: {counted(dropped, 'box')} without area or outside of the image left out")
+        if report.clipped:
+            notes.append(f"{name}: {counted(report.clipped, 'box')} cut at the edge of the image")
+    return list(dict.fromkeys(notes))
