@@ -51,6 +51,7 @@ def parse(arguments: argparse.Namespace) -> TrainWords:
 
 def run(words: TrainWords) -> int:
     """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
+    from yolov3 import __version__
     from yolov3.config.loading import read_settings
 
     experiment = words.experiment.load()  # a mistake is told before torch is imported
@@ -59,7 +60,7 @@ def run(words: TrainWords) -> int:
     from yolov3.processes.interruption import Interrupted
     from yolov3.processes.launch import is_first_process
     from yolov3.reporting.report import REPORT
-    from yolov3.training.report import report_run
+    from yolov3.reporting.run import report_run
     from yolov3.training.train import train
     from yolov3.watching.lines import print_line
     from yolov3.watching.watcher import Bar
@@ -75,7 +76,9 @@ def run(words: TrainWords) -> int:
             print_line(f"to train longer: yolov3 train --resume {result.folder} {longer[result.was_ended_by]}")
         elif words.report and result.best.is_file():
             with Bar("measuring the best weights") as bar:
-                report_run(result.folder, device=experiment.train.device, watcher=bar)
+                report_run(
+                    result.folder, made_with=f"yolov3 {__version__}", device=experiment.train.device, watcher=bar
+                )
             print_line(f"what it gets wrong, and what to do: {result.folder / REPORT}")
         print_line(f"best AP {result.best_score:.4f}; weights: {result.best}")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from yolov3 import __version__
 from yolov3.analysis.analysis import Analysis
 from yolov3.evaluation.evaluate import evaluate
 from yolov3.reporting.report import Measured, write_report
@@ -12,13 +11,11 @@ from yolov3.reporting.training import training_section
 from yolov3.watching.watcher import Watcher
 
 
-def report_run(folder: Path, *, device: str = "auto", watcher: Watcher | None = None) -> Analysis:
+def report_run(folder: Path, *, made_with: str, device: str = "auto", watcher: Watcher | None = None) -> Analysis:
     """Write ``report.html``, ``report.json`` and ``thresholds.yaml`` into the folder of a run that has its best weights.
     Raises UserError."""
     evaluation = evaluate(weights=folder, device=device, watcher=_Progress(watcher or Watcher()))
-    return write_report(
-        folder, Measured.of(evaluation), made_with=f"yolov3 {__version__}", more=[training_section(folder)]
-    )
+    return write_report(folder, Measured.of(evaluation), made_with=made_with, more=[training_section(folder)])
 
 
 class _Progress(Watcher):
