@@ -32,10 +32,10 @@ def open_dataset(data: DataSection, split: Split) -> Dataset:
 
     Raises UserError naming the file, what was found and what is allowed.
     """
-    return _open(_find(data), split)
+    return _open(find_data(data), split)
 
 
-def _open(found: _Found, split: Split) -> Dataset:
+def _open(found: FoundData, split: Split) -> Dataset:
     if found.data.overfit:
         return found.read("train").first(found.data.overfit)
     if split == "test" or not found.is_divided:
@@ -46,7 +46,7 @@ def _open(found: _Found, split: Split) -> Dataset:
 
 def open_splits(data: DataSection) -> Splits:
     """The training and the validation split, as :func:`open_dataset` gives them."""
-    found = _find(data)
+    found = find_data(data)
     if found.data.overfit or not found.is_divided:
         return Splits(_open(found, "train"), _open(found, "val"))
     everything = found.everything()
@@ -55,7 +55,7 @@ def open_splits(data: DataSection) -> Splits:
 
 
 @dataclass(frozen=True)
-class _Found:
+class FoundData:
     """A data set that was found: what its files say, where it lies, in which format."""
 
     data: DataSection
@@ -118,17 +118,18 @@ class _Found:
         return text
 
 
-def _find(data: DataSection) -> _Found:
+def find_data(data: DataSection) -> FoundData:
+    """Where a data set lies and in which format it is. Raises UserError."""
     data, notes = _with_file(data)
     if data.root is None:
         raise UserError("no data set is named: give data.root (its folder) or data.file (a data YAML)")
     tree = Tree(Path(data.root))
     if not tree.root.is_dir():
         raise UserError(f"{tree.root}: the folder of the data set does not exist")
-    return _Found(data, tree, find_format(data, tree), notes)
+    return FoundData(data, tree, find_format(data, tree), notes)
 
 
-def _division(found: _Found, everything: Dataset) -> Division:
+def _division(found: FoundData, everything: Dataset) -> Division:
     if found.data.lists is not None:
         return read_division(Path(found.data.lists), everything, found.tree)
     return divide(everything, found.tree, found.data)

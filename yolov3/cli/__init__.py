@@ -28,6 +28,7 @@ COMMANDS = {
     "evaluate": "yolov3.cli.evaluate",
     "detect": "yolov3.cli.detect",
     "demo": "yolov3.cli.demo",
+    "doctor": "yolov3.cli.doctor",
     "anchors": "yolov3.cli.anchors",
     "convert": "yolov3.cli.convert",
     "export": "yolov3.cli.export",
@@ -43,7 +44,7 @@ COMMANDS = {
 SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.benchmark_detect"}}
 """Commands of two words; a first word alone is a command of its own."""
 
-READ_IMAGES = ("train", "evaluate", "detect", "demo", "anchors", "export", "train-classifier", "benchmark")
+READ_IMAGES = ("train", "evaluate", "detect", "demo", "doctor", "anchors", "export", "train-classifier", "benchmark")
 """The commands that need OpenCV."""
 
 USER_ERROR = 2
