@@ -105,9 +105,9 @@ def _check_areas(split: OpenedSplit) -> Iterator[Finding]:
 
 def _check_edges(split: OpenedSplit) -> Iterator[Finding]:
     boxes, limits = split.boxes, np.tile(split.sizes[:, ::-1], 2).astype(np.float64)
-    has_area: np.ndarray = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    has_area = np.all(boxes[:, 2:] > boxes[:, :2], axis=1)
     outside = has_area & ((boxes[:, 2:] <= 0) | (boxes[:, :2] >= limits[:, :2])).any(axis=1)
-    moved: np.ndarray = np.abs(np.clip(boxes, 0, limits) - boxes).max(axis=1, initial=0)
+    moved = np.abs(np.clip(boxes, 0, limits) - boxes).max(axis=1, initial=0)
     reaching = has_area & ~outside & (moved > CLIP_TOLERANCE)
     if split.survey.one_based:
         from_zero = has_area & (split.survey.numbers[:, :2] == 0).any(axis=1)

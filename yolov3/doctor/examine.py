@@ -14,7 +14,9 @@ from yolov3.doctor.image_checks import check_images
 from yolov3.doctor.look import look_at_all
 from yolov3.doctor.network_checks import NetworkView, check_network
 from yolov3.doctor.opened import OpenedSplit, divide_survey, open_split, refused_opening, survey_splits
+from yolov3.doctor.survey import unread
 from yolov3.doctor.target import find_experiment
+from yolov3.errors import UserError
 from yolov3.watching.watcher import Watcher
 
 
@@ -35,12 +37,18 @@ def examine(
     view = NetworkView.of(experiment, num_classes=1)  # a wrong model is told before all images are looked at
     found = find_data(experiment.data)
     surveyed = survey_splits(found)
-    findings = [*surveyed.findings, *refused_opening(found, surveyed)]
+    findings = list(surveyed.findings)
     surveys = surveyed.surveys
-    if found.is_divided and any(survey.split == "train" for survey in surveys):
-        surveys, refused = divide_survey(experiment.data, surveys)
-        findings += refused
     looks = look_at_all((path for survey in surveys for path in survey.images), watcher)
+    # What the readers refuse is known then, image by image and line by line; they would stop at the first.
+    is_refused = any(each.severity == "error" for each in findings) or any(look.fault for look in looks.values())
+    if not is_refused:
+        findings += refused_opening(found, surveyed)
+    if found.is_divided and any(survey.split == "train" for survey in surveys):
+        try:
+            surveys = divide_survey(experiment.data, surveys)
+        except UserError as error:
+            findings += [] if is_refused else [unread("train", "data.val_share", str(error))]
     splits = [open_split(survey, tuple(looks[path] for path in survey.images)) for survey in surveys]
     findings += _check(splits, view)
     return Examination(

@@ -119,7 +119,7 @@ def _decode_small(data: bytes) -> np.ndarray | None:
 
 
 def _faulty(path: Path, problem: str) -> Look:
-    """The look at what cannot be read; of a too large image its size."""
+    """The look at what cannot be read."""
     if not path.exists():
         return Look(path, "missing-image", problem)
     try:
@@ -129,4 +129,4 @@ def _faulty(path: Path, problem: str) -> Look:
         return Look(path, "broken-image", problem)
     height, width = header.stored_size
     huge = height * width > MAXIMUM_PIXELS or max(height, width) > MAXIMUM_SIDE
-    return Look(path, "huge-image" if huge else "broken-image", problem, header.format, header.size if huge else None)
+    return Look(path, "huge-image" if huge else "broken-image", problem)

@@ -70,7 +70,7 @@ def check_network(dataset: Dataset, view: NetworkView) -> Iterator[Finding]:
         np.arange(len(dataset)), [int((~sample.ignore).sum()) for sample in dataset.samples]
     )  # in the order of learned_sides
     finest = min(level.stride for level in view.levels)
-    small: np.ndarray = (sides < finest).all(axis=1)
+    small = np.all(sides < finest, axis=1)
     yield from _told(
         small, dataset, owners, "small-object", "warning" if small.mean() > SMALL_SHARE else "note",
         f"smaller than a cell of the finest level ({finest} pixels) {view.words}", "such objects are hardly found",
@@ -103,7 +103,7 @@ def _check_anchors(dataset: Dataset, sides: np.ndarray, view: NetworkView) -> It
             f"the anchors match boxes with a mean IoU of {now.mean_iou:.2f} and a recall of {now.recall:.3f}; fitted to the "
             f"data they would with {fitted.mean_iou:.2f} and {fitted.recall:.3f}",
             (dataset.source,), round((1 - now.recall) * len(sides)), "boxes unlike any anchor are learned slowly",
-            "the command anchors fits them" if gains else "nothing: fitted ones are not much better; the boxes differ much in shape",
+            "the command anchors fits them" if gains else "none: fitted ones are hardly better",
         )  # fmt: skip
 
 

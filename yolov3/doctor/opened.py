@@ -98,8 +98,6 @@ def refused_opening(found: FoundData, surveyed: Surveyed) -> list[Finding]:
     nothing is called fine that cannot be opened."""
     refused = []
     for survey in surveyed.surveys:
-        if any(finding.severity == "error" for finding in survey.findings):
-            continue
         data = found.data.model_copy(update={survey.split: surveyed.places[survey.split]})
         try:
             found.format.read(data, found.tree, survey.split)
@@ -108,19 +106,15 @@ def refused_opening(found: FoundData, surveyed: Surveyed) -> list[Finding]:
     return refused
 
 
-def divide_survey(data: DataSection, surveys: tuple[Survey, ...]) -> tuple[tuple[Survey, ...], list[Finding]]:
-    """The surveys with the undivided ``train`` replaced by the two parts that training makes of it; as they are, and the
-    reason, where it cannot be divided."""
-    try:
-        parts = open_splits(data)
-    except UserError as error:
-        refused = any(finding.severity == "error" for survey in surveys for finding in survey.findings)
-        return surveys, [] if refused else [unread("train", "data.val_share", str(error))]
+def divide_survey(data: DataSection, surveys: tuple[Survey, ...]) -> tuple[Survey, ...]:
+    """The surveys with the undivided ``train`` replaced by the two parts that training makes of it. Raises UserError where
+    it cannot be divided."""
+    parts = open_splits(data)
     whole = next(survey for survey in surveys if survey.split == "train")
     val = {sample.path for sample in parts.val.samples}
     train = {sample.path for sample in parts.train.samples}
     divided = (part_of(whole, "train", train), part_of(whole, "val", val))
-    return (*divided, *(survey for survey in surveys if survey is not whole)), []
+    return (*divided, *(survey for survey in surveys if survey is not whole))
 
 
 def part_of(survey: Survey, split: Split, paths: set[Path]) -> Survey:
@@ -167,7 +161,7 @@ class OpenedSplit:
 def open_split(survey: Survey, looks: tuple[Look, ...]) -> OpenedSplit:
     """A survey and the looks at its images, put together."""
     sizes = np.array([look.size or (0, 0) for look in looks], np.int64).reshape(-1, 2)
-    measured: np.ndarray = (sizes > 0).all(axis=1)
+    measured = np.all(sizes > 0, axis=1)
     boxes = survey.boxes(sizes)
     of_measured = measured[survey.image_index]
     boxes = np.where(of_measured[:, None], boxes, np.nan)

@@ -18,7 +18,7 @@ from yolov3.boxes import cxcywh_to_xyxy, xywh_to_xyxy
 from yolov3.datasets.label_format import Split
 from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree
-from yolov3.doctor.finding import Finding, first_places
+from yolov3.doctor.finding import Finding, Severity, first_places
 from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.watching.words import counted
 
@@ -84,6 +84,8 @@ class Complaints:
     """What is found while files are read, kind by kind, to become findings in the end."""
 
     split: Split
+    refused: frozenset[str] = frozenset()
+    """Kinds that this format's reader refuses, however others take them."""
     places: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, kind: str, place: object) -> None:
@@ -92,11 +94,14 @@ class Complaints:
 
     def findings(self) -> tuple[Finding, ...]:
         """One for each kind."""
-        found = []
+        found: list[Finding] = []
         for kind, places in self.places.items():
             rule = RULES[kind]
             what = f"{self.split}: {counted(len(places), rule.noun)} {rule.says}"
-            found.append(Finding(kind, rule.severity, what, first_places(places), len(places), rule.costs, rule.advice))
+            is_refused = kind in self.refused
+            severity: Severity = "error" if is_refused else rule.severity
+            costs = _REFUSED if is_refused else rule.costs
+            found.append(Finding(kind, severity, what, first_places(places), len(places), costs, rule.advice))
         return tuple(found)
 
 
@@ -104,7 +109,7 @@ class Complaints:
 class Rule:
     """How a kind of complaint is told."""
 
-    severity: Literal["note", "warning", "error"]
+    severity: Severity
     noun: str
     says: str
     costs: str

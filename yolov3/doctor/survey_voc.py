@@ -51,7 +51,7 @@ class VocSurveyor:
 
     def survey(self, data: DataSection, split: Split) -> Survey:
         """A split that ``data`` says the place of. Raises UserError when its images cannot be found at all."""
-        complaints = Complaints(split)
+        complaints = Complaints(split, refused=frozenset(("image-listed-twice",)))
         pairs = self._pairs(data, split, complaints)
         annotations = [self._annotation(path) for path in pairs.xmls]
         names = given_names(self.data) or self._names_in_files(pairs.xmls)
