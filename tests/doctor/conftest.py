@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,12 @@ import cv2
 import numpy as np
 import pytest
 
+from yolov3.catalogue.opening import find_data
+from yolov3.config.experiment import DataSection
+from yolov3.doctor.look import look_at_all
+from yolov3.doctor.opened import OpenedSplit, open_split, survey_splits
 from yolov3.shapes.scene import draw_image
+from yolov3.watching.watcher import Watcher
 
 NAMES = ("round", "long", "pointed")
 SIZE = (160, 208)  # height, width
@@ -148,3 +154,15 @@ def drawn() -> Data:
 def data(drawn: Data) -> Data:
     """The data, to be changed."""
     return drawn.copy()
+
+
+@pytest.fixture(scope="session")
+def opened() -> Callable[[Path], dict[str, OpenedSplit]]:
+    """Opens the splits of a folder as the checks see them."""
+
+    def open_all(root: Path) -> dict[str, OpenedSplit]:
+        surveys = survey_splits(find_data(DataSection(root=str(root)))).surveys
+        looks = look_at_all((path for survey in surveys for path in survey.images), Watcher())
+        return {each.split: open_split(each, tuple(looks[path] for path in each.images)) for each in surveys}
+
+    return open_all

@@ -40,7 +40,10 @@ def test_unusual_pixels_are_told(mode, suffix, modes, pixels, tmp_path):
     if mode == "I;16":
         Image.fromarray(pixels[..., 0].astype(np.uint16) * 256).save(path)
     else:
-        Image.fromarray(np.ascontiguousarray(pixels)).convert(mode).save(path)
+        image = Image.fromarray(np.ascontiguousarray(pixels)).convert(mode)
+        if mode == "RGBA":
+            image.putalpha(100)
+        image.save(path)
     look = look_at(path)
     assert (look.fault, look.modes) == (None, modes)
     assert look.size == look.stored_size == read_image_size(path) == pixels.shape[:2]
@@ -66,7 +69,7 @@ def test_what_cannot_be_read_is_told_as_the_reader_would(drawn, tmp_path):
             path.write_bytes(content)
         look = look_at(path)
         assert look.fault == fault and str(path) in look.problem and look.hash is None
-        with pytest.raises(Exception, match="missing|not an image|cut off|not exist"):
+        with pytest.raises(Exception, match=r"not an image|cut off|does not exist"):
             read_image(path)
     (tmp_path / "empty.jpg").write_bytes(b"")
     (tmp_path / "folder.jpg").mkdir()

@@ -49,9 +49,8 @@ def make_run(folder: Path, settings: dict) -> Path:
 
 def test_a_run_is_examined_by_its_data_even_without_the_weights_it_began_with(data, tmp_path):
     root = data.write("voc", tmp_path / "voc")
-    run = make_run(
-        tmp_path / "run", {"data": {"root": str(root)}, "train": {"weights": str(tmp_path / "gone.pt")}, "model": {"variant": "yolov3-tiny"}}
-    )  # fmt: skip
+    gone = {"train": {"weights": str(tmp_path / "gone.pt")}}
+    run = make_run(tmp_path / "run", {"data": {"root": str(root)}, "model": {"variant": "yolov3-tiny"}, **gone})
     assert find_experiment(run).model.variant == "yolov3-tiny"
     assert examine(run).exit_code() == 0
 
