@@ -49,7 +49,7 @@ def test_warnings_are_1_and_strictly_2(clean, capsys):
 
 def test_errors_are_2_and_the_rest_is_told_all_the_same(clean, capsys):
     annotate(clean, "val", bbox=[10, 10, 0, 20])
-    (clean / "train" / "000007.jpg").unlink()
+    (clean / "train" / "000017.jpg").unlink()  # whose name no image of val has
     assert main(["doctor", str(clean)]) == 2
     out, err = capsys.readouterr()
     assert "error: missing-image: train: 1 image" in out and "warning: box-without-area: val: 1 of " in out

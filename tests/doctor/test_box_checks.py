@@ -53,7 +53,7 @@ def test_counts_are_those_of_the_slow_way(seed, format, data, opened, tmp_path):
     for name, split in splits.items():
         expected = slow_counts([item.objects for item in data.of(name)], height, width)
         assert {finding.kind: finding.count for finding in check_boxes(split)} == expected
-        assert len(expected) == 6
+        assert len(expected) >= 5
 
 
 def test_places_are_those_of_the_boxes(data, opened, tmp_path):

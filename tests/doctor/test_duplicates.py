@@ -89,7 +89,7 @@ def test_only_between_the_splits_that_have_it(data, opened, tmp_path):
     assert [(finding.what.partition(":")[0], finding.count) for finding in two] == [("train", 1), ("val", 1)]
     assert found["image-in-two-splits"].count == 1
     assert [Path(part).stem for part in two[0].places[0].split(" = ")] == [train[3].stem, train[4].stem]
-    assert list(check_duplicates([splits["train"]]))[0].kind == "duplicate-image"
+    assert next(iter(check_duplicates([splits["train"]]))).kind == "duplicate-image"
 
 
 def test_the_very_file_in_two_splits_is_in_both(data, opened, tmp_path):

@@ -67,7 +67,7 @@ def test_objects_without_a_place_are_those_of_the_slow_way(seed, view):
     images, ignore = [], []
     for _ in range(12):
         count = int(generator.integers(0, 60))
-        centres, sides = generator.uniform(100, 300, (count, 2)), generator.uniform(20, 60, (count, 2)).round()
+        centres, sides = generator.uniform(170, 250, (count, 2)), generator.uniform(20, 60, (count, 2)).round()
         images.append([around(x, y, w, h) for (x, y), (w, h) in zip(centres.round().tolist(), sides.tolist())])
         ignore.append((generator.random(count) < 0.1).tolist())
     dataset = dataset_of(*images, ignore=ignore)
@@ -133,6 +133,6 @@ def test_crowds_are_warned_of_and_the_worst_images_named_first(view):
 
 
 def test_the_view_is_that_of_the_experiment():
-    tiny = Experiment.model_validate({"model": {"variant": "yolov3-tiny", "image_size": [96, 160]}})
+    tiny = Experiment.model_validate({"model": {"variant": "yolov3-tiny", "image_size": (96, 160)}})
     view = NetworkView.of(tiny, num_classes=0)
     assert [level.stride for level in view.levels] == [32, 16] and view.words == "at 160x96"
