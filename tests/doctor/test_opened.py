@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -100,3 +104,35 @@ def test_a_folder_with_nothing_to_look_at_is_refused(tmp_path):
     (tmp_path / "ImageSets" / "Main").mkdir(parents=True)
     with pytest.raises(UserError):
         survey_splits(find_data(DataSection(root=str(tmp_path), format="yolo")))
+
+
+def layouts() -> dict[str, Any]:
+    """How each tool lays its data sets out, by the tests of the catalogue."""
+    path = Path(__file__).parents[1] / "catalogue" / "test_layouts.py"
+    spec = importlib.util.spec_from_file_location("layouts", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.LAYOUTS
+
+
+@pytest.mark.parametrize("name", layouts())
+def test_every_layout_that_is_opened_is_surveyed(name, files, opened, tmp_path):
+    layouts()[name](files, tmp_path / "data")
+    found = find_data(DataSection(root=str(tmp_path / "data")))
+    surveyed = survey_splits(found)
+    for finding in surveyed.findings:  # a part that a YAML names and that is not there
+        if finding.severity != "note":
+            assert finding.kind == "unreadable-split"
+            with pytest.raises(UserError, match="neither a folder of images"):
+                open_dataset(found.data, finding.what.partition(":")[0])
+    assert len(surveyed.surveys) > 0
+    assert refused_opening(found, surveyed) == []
+    for survey in surveyed.surveys:
+        data = found.data.model_copy(update={survey.split: surveyed.places[survey.split]})
+        read = found.format.read(data, found.tree, survey.split)
+        ours = opened(tmp_path / "data")[survey.split].dataset
+        assert ours.names == read.names and len(ours) == len(read)
+        for own, other in zip(ours.samples, read.samples):
+            assert (own.path, own.image_id) == (other.path, other.image_id)
+            assert own.boxes == pytest.approx(other.boxes, abs=1e-3) and own.labels.tolist() == other.labels.tolist()

@@ -102,3 +102,4 @@ def test_every_rule_is_told_in_whole_words():
         assert rule.advice or rule.severity == "note"
     finding = unread("train", "there", "there: it is no json")
     assert (finding.kind, finding.severity) == ("unreadable-split", "error") and "train: there" in finding.what
+    assert unread("test", "there", "gone").severity == "warning"  # training does not need it

@@ -28,7 +28,7 @@ COMMANDS = {
     "evaluate": "yolov3.cli.evaluate",
     "detect": "yolov3.cli.detect",
     "demo": "yolov3.cli.demo",
-    "doctor": "yolov3.cli.doctor",
+    "doctor": "yolov3.cli.data_sets.doctor",
     "anchors": "yolov3.cli.anchors",
     "convert": "yolov3.cli.convert",
     "export": "yolov3.cli.export",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from yolov3.doctor.finding import Finding, first_places
+from yolov3.doctor.finding import Finding, Severity, first_places
 from yolov3.doctor.look import Look
 from yolov3.doctor.opened import OpenedSplit
 from yolov3.structures import Size
@@ -39,7 +39,7 @@ def check_images(split: OpenedSplit) -> Iterator[Finding]:
     for fault, (says, advice) in _FAULTS.items():
         hit = [look for look in looks if look.fault == fault]
         costs = "training stops where it comes to it"
-        yield from _told(split, fault, "error", hit, says, costs, advice, problem=True)
+        yield from _told(split, fault, "error", hit, says, costs, advice)
     usable = [look for look in looks if look.fault is None]
     yield from _told(
         split, "wrong-suffix", "note",
@@ -114,16 +114,9 @@ def _words(size: Size) -> str:
 
 
 def _told(
-    split: OpenedSplit,
-    kind: str,
-    severity: str,
-    hit: list[Look],
-    says: str,
-    costs: str,
-    advice: str,
-    problem: bool = False,
+    split: OpenedSplit, kind: str, severity: Severity, hit: list[Look], says: str, costs: str, advice: str
 ) -> Iterator[Finding]:
     if hit:
-        places = first_places(look.problem if problem else look.path for look in hit)
+        places = first_places(look.problem or look.path for look in hit)
         what = f"{split.name}: {counted(len(hit), 'image')} {says}"
-        yield Finding(kind, severity, what, places, len(hit), costs, advice)  # type: ignore[arg-type]
+        yield Finding(kind, severity, what, places, len(hit), costs, advice)

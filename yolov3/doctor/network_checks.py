@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -66,19 +67,18 @@ def check_network(dataset: Dataset, view: NetworkView) -> Iterator[Finding]:
     if not any((~sample.ignore).any() for sample in dataset.samples):
         return
     sides = learned_sides(dataset, view.preprocessing)
-    owners = np.repeat(
-        np.arange(len(dataset)), [int((~sample.ignore).sum()) for sample in dataset.samples]
-    )  # in the order of learned_sides
+    # The image of each object, in the order of learned_sides.
+    images = [sample.path for sample in dataset.samples for _ in range(int((~sample.ignore).sum()))]
     finest = min(level.stride for level in view.levels)
     small = np.all(sides < finest, axis=1)
     yield from _told(
-        small, dataset, owners, "small-object", "warning" if small.mean() > SMALL_SHARE else "note",
+        small, images, "small-object", "warning" if small.mean() > SMALL_SHARE else "note",
         f"smaller than a cell of the finest level ({finest} pixels) {view.words}", "such objects are hardly found",
         "a larger model.image_size, or the images cut into parts",
     )  # fmt: skip
     long = (sides.max(axis=1) / np.maximum(sides.min(axis=1), 1e-6)) > LONG_SHAPE
     yield from _told(
-        long, dataset, owners, "long-box", "note", f"longer than {LONG_SHAPE:g} times their width or height",
+        long, images, "long-box", "note", f"longer than {LONG_SHAPE:g} times their width or height",
         "no anchor is like them, so that they are learned slowly", "fitted anchors, if they matter",
     )  # fmt: skip
     yield from _check_anchors(dataset, sides, view)
@@ -102,7 +102,7 @@ def _check_anchors(dataset: Dataset, sides: np.ndarray, view: NetworkView) -> It
             "poor-anchors", "warning" if poor and gains else "note",
             f"the anchors match boxes with a mean IoU of {now.mean_iou:.2f} and a recall of {now.recall:.3f}; fitted to the "
             f"data they would with {fitted.mean_iou:.2f} and {fitted.recall:.3f}",
-            (dataset.source,), round((1 - now.recall) * len(sides)), "boxes unlike any anchor are learned slowly",
+            (), round((1 - now.recall) * len(sides)), "boxes unlike any anchor are learned slowly",
             "the command anchors fits them" if gains else "none: fitted ones are hardly better",
         )  # fmt: skip
 
@@ -162,18 +162,11 @@ def _targets(samples: Sequence[Sample], preprocessing: Preprocessing) -> Targets
 
 
 def _told(
-    mask: np.ndarray,
-    dataset: Dataset,
-    owners: np.ndarray,
-    kind: str,
-    severity: Severity,
-    says: str,
-    costs: str,
-    advice: str,
+    mask: np.ndarray, images: Sequence[Path], kind: str, severity: Severity, says: str, costs: str, advice: str
 ) -> Iterator[Finding]:
     count = int(mask.sum())
     if count:
-        images = dict.fromkeys(owners[mask].tolist())
+        hit = dict.fromkeys(images[number] for number in np.flatnonzero(mask).tolist())
         what = f"{count} of {counted(len(mask), 'object')} ({mask.mean():.1%}) {says}"
-        places = first_places(dataset.samples[number].path for number in images)
+        places = first_places(hit)
         yield Finding(kind, severity, what, places, count, costs, advice)

@@ -12,7 +12,7 @@ import pytest
 from yolov3.cli import main
 from yolov3.shapes.dataset import write_shapes_dataset
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
