@@ -502,10 +502,6 @@ def test_classes_that_count_from_one_are_known_as_such(format, spoil, data, tmp_
     assert found.exit_code() == 2
 
 
-def as_corner_and_size(left, top, right, bottom):
-    return left, top, left + (right - left) / 2, top + (bottom - top) / 2
-
-
 @pytest.mark.parametrize("format", FORMATS)
 def test_boxes_in_another_form_are_known_as_such(format, data, tmp_path):
     """COCO with two corners, VOC with a corner and the size, YOLO with a corner in the place of the centre."""
@@ -528,7 +524,6 @@ def test_boxes_in_another_form_are_known_as_such(format, data, tmp_path):
 
 def test_a_class_that_has_no_name_is_unknown_in_voc(data, tmp_path):
     root = data.write("voc", tmp_path / "data")
-    data.items[0].objects  # noqa: B018
     found = kinds_in_all_splits_with(root, "data.names=[round, long]")
     pointed = {
         split: sum(label == 2 for item in data.of(split) for label, *_ in item.objects) for split in ("train", "val")
@@ -585,6 +580,25 @@ def test_data_that_nobody_divided_are_examined_whole_and_in_the_parts_they_would
     assert [split.name for split in parts.splits] == ["train", "val"]
     assert sum(split.images for split in parts.splits) == len(data.items)
     assert parts.of_kind("image-in-two-splits") and parts.exit_code() == 2
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_images_that_are_all_missing_are_no_end(format, data, tmp_path):
+    root = data.write(format, tmp_path / "data")
+    for item in data.of("val"):
+        image_of(data, format, root, item).unlink()
+    found = examine(root)
+    assert {(each.kind, each.count) for each in found.findings if each.kind not in ALWAYS} >= {("missing-image", 8)}
+    assert {each.kind for each in found.findings if each.severity != "note"} == {"missing-image"}
+
+
+def test_what_is_the_same_of_both_splits_is_told_once_and_numbers_are_no_names(data, tmp_path):
+    for item in data.of("val"):
+        item.objects = [each for each in item.objects if each[0] < 2]
+    root = data.write("yolo", tmp_path / "data")
+    (root / "classes.txt").unlink()
+    found = examine(root)
+    assert [each.kind for each in found.findings if each.severity != "note"] == ["no-class-names"]
 
 
 def state_of(folder: Path) -> dict[str, tuple[str, int]]:

@@ -82,3 +82,20 @@ def test_images_that_are_nowhere_are_no_split(data, tmp_path):
     given = DataSection(root=str(root), train="nowhere/at/all")
     with pytest.raises(UserError, match="neither a list nor a folder"):
         VocSurveyor(given, Tree(root)).survey(given, "train")
+
+
+def test_of_a_devkit_only_its_own_annotations_have_names(data, tmp_path):
+    """As the reader has it: other xml files lie about in many folders."""
+    root = data.write("voc", tmp_path / "voc")
+    (root / "old").mkdir()
+    (root / "old" / "x.xml").write_text(f"<annotation>{files_object('older')}</annotation>")
+    given = section(root)
+    survey = VocSurveyor(given, Tree(root)).survey(given, "train")
+    assert survey.names == read_voc(given, Tree(root), "train").names == ("long", "pointed", "round")
+
+
+def files_object(name: str) -> str:
+    corners = "".join(
+        f"<{side}>{number}</{side}>" for side, number in (("xmin", 1), ("ymin", 1), ("xmax", 9), ("ymax", 9))
+    )
+    return f"<object><name>{name}</name><bndbox>{corners}</bndbox></object>"

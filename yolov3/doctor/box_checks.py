@@ -53,23 +53,22 @@ def other_form(split: OpenedSplit) -> Form | None:
     if measured.sum() < FEWEST_FOR_A_FORM:
         return None
     numbers, sizes = numbers[measured], split.sizes[measured]
-    fitting = {form: _fitting_share(corners(numbers, form), sizes) for form in get_args(Form)}
+    fitting = {form: float(_fits(corners(numbers, form), sizes).mean()) for form in get_args(Form)}
     if fitting.pop(split.survey.form) > 1 - MISFIT_SHARE:
         return None
     best: Form = max(fitting, key=lambda form: fitting[form])
     return best if fitting[best] >= FITTING_SHARE else None
 
 
-def _fitting_share(boxes: np.ndarray, sizes: np.ndarray) -> float:
-    """The share of boxes (M, 4) that have an area and lie in their image of ``sizes`` (M, 2)."""
-    has_area = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+def _fits(boxes: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """(M,) bool: which boxes (M, 4) have an area and lie in their image of ``sizes`` (M, 2)."""
     inside = (boxes[:, :2] >= -FIT_TOLERANCE) & (boxes[:, 2:] <= sizes[:, ::-1] + FIT_TOLERANCE)
-    return float((has_area & inside.all(axis=1)).mean())
+    return np.all((boxes[:, 2:] > boxes[:, :2]) & inside, axis=1)
 
 
 def _wrong_form(split: OpenedSplit, form: Form) -> Finding:
     survey = split.survey
-    misfit = [number for number in range(len(split.boxes)) if not _fits(split, number)]
+    misfit = np.flatnonzero(~_fits(split.boxes, split.sizes)).tolist()
     what = (
         f"{split.name}: {len(misfit)} of {counted(len(split.boxes), 'box')} make no sense as {FORM_NAMES[survey.form]}, "
         f"and nearly all do as {FORM_NAMES[form]}"
@@ -79,10 +78,6 @@ def _wrong_form(split: OpenedSplit, form: Form) -> Finding:
         "boxes are dropped, clipped, or lie where nothing is",
         f"write boxes as {FORM_NAMES[survey.form]}, as {survey.format.upper()} has them",
     )  # fmt: skip
-
-
-def _fits(split: OpenedSplit, number: int) -> bool:
-    return _fitting_share(split.boxes[number : number + 1], split.sizes[number : number + 1]) == 1
 
 
 def _check_areas(split: OpenedSplit) -> Iterator[Finding]:

@@ -55,7 +55,7 @@ def examine(
         str(target),
         tuple(_count(split) for split in splits),
         splits[0].survey.names if splits else (),
-        in_order(finding.with_places(most_places) for finding in findings),
+        in_order(finding.with_places(most_places) for finding in dict.fromkeys(findings)),
     )
 
 

@@ -54,10 +54,13 @@ def look_at_all(paths: Iterable[Path], watcher: Watcher) -> dict[Path, Look]:
     """A look at each of the images, several at once."""
     wanted = list(dict.fromkeys(paths))
     looks = {}
-    with ThreadPoolExecutor(DECODERS) as pool:
+    pool = ThreadPoolExecutor(DECODERS)
+    try:
         for done, look in enumerate(pool.map(look_at, wanted), start=1):
             looks[look.path] = look
             watcher.advance(done, len(wanted), text="looking at images")
+    finally:  # who is stopped does not look at the thousands that wait
+        pool.shutdown(cancel_futures=True)
     return looks
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import as_list, describe_places, given_names, path_ids
 from yolov3.datasets.image_lists import images_below, images_in
 from yolov3.datasets.label_format import Split
+from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree
 from yolov3.datasets.voc import find_devkit_list, folders_of_devkit, read_names_of_list
 from yolov3.datasets.voc_xml import Annotation, XmlFiles, read_annotation
@@ -24,10 +24,12 @@ _OBJECT = re.compile(rb"<object[\s>]")
 
 @dataclass
 class _Pairs:
-    """Images with their xml files."""
+    """Images with their xml files, and the ``folders`` of annotations where those are a devkit's."""
 
     images: list[Path] = field(default_factory=list)
     xmls: list[Path] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
+    _seen: set[Path] = field(default_factory=set)
 
     def add(self, image: Path, xml: Path, where: str, complaints: Complaints) -> None:
         """One more, unless it is there."""
@@ -37,8 +39,6 @@ class _Pairs:
         self._seen.add(image)
         self.images.append(image)
         self.xmls.append(xml)
-
-    _seen: set[Path] = field(default_factory=set)
 
 
 class VocSurveyor:
@@ -54,7 +54,7 @@ class VocSurveyor:
         complaints = Complaints(split, refused=frozenset(("image-listed-twice",)))
         pairs = self._pairs(data, split, complaints)
         annotations = [self._annotation(path) for path in pairs.xmls]
-        names = given_names(self.data) or self._names_in_files(pairs.xmls)
+        names = given_names(self.data) or self._names_in_files(pairs)
         label_of = {name: label for label, name in enumerate(names)}
         index, order, labels, corners, ignore = [], [], [], [], []
         said = np.zeros((len(pairs.images), 2), np.int64)
@@ -104,9 +104,12 @@ class VocSurveyor:
                 self._read[path] = error
         return self._read[path]
 
-    def _names_in_files(self, xmls: Sequence[Path]) -> tuple[str, ...]:
+    def _names_in_files(self, pairs: _Pairs) -> tuple[str, ...]:
         """Of all that lies there, not of this split alone: as the reader numbers them."""
-        found = [self._annotation(path) for path in dict.fromkeys((*xmls, *self._files.all()))]
+        beside = [
+            folder / name for folder in pairs.folders for name in list_files(folder) if name.endswith(".xml")
+        ] or self._files.all()
+        found = [self._annotation(path) for path in dict.fromkeys((*pairs.xmls, *beside))]
         return tuple(sorted({item.name for each in found if isinstance(each, Annotation) for item in each.objects}))
 
     def _pairs(self, data: DataSection, split: Split, complaints: Complaints) -> _Pairs:
@@ -145,6 +148,7 @@ class VocSurveyor:
 
 def _add_devkit_list(file: Path, pairs: _Pairs, complaints: Complaints) -> None:
     folder, annotations = folders_of_devkit(Tree(file.parents[2]))
+    pairs.folders.append(annotations)
     there = images_in(folder)
     for number, name in enumerate(read_names_of_list(file), start=1):
         xml = annotations / f"{name}.xml"
