@@ -14,7 +14,7 @@ import pytest
 from yolov3 import UserError
 from yolov3.formats.load import load_model
 from yolov3.inference.detect import DetectOptions, detect
-from yolov3.inference.detector import DetectorOptions
+from yolov3.inference.options import DetectorOptions
 from yolov3.outputs.catalogue import OUTPUTS
 from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.watching.watcher import Watcher

@@ -17,7 +17,8 @@ from yolov3.detections import Detections
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.geometry import Geometry
 from yolov3.images.files import read_image
-from yolov3.inference.detector import AT_ONCE, DetectorOptions
+from yolov3.inference.detector import AT_ONCE
+from yolov3.inference.options import DetectorOptions
 from yolov3.selecting.postprocess import postprocess
 from yolov3.structures import ModelMeaning, Preprocessing, Suppression
 from yolov3.watching.stage_times import StageTimes

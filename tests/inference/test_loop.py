@@ -97,9 +97,9 @@ def test_what_is_found_is_what_the_detector_finds_alone(make_loop, items):
 def test_images_go_in_batches(make_loop, images, batch_size, sizes, monkeypatch):
     loop = make_loop(batch_size=batch_size)
     seen = []
-    whole = loop.detector.detect_batch
+    whole = loop.detector.detect_prepared
     monkeypatch.setattr(
-        loop.detector, "detect_batch", lambda batch, *rest: seen.append(len(batch)) or whole(batch, *rest)
+        loop.detector, "detect_prepared", lambda batch, *rest: seen.append(len(batch)) or whole(batch, *rest)
     )
     loop.run(find_items(str(images)).items)
     assert seen == sizes
@@ -108,9 +108,9 @@ def test_images_go_in_batches(make_loop, images, batch_size, sizes, monkeypatch)
 def test_what_is_watched_as_it_happens_goes_one_by_one(make_loop, video, monkeypatch):
     loop = make_loop(batch_size=4)
     seen = []
-    whole = loop.detector.detect_batch
+    whole = loop.detector.detect_prepared
     monkeypatch.setattr(
-        loop.detector, "detect_batch", lambda batch, *rest: seen.append(len(batch)) or whole(batch, *rest)
+        loop.detector, "detect_prepared", lambda batch, *rest: seen.append(len(batch)) or whole(batch, *rest)
     )
     loop.run([StreamItem(str(video))])
     assert seen == [1] * 13

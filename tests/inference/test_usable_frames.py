@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
+from yolov3.inference.prepared import prepare
+from yolov3.inference.usable_frames import prepared_batches, usable_frames, what_broke
 from yolov3.sources.frames import Frame, FrameSource, Unusable
+from yolov3.structures import Preprocessing
 from yolov3.watching.stage_times import StageTimes
 
 IMAGE = np.zeros((2, 3, 3), np.uint8)
@@ -36,25 +39,49 @@ def told() -> list[str]:
     return []
 
 
-def test_the_others_are_told_and_the_waiting_is_counted(told):
-    times = StageTimes()
-    frames = usable_frames(Items(), times, unusable=told.append, damaged=lambda line: told.append(f"damaged: {line}"))
+def test_the_others_are_told(told):
+    frames = usable_frames(Items(), unusable=told.append, damaged=lambda line: told.append(f"damaged: {line}"))
     assert [frame.source for frame in frames] == ["a", "c", "d"]
     assert told == ["b: is gone", "damaged: c: the file is cut off; what there is was looked at"]
-    assert times.reading > 0 and times.images == 0
 
 
 def test_no_more_is_read_than_is_wanted(told):
     source = Items()
-    frames = usable_frames(source, StageTimes(), unusable=told.append, damaged=told.append)
+    frames = usable_frames(source, unusable=told.append, damaged=told.append)
     assert len(list(itertools.islice(frames, 1))) == 1 and source.asked == 1
+
+
+def batches_of(source: Items, told: list[str], times: StageTimes):
+    frames = usable_frames(source, unusable=told.append, damaged=told.append)
+    return prepared_batches(frames, source, 2, lambda images: prepare(images, Preprocessing(size=(32, 64))), times)
 
 
 @pytest.mark.parametrize(("live", "sizes"), [(False, [2, 1]), (True, [1, 1, 1])])
 def test_live_frames_go_one_by_one(told, live, sizes):
-    source = Items(live=live)
-    frames = usable_frames(source, StageTimes(), unusable=told.append, damaged=told.append)
-    assert [len(batch) for batch in in_batches(frames, source, 2)] == sizes
+    times = StageTimes()
+    batches = list(batches_of(Items(live=live), told, times))
+    assert [len(batch) for batch, _ in batches] == [len(prepared) for _, prepared in batches] == sizes
+    assert [frame.source for batch, _ in batches for frame in batch] == ["a", "c", "d"]
+    assert times.reading > 0 and times.images == 0
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_who_leaves_early_leaves_no_thread_behind(told, live):
+    before = threading.active_count()
+    batches = batches_of(Items(live=live), told, StageTimes())
+    next(batches)
+    batches.close()
+    assert threading.active_count() == before
+
+
+def test_what_goes_wrong_ahead_is_raised_where_it_is_waited_for(told):
+    def fail(images):
+        raise MemoryError("no room")
+
+    source = Items()
+    frames = usable_frames(source, unusable=told.append, damaged=told.append)
+    with pytest.raises(MemoryError, match="no room"):
+        next(prepared_batches(frames, source, 2, fail, StageTimes()))
 
 
 @pytest.mark.parametrize(

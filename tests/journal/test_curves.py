@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from yolov3 import UserError
-from yolov3.journal.curves import draw_curves, missing_curves_note
+from yolov3.journal.curves import draw_curves
 from yolov3.journal.rows import ClassificationRow, DetectionRow, EpochRow
 
 UNMEASURED = DetectionRow(1, 3.0, 2.0, 1.0, None, None, None, 0.001, 0)
@@ -35,10 +34,8 @@ class OneShare(EpochRow):
 @pytest.fixture
 def drawn(tmp_path):
     """A function of rows: the image that is drawn of them."""
-    pytest.importorskip("matplotlib")
 
     def draw(*rows: EpochRow) -> np.ndarray:
-        assert missing_curves_note() is None
         assert draw_curves(tmp_path / "curves.png", rows)
         return cv2.imread(str(tmp_path / "curves.png"))
 
@@ -100,15 +97,6 @@ def test_nothing_is_drawn_of_nothing(tmp_path):
     assert not (tmp_path / "curves.png").exists()
 
 
-def test_nothing_is_drawn_where_matplotlib_is_not_installed(tmp_path, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert missing_curves_note() == (
-        "curves.png will not be drawn: matplotlib is not installed; until the run ends: pip install matplotlib"
-    )
-    assert not draw_curves(tmp_path / "curves.png", [MEASURED])
-    assert not (tmp_path / "curves.png").exists()
-
-
 def test_no_window_system_is_chosen_for_the_process(drawn):
     """Figures of the user's own, in a notebook, must stay as they are."""
     import sys
@@ -119,6 +107,5 @@ def test_no_window_system_is_chosen_for_the_process(drawn):
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
-    pytest.importorskip("matplotlib")
     with pytest.raises(UserError, match=r"no/curves\.png: cannot be written"):
         draw_curves(tmp_path / "no" / "curves.png", [MEASURED])

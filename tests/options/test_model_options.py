@@ -10,7 +10,7 @@ import pytest
 
 from yolov3 import UserError
 from yolov3.evaluation.evaluate import EvaluateOptions
-from yolov3.inference.detector import DetectorOptions
+from yolov3.inference.options import DetectorOptions
 from yolov3.machine.device import PRECISIONS as KNOWN
 from yolov3.options.model_options import PRECISIONS, add_model_options, parse_batch_size, parse_model_options
 

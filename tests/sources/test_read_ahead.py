@@ -103,3 +103,21 @@ def test_after_closing_nobody_goes_on():
     time.sleep(0.1)
     assert len(taken) == count and list(ahead) == []
     Ahead(counted(3, taken), most=2).close()  # it never began
+
+
+def test_who_abandons_an_iterator_does_not_wait_for_what_it_waits_for():
+    answered, released = threading.Event(), threading.Event()
+
+    def things():
+        yield 0
+        answered.set()
+        released.wait(30)
+        yield 1
+
+    ahead = Ahead(things(), most=1, abandon=True)
+    assert next(ahead) == 0 and answered.wait(30)
+    ahead.close()
+    assert ahead._thread.is_alive() and not released.is_set()
+    released.set()
+    ahead._thread.join(30)
+    assert not ahead._thread.is_alive(), "it ends as soon as it can"

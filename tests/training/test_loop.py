@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import os
 import shutil
@@ -247,30 +246,12 @@ def test_what_is_told_of_an_epoch_is_what_is_written(scripted, capsys):
 
 
 def test_a_run_that_breaks_leaves_its_curves(scripted):
-    pytest.importorskip("matplotlib")
     run = scripted(0.1)  # of the second epoch's score nobody told
     run = Run(run.task, run.settings.model_copy(update={"epochs": 2}), run.rates, run.state, run.place, run.folder)
     with pytest.raises(StopIteration):
         run_training(run)
     assert cv2.imread(str(run.folder / "curves.png")).std() > 1
     assert read_checkpoint(run.last)["training"]["progress"]["epoch"] == 1
-
-
-@pytest.mark.parametrize("installed", [True, False])
-def test_curves_that_will_be_missing_are_told_once(scripted, capsys, monkeypatch, installed):
-    """At the start, because matplotlib can still be installed then."""
-    found = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *rest: (object() if installed else None) if name == "matplotlib" else found(name, *rest),
-    )
-    monkeypatch.setattr("yolov3.training.loop.draw_curves", lambda path, history: None)
-    run_training(scripted(0.1, 0.2))
-    told = capsys.readouterr().out
-    assert told.count("curves.png") == told.count("pip install matplotlib") == (0 if installed else 1)
-    if not installed:
-        assert told.index("matplotlib") < told.index("epoch 1/2")
 
 
 def test_training_images_are_evaluated_too(experiment_of, tmp_path):

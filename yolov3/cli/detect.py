@@ -24,7 +24,7 @@ SOME_NOT_USED = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_model_options(parser, confidence=0.25, nms_threshold=0.45)
+    add_model_options(parser, confidence=0.25, nms_threshold=0.45, thresholds=True)
     parser.add_argument(
         "--source", required=True, nargs="+", action="extend", metavar="S",
         help="images, videos, folders, patterns ('dir/*.jpg'), list files, camera numbers, addresses of images and "
@@ -57,13 +57,15 @@ class Request:
 def parse(arguments: argparse.Namespace) -> Request:
     """The command's options. Raises UserError for numbers that cannot be."""
     from yolov3.inference.detect import DetectOptions
-    from yolov3.inference.detector import DetectorOptions
+    from yolov3.inference.options import DetectorOptions
 
     if arguments.max_frames is not None and arguments.max_frames < 1:
         raise UserError(f"--max-frames must be at least 1, found {arguments.max_frames}")
     if arguments.save_conf and "txt" not in (arguments.save or ()):
         raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
-    detector = DetectorOptions(**parse_model_options(arguments), classes=arguments.classes)
+    detector = DetectorOptions(
+        **parse_model_options(arguments), classes=arguments.classes, thresholds=arguments.thresholds
+    )
     drawn = () if arguments.no_save else (DRAWN,)
     options = DetectOptions(
         weights=arguments.weights,

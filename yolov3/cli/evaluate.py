@@ -19,10 +19,11 @@ HELP = "measure a model on a data set: COCO's and VOC's average precision"
 
 @dataclass(frozen=True)
 class EvaluateWords:
-    """What is measured and how; whether a program reads the answer."""
+    """What is measured and how; whether a program reads the answer; whether a page is written."""
 
     options: EvaluateOptions
     json: bool
+    report: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes that read images; 0: none but this one")
     parser.add_argument("--output", type=Path, default=Path("runs/evaluate"), help="a new folder is made in here")
     parser.add_argument("--name", help="the new folder's name; default: that of the weights")
+    parser.add_argument(
+        "--no-report", action="store_true", help="write no report.html, report.json and thresholds.yaml"
+    )
     add_json_option(parser)
 
 
@@ -64,23 +68,29 @@ def parse(arguments: argparse.Namespace) -> EvaluateWords:
         output=arguments.output,
         name=arguments.name,
     )
-    return EvaluateWords(options, arguments.json)
+    return EvaluateWords(options, arguments.json, not arguments.no_report)
 
 
 def run(words: EvaluateWords) -> int:
-    """Evaluate, print the report or JSON, write ``metrics.json`` and ``predictions.json``. Raises UserError."""
+    """Evaluate, print the report or JSON, write ``metrics.json``, ``predictions.json`` and the page. Raises UserError."""
+    from yolov3 import __version__
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import print_report
     from yolov3.options.experiment_options import tell_shipped
+    from yolov3.reporting.report import NUMBERS, REPORT, THRESHOLDS, Measured, write_report
     from yolov3.watching.lines import print_line
     from yolov3.watching.watcher import Bar
 
     tell_shipped(words.options.data)
     with output_kept_free(words.json), Bar("evaluating") as bar:
         evaluation = evaluate(words.options, watcher=bar)
+        if words.report and evaluation.folder is not None:
+            bar.say("writing the report")
+            write_report(evaluation.folder, Measured.of(evaluation), made_with=f"yolov3 {__version__}")
     if words.json:
         print_json({**evaluation.as_plain(), "folder": str(evaluation.folder)})
         return 0
     print_report(evaluation)
-    print_line(f"written: {evaluation.folder}/metrics.json, predictions.json")
+    written = ["metrics.json", "predictions.json", *([REPORT, NUMBERS, THRESHOLDS] if words.report else [])]
+    print_line(f"written: {evaluation.folder}/{', '.join(written)}")
     return 0

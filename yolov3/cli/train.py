@@ -14,10 +14,11 @@ HELP = "train a detector as an experiment file says"
 
 @dataclass(frozen=True)
 class TrainWords:
-    """What is trained, or which run goes on."""
+    """What is trained, or which run goes on; whether a page is written at the end."""
 
     experiment: ExperimentWords
     resume: Path | None
+    report: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", type=Path, metavar="RUN",
         help="go on with a stopped run: its folder or its weights/last.pt; with train.epochs=N it becomes longer",
     )  # fmt: skip
+    parser.add_argument(
+        "--no-report", action="store_true", help="write no report.html, report.json and thresholds.yaml"
+    )
 
 
 def parse(arguments: argparse.Namespace) -> TrainWords:
@@ -42,7 +46,7 @@ def parse(arguments: argparse.Namespace) -> TrainWords:
             "give an experiment file, such as yolov3_tiny_bccd.yaml (yolov3 configs lists what is shipped), or --data D, "
             "or --resume RUN"
         )
-    return TrainWords(words, arguments.resume)
+    return TrainWords(words, arguments.resume, not arguments.no_report)
 
 
 def run(words: TrainWords) -> int:
@@ -54,8 +58,11 @@ def run(words: TrainWords) -> int:
 
     from yolov3.processes.interruption import Interrupted
     from yolov3.processes.launch import is_first_process
+    from yolov3.reporting.report import REPORT
+    from yolov3.training.report import report_run
     from yolov3.training.train import train
     from yolov3.watching.lines import print_line
+    from yolov3.watching.watcher import Bar
 
     try:
         result = train(experiment, name=words.experiment.name or "train", resume=words.resume, changes=changes)
@@ -66,5 +73,9 @@ def run(words: TrainWords) -> int:
         if result.was_ended_by:
             longer = {"epochs": f"train.epochs={2 * len(result.history)}", "patience": "train.patience=0"}
             print_line(f"to train longer: yolov3 train --resume {result.folder} {longer[result.was_ended_by]}")
+        elif words.report and result.best.is_file():
+            with Bar("measuring the best weights") as bar:
+                report_run(result.folder, device=experiment.train.device, watcher=bar)
+            print_line(f"what it gets wrong, and what to do: {result.folder / REPORT}")
         print_line(f"best AP {result.best_score:.4f}; weights: {result.best}")
     return 0

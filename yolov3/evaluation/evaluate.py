@@ -131,7 +131,7 @@ def evaluate(
     if folder is not None:
         write_metrics(folder / "metrics.json", evaluation)
         write_predictions(folder / "predictions.json", dataset, evaluation.detections)
-    return replace(evaluation, folder=folder)
+    return replace(evaluation, folder=folder, dataset=dataset, strides=tuple(level.stride for level in model.levels))
 
 
 def evaluate_runtime(

@@ -85,7 +85,8 @@ class EvaluationCounts:
 class Evaluation:
     """What was measured: COCO's twelve numbers and its scores per class, Pascal VOC's result. Numbers lie in [0, 1] and
     are None where there are no truths. ``detections`` are those of each sample, in order. ``settings``, ``times`` and the
-    ``folder`` of its files are None where nobody kept them."""
+    ``folder`` of its files, the ``dataset`` and the ``strides`` of the network's levels are None or empty where nobody kept
+    them."""
 
     coco: CocoNumbers
     per_class: tuple[CocoClass, ...]
@@ -95,6 +96,8 @@ class Evaluation:
     settings: EvaluationSettings | None = None
     times: StageTimes | None = None
     folder: Path | None = None
+    dataset: Dataset | None = field(default=None, repr=False)
+    strides: tuple[int, ...] = ()
 
     def as_plain(self) -> dict[str, Any]:
         """All but the detections as plain values: the content of ``metrics.json``."""

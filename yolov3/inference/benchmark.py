@@ -24,7 +24,8 @@ from yolov3.formats.load import open_model
 from yolov3.formats.model import ExportedModel, LoadedModel, Model
 from yolov3.graphs.cached import cached_onnx
 from yolov3.images.files import decode_image
-from yolov3.inference.detector import Detector, DetectorOptions
+from yolov3.inference.detector import Detector
+from yolov3.inference.options import DetectorOptions
 from yolov3.machine.device import select_device, select_precision
 from yolov3.machine.extras import has_extra
 from yolov3.models.cost import count_operations

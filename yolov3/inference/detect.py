@@ -10,8 +10,9 @@ from typing import TypedDict, Unpack
 
 from yolov3.errors import UserError
 from yolov3.formats.model import DescribedModel, Model
-from yolov3.inference.detector import Detector, DetectorOptions
+from yolov3.inference.detector import Detector
 from yolov3.inference.loop import DetectionLoop, Tally
+from yolov3.inference.options import DetectorOptions
 from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs
 from yolov3.outputs.lines import LinePerImage
 from yolov3.outputs.new_folder import NewFolder

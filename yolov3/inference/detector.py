@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict, TypeVar, Unpack, overload
+from typing import TypeVar, Unpack, overload
 
 import numpy as np
-import torch
 
 from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.formats.load import open_model
 from yolov3.formats.model import ExportedModel, LoadedModel, Model
-from yolov3.geometry import Geometry, fit_images, groups_of_one_size, rectangular_step
+from yolov3.geometry import rectangular_step
 from yolov3.images.given import GivenImage, image_of
-from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
-from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
+from yolov3.inference.options import DetectorChanges, DetectorOptions, SelectionChanges, selection_of
+from yolov3.inference.prepared import Prepared, prepare
+from yolov3.inference.usable_frames import prepared_batches, usable_frames, what_broke
+from yolov3.runtimes.opening import RuntimeChoice, check_rules, open_runtime
 from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.sources.address import is_address, without_login
 from yolov3.sources.find import VIDEO_SUFFIXES, find_items, sources_of
 from yolov3.sources.frames import Frame, SourceError, Unusable
 from yolov3.sources.items import ImageItem, Item, StreamItem, WebItem
 from yolov3.sources.web import ask
-from yolov3.structures import Fit, ModelMeaning
 from yolov3.watching.stage_times import StageTimes
 
 logger = logging.getLogger(__name__)
@@ -34,54 +35,6 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 8  # images of a list, a folder, a video go through the network together
 
 Each = TypeVar("Each", bound=GivenImage)
-
-
-class SelectionChanges(TypedDict, total=False):
-    """The fields of :class:`DetectorOptions` that may differ from call to call."""
-
-    confidence: float
-    nms_threshold: float
-    max_detections: int
-    class_agnostic: bool
-    classes: Sequence[str | int] | None
-
-
-class DetectorChanges(SelectionChanges, total=False):
-    """The fields of :class:`DetectorOptions`, as keywords."""
-
-    device: str
-    precision: str | None
-    runtime: RuntimeName | None
-    image_size: int | tuple[int, int] | None
-    fit: Fit | None
-    rect: bool
-    cfg: str | Path | None
-    names: str | Path | None
-    allow_network: bool
-
-
-@dataclass(frozen=True)
-class DetectorOptions:
-    """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
-    multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; with ``rect``
-    the input is no larger than an image needs; the thresholds are those of :class:`yolov3.selecting.postprocess.Selection`.
-    Only with ``allow_network`` are images and streams of addresses fetched. ``precision`` is by default a graph's own, of
-    weights float32; ``runtime`` computes weights: torch, onnxruntime, openvino, or with ``auto`` the fastest of these here."""
-
-    device: str = "auto"
-    precision: str | None = None
-    runtime: RuntimeName | None = None
-    confidence: float = 0.25
-    nms_threshold: float = 0.45
-    max_detections: int = 300
-    class_agnostic: bool = False
-    classes: Sequence[str | int] | None = None
-    image_size: int | tuple[int, int] | None = None
-    fit: Fit | None = None
-    rect: bool = False
-    cfg: str | Path | None = None
-    names: str | Path | None = None
-    allow_network: bool = False
 
 
 class Detector:
@@ -108,7 +61,7 @@ class Detector:
             self.step = rectangular_step(self.preprocessing, self.model.levels) if options.rect else None
             choice = RuntimeChoice(options.device, options.precision, options.runtime, any_size=options.rect)
             self.runtime = open_runtime(self.model, self.preprocessing, choice)
-            self.selection = _selection(self.options, self.model.meaning, self.runtime.num_classes)
+            self.selection = selection_of(self.options, self.model.meaning, self.runtime.num_classes)
             check_rules(self.model, self.selection)
         except ValueError as error:
             raise UserError(str(error)) from error
@@ -183,25 +136,29 @@ class Detector:
     ) -> list[Detections]:
         """The detections of (H, W, 3) uint8 RGB images, of any sizes, that go through the network together. ``sources``
         says where they are from, ``selection`` which boxes count, by default the detector's."""
-        times = StageTimes(images=len(images))
-        with times.spent_in("fitting"):
-            sizes = [(image.shape[0], image.shape[1]) for image in images]
-            geometries = [Geometry.fit(size, self.preprocessing, self.step) for size in sizes]
+        return self.detect_prepared(self.prepare(images), sources, selection)
+
+    def prepare(self, images: Sequence[np.ndarray]) -> Prepared:
+        """Images as :meth:`detect_batch` takes them, fitted. A thread may do it while the network has others at work."""
+        return prepare(images, self.preprocessing, self.step)
+
+    def detect_prepared(
+        self, prepared: Prepared, sources: Sequence[str | None] | None = None, selection: Selection | None = None
+    ) -> list[Detections]:
+        """The detections of images that were made ready, in their order."""
+        times = StageTimes(images=len(prepared), fitting=prepared.seconds)
         numbered: dict[int, Detections] = {}
-        for group in groups_of_one_size(geometries):
-            own = [geometries[number] for number in group]
-            with times.spent_in("fitting"):
-                batch = torch.from_numpy(fit_images([images[number] for number in group], own)).permute(0, 3, 1, 2)
+        for group in prepared.groups:
             with times.spent_in("network"):
-                predictions = self.runtime(batch)
+                predictions = self.runtime(group.images)
             with times.spent_in("selecting"):
-                numbered.update(zip(group, postprocess(predictions, own, selection or self.selection, self.names)))
-        found = [numbered[number] for number in range(len(images))]
+                found = postprocess(predictions, group.geometries, selection or self.selection, self.names)
+                numbered.update(zip(group.numbers, found, strict=True))
         self.times.add(times)
         stages = {stage: times.milliseconds(stage) for stage in ("fitting", "network", "selecting")}
         return [
-            replace(each, source=source, times=stages)
-            for each, source in zip(found, sources or [None] * len(found), strict=True)
+            replace(numbered[number], source=source, times=stages)
+            for number, source in enumerate(sources or [None] * len(prepared))
         ]
 
     def _detect_given(self, images: Sequence[GivenImage], selection: Selection) -> list[Detections]:
@@ -245,7 +202,9 @@ class Detector:
                 allowed = ", ".join(SelectionChanges.__annotations__)
                 raise TypeError(f"{name} cannot differ from call to call; what can: {allowed}")
         try:
-            return _selection(replace(self.options, **changes), self.model.meaning, self.runtime.num_classes)
+            # A confidence for this call is meant for all classes.
+            options = replace(self.options, thresholds=None) if "confidence" in changes else self.options
+            return selection_of(replace(options, **changes), self.model.meaning, self.runtime.num_classes)
         except ValueError as error:
             raise UserError(str(error)) from error
 
@@ -253,10 +212,11 @@ class Detector:
         for source in sources_of(items, ahead=2 * AT_ONCE):
             try:
                 with source:
-                    frames = usable_frames(source, self.times, unusable=_tell_unusable, damaged=logger.warning)
-                    for batch in in_batches(frames, source, AT_ONCE):
-                        images, names = [frame.image for frame in batch], [frame.source for frame in batch]
-                        yield from zip(batch, self.detect_batch(images, names, selection))
+                    frames = usable_frames(source, unusable=_tell_unusable, damaged=logger.warning)
+                    with closing(prepared_batches(frames, source, AT_ONCE, self.prepare, self.times)) as batches:
+                        for batch, prepared in batches:
+                            names = [frame.source for frame in batch]
+                            yield from zip(batch, self.detect_prepared(prepared, names, selection))
             except SourceError as error:
                 if len(items) == 1:
                     raise
@@ -268,31 +228,3 @@ class Detector:
 
 def _tell_unusable(reason: str) -> None:
     logger.warning("not used: %s", reason)
-
-
-def _selection(options: DetectorOptions, meaning: ModelMeaning, num_classes: int) -> Selection:
-    """Which boxes count. Raises ValueError."""
-    classes = None if options.classes is None else _labels_of(options.classes, meaning.names, num_classes)
-    return Selection(
-        confidence=options.confidence,
-        nms_threshold=options.nms_threshold,
-        suppression=meaning.suppression,
-        class_agnostic=options.class_agnostic,
-        max_detections=options.max_detections,
-        classes=classes,
-    )
-
-
-def _labels_of(classes: Iterable[str | int], names: tuple[str, ...], count: int) -> tuple[int, ...]:
-    """The labels that are meant by names or numbers. Raises ValueError."""
-    labels = []
-    for given in classes:
-        text = str(given)
-        if text in names:
-            labels.append(names.index(text))
-        elif text.isdigit() and int(text) < count:
-            labels.append(int(text))
-        else:
-            known = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
-            raise ValueError(f"no class {text!r}; the model has {count} classes: {known or f'0 to {count - 1}'}")
-    return tuple(dict.fromkeys(labels))

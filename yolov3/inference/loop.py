@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from yolov3.detections import Detections
 from yolov3.inference.detector import Detector
-from yolov3.inference.usable_frames import in_batches, usable_frames, what_broke
+from yolov3.inference.prepared import Prepared
+from yolov3.inference.usable_frames import prepared_batches, usable_frames, what_broke
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.find import sources_of
@@ -74,13 +76,15 @@ class DetectionLoop:
             with source:
                 if source.rate is not None and source.length is not None:
                     total = self.tally.frames + source.length
-                frames = usable_frames(
-                    source, self.detector.times, unusable=self._tell_problem, damaged=self._tell_damaged
-                )
+                frames = usable_frames(source, unusable=self._tell_problem, damaged=self._tell_damaged)
                 if source.rate is not None:
                     frames = itertools.islice(frames, self.max_frames)
-                for batch in in_batches(frames, source, self.batch_size):
-                    self._run_batch(batch, source, total)
+                detector = self.detector
+                with closing(
+                    prepared_batches(frames, source, self.batch_size, detector.prepare, detector.times)
+                ) as batches:
+                    for batch, prepared in batches:
+                        self._run_batch(batch, prepared, source, total)
         except SourceError as error:
             self._tell_problem(str(error))
         finally:
@@ -93,8 +97,8 @@ class DetectionLoop:
         if broken is not None:
             self._tell_damaged(broken)
 
-    def _run_batch(self, batch: list[Frame], source: FrameSource, total: int | None) -> None:
-        found = self.detector.detect_batch([frame.image for frame in batch], [frame.source for frame in batch])
+    def _run_batch(self, batch: list[Frame], prepared: Prepared, source: FrameSource, total: int | None) -> None:
+        found = self.detector.detect_prepared(prepared, [frame.source for frame in batch])
         for frame, detections in zip(batch, found):
             with self.detector.times.spent_in("writing"):
                 result = Result(frame, detections, self.names.name_of(frame.source), source.rate)

@@ -1,26 +1,26 @@
-"""The frames of a source that can be used, in batches, for whoever goes through one; what is wrong with the others is told."""
+"""The frames of a source that can be used, in batches that are made ready ahead of the network; what is wrong with the
+others is told."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
+import numpy as np
+
+from yolov3.inference.prepared import Prepared
 from yolov3.sources.frames import Frame, FrameSource, Unusable
+from yolov3.sources.read_ahead import Ahead
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.words import counted
 
 
 def usable_frames(
-    source: FrameSource, times: StageTimes, *, unusable: Callable[[str], None], damaged: Callable[[str], None]
+    source: FrameSource, *, unusable: Callable[[str], None], damaged: Callable[[str], None]
 ) -> Iterator[Frame]:
     """The frames that can be used, as they come. A line for each of the others goes to ``unusable``, for each that is there
-    in part to ``damaged``; the waiting counts as reading in ``times``."""
-    items = iter(source)
-    while True:
-        with times.spent_in("reading"):
-            item = next(items, None)
-        if item is None:
-            return
+    in part to ``damaged``."""
+    for item in source:
         if isinstance(item, Unusable):
             unusable(item.reason)
             continue
@@ -29,10 +29,29 @@ def usable_frames(
         yield item
 
 
-def in_batches(frames: Iterator[Frame], source: FrameSource, size: int) -> Iterator[list[Frame]]:
-    """So many frames at a time; what is watched as it happens is shown as it happens, one by one."""
-    while batch := list(itertools.islice(frames, 1 if source.live else size)):
-        yield batch
+def prepared_batches(
+    frames: Iterator[Frame],
+    source: FrameSource,
+    size: int,
+    prepare: Callable[[Sequence[np.ndarray]], Prepared],
+    times: StageTimes,
+) -> Generator[tuple[list[Frame], Prepared]]:
+    """So many frames at a time, and their images ready for the network: a thread reads and fits the next while the network
+    has one at work. What is watched as it happens is shown as it happens, one by one. The waiting counts as reading in
+    ``times``. Who leaves before the end must close it."""
+    size = 1 if source.live else size
+    batches = iter(lambda: list(itertools.islice(frames, size)), [])
+    ready = ((batch, prepare([frame.image for frame in batch])) for batch in batches)
+    ahead = ready if source.live else Ahead(ready, most=1, abandon=source.rate is None)
+    try:
+        while True:
+            with times.spent_in("reading"):
+                answer = next(ahead, None)
+            if answer is None:
+                return
+            yield answer
+    finally:
+        ahead.close()
 
 
 def what_broke(source: FrameSource) -> str | None:

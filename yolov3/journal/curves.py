@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +10,10 @@ from yolov3.files.atomic import write_atomically
 from yolov3.journal.rows import EpochRow
 
 
-def missing_curves_note() -> str | None:
-    """What to tell where no curves will be drawn, because matplotlib is not installed; None where it is."""
-    if importlib.util.find_spec("matplotlib") is not None:
-        return None
-    return "curves.png will not be drawn: matplotlib is not installed; until the run ends: pip install matplotlib"
-
-
 def draw_curves(path: Path, history: Sequence[EpochRow]) -> bool:
-    """Draw the rows of a run as a PNG, a panel beside the other. False, and nothing is written, where matplotlib is not
-    installed or no row is there. Raises UserError when the file cannot be written."""
-    if not history or importlib.util.find_spec("matplotlib") is None:
+    """Draw the rows of a run as a PNG, a panel beside the other. False, and nothing is written, where no row is there.
+    Raises UserError when the file cannot be written."""
+    if not history:
         return False
     # The figure alone, without pyplot, which would choose a window system for the whole process.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -39,7 +39,15 @@ class Recorder:
                     self._board.add_scalar(name, value, last.epoch)
 
     def classes(self, scores: Mapping[str, float | None], epoch: int) -> None:
-        """AP by the names of the classes, for TensorBoard alone: the classes of a data set may be thousands."""
+        """Add the AP of each class, by its name, to ``classes.csv``: a row for each that has one. A resumed run may repeat an
+        epoch; its last rows count."""
+        path = self.folder / "classes.csv"
+        rows = [
+            {"epoch": epoch, "class": name, "AP": f"{value:.6f}"} for name, value in scores.items() if value is not None
+        ]
+        text = _as_csv(("epoch", "class", "AP"), rows)
+        with path.open("a", encoding="utf-8", newline="") as stream:
+            stream.write(text if not stream.tell() else text.partition("\n")[2])
         if self._board is not None:
             for name, value in scores.items():
                 if value is not None:

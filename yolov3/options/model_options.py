@@ -17,17 +17,26 @@ PRECISIONS = ("float32", "bfloat16", "float16", "int8", "auto")
 RUNTIMES = ("torch", "onnxruntime", "openvino", "auto")
 
 
-def add_model_options(parser: argparse.ArgumentParser, *, confidence: float, nms_threshold: float) -> None:
-    """Declare them, with these defaults."""
+def add_model_options(
+    parser: argparse.ArgumentParser, *, confidence: float, nms_threshold: float, thresholds: bool = False
+) -> None:
+    """Declare them, with these defaults; with ``thresholds`` a file of them, too."""
     parser.add_argument(
         "--weights", type=Path, required=True, metavar="W",
         help="model file (.pt, .safetensors, .weights, .onnx, .xml), folder of a run or an export, Darknet's .data file, "
         "stem (backup/x), or the name of a known model",
     )  # fmt: skip
     add_darknet_options(parser, of="W")
-    parser.add_argument(
+    least = parser.add_mutually_exclusive_group()
+    least.add_argument(
         "--conf", "--conf-thres", dest="confidence", type=float, default=confidence, help="a score must be above this"
     )
+    if thresholds:
+        least.add_argument(
+            "--thresholds", type=Path, metavar="FILE",
+            help="a score must be above that of its class in this file, such as the thresholds.yaml of an evaluation; with "
+            "the rules of suppression that it names",
+        )  # fmt: skip
     parser.add_argument(
         "--iou", "--iou-thres", dest="nms_threshold", type=float, default=nms_threshold,
         help="a box that overlaps a better one of its class by more than this is dropped",

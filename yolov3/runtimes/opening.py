@@ -75,10 +75,10 @@ def open_runtime(model: Model, preprocessing: Preprocessing, choice: RuntimeChoi
 def check_rules(model: Model, selection: Selection) -> None:
     """Raise UserError where a graph that suppresses boxes itself has dropped what the rules ask for."""
     inner = model.facts.suppressed if isinstance(model, ExportedModel) else None
-    if inner is not None and selection.confidence < inner.confidence:
+    if inner is not None and selection.lowest < inner.confidence:
         raise UserError(
             f"{model.source}: suppresses boxes itself and has dropped all below a score of {inner.confidence:g}, but "
-            f"{selection.confidence:g} was asked for; give --conf {inner.confidence:g}, or export it again without --nms"
+            f"{selection.lowest:g} was asked for; give --conf {inner.confidence:g}, or export it again without --nms"
         )
 
 

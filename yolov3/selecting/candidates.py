@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,25 +55,32 @@ class Candidates(NamedTuple):
 
 
 def candidates_of(
-    predictions: Predictions, confidence: float, *, multi_label: bool, classes: tuple[int, ...] | None
+    predictions: Predictions,
+    confidence: float | Sequence[float],
+    *,
+    multi_label: bool = False,
+    classes: Sequence[int] | None = None,
 ) -> list[Candidates]:
-    """All (place, class) pairs whose objectness, and objectness times class probability, is above ``confidence``, image by
-    image, in the order of the places: of a place the surest class, or with ``multi_label`` each. ``classes``: only these.
+    """All (place, class) pairs whose objectness, and objectness times class probability, is above ``confidence``, of all
+    classes or of each, image by image, in the order of the places: of a place the surest class, or with ``multi_label``
+    each. ``classes``: only these.
 
     The objectness comes first: of N places those few that pass are all that is decoded, K rows of 4 + C numbers."""
     objectness = _near(predictions.objectness)
-    images, places = _nonzero(objectness > confidence)
+    thresholds = np.asarray(confidence, np.float32)  # as scores are; () or (C,)
+    images, places = _nonzero(objectness > float(thresholds.min()))  # no score is above its objectness
     boxes, probabilities = map(_near, predictions.at(torch.as_tensor(images), torch.as_tensor(places)))
     scores = objectness[images, places][:, None] * probabilities
     if classes is not None:
         scores = scores * _beside(np.isin(np.arange(scores.shape[1]), classes), scores)
     if multi_label:
-        rows, labels = _nonzero(scores > confidence)
+        rows, labels = _nonzero(scores > _beside(thresholds, scores))
         scores = scores[rows, labels]
     else:
         labels = scores.argmax(1)
         scores = scores[_beside(np.arange(len(labels)), scores), labels]
-        (rows,) = _nonzero(scores > confidence)
+        least = _beside(thresholds, scores)
+        (rows,) = _nonzero(scores > (least[labels] if thresholds.ndim else least))
         scores, labels = scores[rows], labels[rows]
     boxes, images = boxes[rows], images[rows]
     if predictions.num_nonfinite:

@@ -22,7 +22,8 @@ from yolov3.structures import Predictions, Suppression
 class Selection:
     """The rules by which predictions become detections.
 
-    ``confidence``: objectness, and objectness times class probability, must be above it. ``nms_threshold``: a box whose
+    ``confidence``: objectness, and objectness times class probability, must be above it; with ``thresholds``, one for each
+    class, instead above that of its class. ``nms_threshold``: a box whose
     overlap, by the model's ``suppression``, with a better one of its class is above it goes. ``class_agnostic``: boxes of
     different classes suppress each other too.
     ``multi_label``: a place may give several classes. ``classes``: only these labels. At most ``max_candidates`` enter
@@ -37,11 +38,19 @@ class Selection:
     max_candidates: int = 30_000
     max_detections: int = 300
     classes: tuple[int, ...] | None = None
+    thresholds: tuple[float, ...] | None = None
+
+    @property
+    def lowest(self) -> float:
+        """Below which no score counts, whatever its class."""
+        return self.confidence if self.thresholds is None else min(self.thresholds)
 
     def __post_init__(self) -> None:
         for name in ("confidence", "nms_threshold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], found {getattr(self, name)}")
+        if self.thresholds is not None and not all(0 <= threshold <= 1 for threshold in self.thresholds):
+            raise ValueError(f"thresholds must lie in [0, 1], found {self.thresholds}")
         for name in ("max_candidates", "max_detections"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
@@ -79,9 +88,8 @@ def select(
 def _select(
     predictions: Predictions, selection: Selection, scales: Sequence[tuple[float, float]]
 ) -> Iterator[Candidates]:
-    images = candidates_of(
-        predictions, selection.confidence, multi_label=selection.multi_label, classes=selection.classes
-    )
+    confidence = selection.confidence if selection.thresholds is None else selection.thresholds
+    images = candidates_of(predictions, confidence, multi_label=selection.multi_label, classes=selection.classes)
     for candidates, scale in zip(images, scales, strict=True):
         if len(candidates.scores):
             candidates = candidates.best(selection.max_candidates)

@@ -51,10 +51,11 @@ def _work(read: Callable[[Thing], Answer], questions: SimpleQueue[tuple[Future[A
 
 class Ahead(Generic[Thing]):
     """An iterator that a thread of its own goes through, ``most`` things ahead of whoever asks. It begins with the first
-    question; what it raises is raised in its place. Who leaves before the end must close it."""
+    question; what it raises is raised in its place. Who leaves before the end must close it, and waits then until the thread
+    is done with what it is at; not so with ``abandon``, for what may wait for a server that does not answer."""
 
-    def __init__(self, things: Iterator[Thing], *, most: int) -> None:
-        self._things = things
+    def __init__(self, things: Iterator[Thing], *, most: int, abandon: bool = False) -> None:
+        self._things, self._abandon = things, abandon
         self._waiting: Queue[Future[Thing]] = Queue(most)
         self._thread = threading.Thread(target=self._go_through, name="reader ahead", daemon=True)
         self._left = self._ended = False
@@ -72,13 +73,15 @@ class Ahead(Generic[Thing]):
         return answer.result()
 
     def close(self) -> None:
-        """Let the thread end after what it is at. Afterwards nobody touches what the iterator works with."""
+        """Let the thread end after what it is at. Unless that is abandoned, nobody touches afterwards what the iterator works
+        with."""
         self._left = self._ended = True
         while self._thread.is_alive():
             try:  # it may wait for room
                 self._waiting.get(timeout=0.01)
             except Empty:
-                continue
+                if self._abandon:
+                    return
 
     def _go_through(self) -> None:
         while not self._left:

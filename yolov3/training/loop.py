@@ -10,7 +10,7 @@ import torch
 
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
-from yolov3.journal.curves import draw_curves, missing_curves_note
+from yolov3.journal.curves import draw_curves
 from yolov3.journal.display import Stopwatch, TrainingDisplay
 from yolov3.journal.recorder import Recorder
 from yolov3.journal.rows import EpochRow, TimingRow
@@ -53,7 +53,7 @@ def run_training(run: Run[Any]) -> TrainResult:
             quiet=not run.place.world.is_first,
         ) as display,
     ):
-        told = (*run.task.describe(), run.description, *run.task.notes(), *run.resumption(), missing_curves_note())
+        told = (*run.task.describe(), run.description, *run.task.notes(), *run.resumption())
         for line in told:
             if line is not None:
                 display.say(line)
