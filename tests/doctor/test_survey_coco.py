@@ -47,6 +47,7 @@ def test_entries_that_cannot_be_meant_are_told_and_the_others_kept(files, tmp_pa
         {**annotations[0], "id": 201, "bbox": [1, 2, 3, "4"]},
         {**annotations[0], "id": 202, "bbox": [1, 2, float("nan"), 4]},
         {**annotations[0], "id": 203, "category_id": 5},
+        {**annotations[0], "id": 205, "bbox": [1, 2, 10**400, 4]},
         {**annotations[0], "id": 204, "image_id": 5},
         {**annotations[0], "id": annotations[1]["id"]},
         {key: value for key, value in annotations[0].items() if key not in ("category_id", "id")},
@@ -59,7 +60,7 @@ def test_entries_that_cannot_be_meant_are_told_and_the_others_kept(files, tmp_pa
     survey = surveyed(root)
     kinds = {finding.kind: finding.count for finding in survey.findings}
     assert kinds == {
-        "missing-image": 1, "broken-label": 5, "doubled-id": 2, "object-of-no-image": 1, "unknown-class": 1
+        "missing-image": 1, "broken-label": 6, "doubled-id": 2, "object-of-no-image": 1, "unknown-class": 1
     }  # fmt: skip
     assert len(survey.images) == 3 and len(survey.labels) == len(annotations) + 2
     assert survey.labels.tolist().count(UNKNOWN_CLASS) == 1

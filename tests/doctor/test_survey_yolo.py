@@ -47,6 +47,7 @@ def test_rows_that_cannot_be_meant_are_told_with_their_line_and_the_others_kept(
         "-1 0.5 0.5 0.1 0.1\n"
         "1 0.9 0.9 1.05 0.4\n"
         "2 0.1 0.1 0.4 0.1 0.2 0.5\n"
+        "1e300 0.5 0.5 0.1 0.1\n"
     )
     survey = survey_yolo(section(root), Tree(root), "train")
     mine = survey.image_index == 0
@@ -59,7 +60,7 @@ def test_rows_that_cannot_be_meant_are_told_with_their_line_and_the_others_kept(
         for finding in survey.findings
     }
     assert lines == {
-        "broken-label": [2, 3, 5, 6, 7], "pixels-for-shares": [8], "unknown-class": [9, 10], "outline": [12]
+        "broken-label": [2, 3, 5, 6, 7, 13], "pixels-for-shares": [8], "unknown-class": [9, 10], "outline": [12]
     }  # fmt: skip
 
 

@@ -79,7 +79,9 @@ def _check_sizes(split: OpenedSplit) -> Iterator[Finding]:
         given = (said[0], said[1])
         if look.size is None or min(given) < 1 or given == look.size:
             continue
-        kinds[_kind_of_size(look, given)].append(f"{look.path}: {_words(look.size)}, annotation {_words(given)}")
+        kinds[_kind_of_size(look, look.size, given)].append(
+            f"{look.path}: {_words(look.size)}, annotation {_words(given)}"
+        )
     says = {
         "size-swapped": ("image", "whose annotation has width and height swapped", "exchange the two in the annotations"),
         "size-before-rotation": (
@@ -103,10 +105,10 @@ def _check_sizes(split: OpenedSplit) -> Iterator[Finding]:
         )
 
 
-def _kind_of_size(look: Look, given: Size) -> str:
+def _kind_of_size(look: Look, size: Size, given: Size) -> str:
     if look.orientation != 1 and given == look.stored_size:
         return "size-before-rotation"
-    return "size-swapped" if given == look.size[::-1] else "wrong-size"  # type: ignore[index]
+    return "size-swapped" if given == size[::-1] else "wrong-size"
 
 
 def _words(size: Size) -> str:

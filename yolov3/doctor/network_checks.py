@@ -119,7 +119,7 @@ def _check_places(dataset: Dataset, view: NetworkView) -> Iterator[Finding]:
         f"{count} of {counted(total, 'object')} ({count / total:.1%}) share cell and anchor with another one {view.words}",
         first_places(f"{dataset.samples[number].path}: {lost[number]}" for number in worst), count,
         "of each place one box is learned, so these cannot be found",
-        "a larger model.image_size, or loss.assigner=multi_anchor",
+        "a larger model.image_size",
     )  # fmt: skip
 
 

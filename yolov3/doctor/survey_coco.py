@@ -141,16 +141,16 @@ def _labels(
 
 
 def _said_size(entry: dict[str, Any]) -> tuple[int, int]:
-    height, width = entry.get("height"), entry.get("width")
-    return (height, width) if is_length(height) and is_length(width) else (0, 0)  # type: ignore[return-value]
+    height, width = entry.get("height", 0), entry.get("width", 0)
+    return (int(height), int(width)) if is_length(height) and is_length(width) else (0, 0)
 
 
 def _is_box(value: Any) -> bool:
-    return (
-        type(value) is list
-        and len(value) == 4
-        and all(type(side) in (int, float) and math.isfinite(side) for side in value)
-    )
+    return type(value) is list and len(value) == 4 and all(map(_is_number, value))
+
+
+def _is_number(value: Any) -> bool:
+    return (type(value) is float and math.isfinite(value)) or (type(value) is int and abs(value) < 2**63)
 
 
 def _where(file: Path, table: str, entries: Entries, place: int) -> str:

@@ -34,6 +34,9 @@ from yolov3.doctor.survey import (
 from yolov3.errors import UserError
 from yolov3.files.text import read_lines
 
+LARGEST_CLASS = 1_000_000
+"""A number above it is no class's: the row is something else."""
+
 
 @dataclass
 class _Rows:
@@ -144,8 +147,9 @@ def _values(words: list[str]) -> list[float] | None:
         values = [float(word) for word in words]
     except ValueError:
         return None
-    is_class = math.isfinite(values[0]) and values[0] == int(values[0])
-    return values if is_class and all(map(math.isfinite, values)) else None
+    if not all(map(math.isfinite, values)):
+        return None
+    return values if values[0] == int(values[0]) and abs(values[0]) <= LARGEST_CLASS else None
 
 
 def _are_pixels(values: list[float]) -> bool:
