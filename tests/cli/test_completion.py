@@ -37,14 +37,8 @@ def test_all_words_are_known():
     assert [setting.name for setting in words.settings] == setting_names(Experiment)
     commands = {command.name: command for command in words.commands}
     for name, command in commands.items():
-        taken = {
-            "train": "",
-            "anchors": "",
-            "benchmark": "",
-            "evaluate": "data.",
-            "split": "data.",
-            "convert-data": "data.",
-        }
+        taken = dict.fromkeys(("train", "anchors", "benchmark", "doctor"), "")
+        taken |= dict.fromkeys(("evaluate", "compare", "split", "convert-data"), "data.")
         assert command.settings == taken.get(name), name
     split = next(option for option in commands["evaluate"].options if "--split" in option.spellings)
     assert split.choices == ("train", "val", "test") and split.follows == "choice"

@@ -47,6 +47,11 @@ def difference_hash(path: Path) -> int | None:
         grey = read_thumbnail(path)
     except ImageError:
         return None
+    return hash_of(grey)
+
+
+def hash_of(grey: np.ndarray) -> int | None:
+    """The hash of a small grey copy (h, w) uint8 of an image; None when it is of one colour."""
     small = cv2.resize(grey, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA).astype(np.int16)
     if int(small.max()) - int(small.min()) < PLAIN_RANGE:
         return None

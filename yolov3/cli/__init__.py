@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "yolov3.cli.measuring.compare",
     "detect": "yolov3.cli.detect",
     "demo": "yolov3.cli.demo",
+    "doctor": "yolov3.cli.data_sets.doctor",
     "anchors": "yolov3.cli.anchors",
     "convert": "yolov3.cli.convert",
     "export": "yolov3.cli.export",
@@ -47,8 +48,8 @@ SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.measuring.benchmark_detect"}
 """Commands of two words; a first word alone is a command of its own."""
 
 READ_IMAGES = (
-    "train", "evaluate", "compare", "detect", "demo", "anchors", "export", "train-classifier", "split",
-    "convert-data", "benchmark",
+    "train", "evaluate", "compare", "detect", "demo", "doctor", "anchors", "export", "train-classifier",
+    "split", "convert-data", "benchmark",
 )  # fmt: skip
 """The commands that need OpenCV."""
 

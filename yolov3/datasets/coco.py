@@ -52,7 +52,7 @@ def read_coco(data: DataSection, tree: Tree, split: Split) -> Dataset:
     names = given_names(data)
     if names is not None and names != classes.names:
         raise UserError(f"{file}: its categories are {list(classes.names)}, but data.names says {list(names)}")
-    folder = _image_folder(tree, file, getattr(data, f"{split}_images"), content.images)
+    folder = image_folder(tree, file, getattr(data, f"{split}_images"), content.images)
     images, notes = _read_images(content, folder, tree)
     problems += notes
     objects = read_objects(content, images.image_ids, classes)
@@ -115,7 +115,7 @@ def _is_of(file: str, word: str) -> bool:
     return any(is_called(part, word) for part in (*parts, path.parent.name))
 
 
-def _image_folder(tree: Tree, file: Path, given: str | None, images: list[dict[str, Any]]) -> Path:
+def image_folder(tree: Tree, file: Path, given: str | None, images: list[dict[str, Any]]) -> Path:
     """The folder that ``file_name`` counts from: as given, or the likely one that has most of the first images."""
     if given is not None:
         if not (tree.root / given).is_dir():
@@ -129,7 +129,7 @@ def _image_folder(tree: Tree, file: Path, given: str | None, images: list[dict[s
     others = (tree.folder("images"), tree.folder("jpegimages"), ".")
     folders += [tree.root / place for place in others if place is not None]
     probes = [image.get("file_name") for image in images[:PROBED_IMAGES]]
-    names = [str(probe) for probe in probes if _is_safe_name(probe)]
+    names = [str(probe) for probe in probes if is_safe_name(probe)]
     return max(folders, key=lambda folder: sum((folder / name).is_file() for name in names))
 
 
@@ -139,7 +139,7 @@ def _read_images(content: CocoJson, folder: Path, tree: Tree) -> tuple[Images, t
     names = column(file, "images", images, "file_name", _is_file_name, "the path of a file")
     require_distinct(ids, what="id", source=f"{file}: images")
     # A name that leads elsewhere (another machine's path, ../ upwards) is looked for in the tree, and only there.
-    wished = [folder / name if _is_safe_name(name) else None for name in names]
+    wished = [folder / name if is_safe_name(name) else None for name in names]
     located: Located = find_lost(wished, names, tree, named_by=str(file), looked=str(folder))
     if all("width" in image and "height" in image for image in images):
         heights, widths = (column(file, "images", images, k, is_length, "a length") for k in ("height", "width"))
@@ -149,7 +149,8 @@ def _read_images(content: CocoJson, folder: Path, tree: Tree) -> tuple[Images, t
     return Images(located.paths, sizes.reshape(-1, 2), ids), located.notes
 
 
-def _is_safe_name(value: Any) -> bool:
+def is_safe_name(value: Any) -> bool:
+    """Whether a value of a json is the path of a file below a folder."""
     return type(value) is str and _SAFE_NAME.fullmatch(value) is not None
 
 

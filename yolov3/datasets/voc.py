@@ -63,7 +63,7 @@ def read_voc(data: DataSection, tree: Tree, split: Split) -> Dataset:
     xml_files = XmlFiles(tree)
     folders: list[Path] = []  # of annotations that need no walk through the tree
     for text in given:
-        devkit = _devkit_list(tree, text)
+        devkit = find_devkit_list(tree, text)
         if devkit is not None:
             folders.append(_add_devkit_list(devkit, pairs))
         else:
@@ -134,7 +134,7 @@ def _has_xml(tree: Tree, folder: str) -> bool:
     return bool(tree.files(folder, ".xml"))
 
 
-def _devkit_list(tree: Tree, text: str) -> Path | None:
+def find_devkit_list(tree: Tree, text: str) -> Path | None:
     """The list that lies, or should, in an ImageSets/Main: a split's name, or a path."""
     if "/" in text or text.endswith(".txt"):
         file = next((place for place in (tree.root / text, Path(text)) if place.is_file()), tree.root / text)
@@ -158,10 +158,9 @@ def _lists_in(folder: Path) -> str:
 def _add_devkit_list(file: Path, pairs: Pairs) -> Path:
     """Add the names of a list of the devkit's; return the folder of the annotations."""
     devkit = Tree(file.parents[2])
-    names = _read_list(file)
+    names = read_names_of_list(file)
     require_distinct(names, what="name", source=str(file))
-    folder = devkit.root / (devkit.folder("jpegimages", "images") or "JPEGImages")
-    annotations = devkit.root / (devkit.folder("annotations") or "Annotations")
+    folder, annotations = folders_of_devkit(devkit)
     there = images_in(folder)
     missing = [name for name in names if name not in there]
     if missing:
@@ -172,6 +171,12 @@ def _add_devkit_list(file: Path, pairs: Pairs) -> Path:
     for name in names:
         pairs.add(there[name], annotations / f"{name}.xml")
     return annotations
+
+
+def folders_of_devkit(devkit: Tree) -> tuple[Path, Path]:
+    """The folders of the images and of the annotations."""
+    images = devkit.folder("jpegimages", "images") or "JPEGImages"
+    return devkit.root / images, devkit.root / (devkit.folder("annotations") or "Annotations")
 
 
 def _add_others(tree: Tree, text: str, xml_files: XmlFiles, pairs: Pairs) -> None:
@@ -204,7 +209,8 @@ def _add_others(tree: Tree, text: str, xml_files: XmlFiles, pairs: Pairs) -> Non
             pairs.add(image, xml)
 
 
-def _read_list(file: Path) -> list[str]:
+def read_names_of_list(file: Path) -> list[str]:
+    """The names of images in a list of the devkit's. Raises UserError with the line."""
     lines = read_lines(file, what="a list of names", most_bytes=LARGEST_LIST)
     names = []
     for number, line in enumerate(lines, start=1):

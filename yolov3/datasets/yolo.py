@@ -47,7 +47,7 @@ def read_yolo(data: DataSection, tree: Tree, split: Split) -> Dataset:
         paths += found
         problems += notes
     paths = list(dict.fromkeys(paths))
-    names = given_names(data) or _names_beside(tree)
+    names = given_names(data) or names_beside(tree)
     labels = [label_path(path) for path in paths]
     listings = {folder: list_files(folder) for folder in {path.parent for path in labels}}
     sizes = np.array([read_image_size(path) for path in paths], np.int64).reshape(-1, 2)
@@ -184,16 +184,22 @@ def _to_pixels(shares: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 def _list_images(tree: Tree, text: str) -> tuple[list[Path], tuple[str, ...]]:
     """The images of a folder or a list, and what is to be told of them."""
+    place = find_images(tree, text)
+    if place.is_dir():
+        return images_below(place), ()
+    located = read_image_list(place, tree)
+    return located.paths, located.notes
+
+
+def find_images(tree: Tree, text: str) -> Path:
+    """The folder of images or the list of them that is meant by ``text``. Raises UserError."""
     inside = _inside(tree, text)
     # What leads out of the tree (../train/images) means what lies in it, if it does: beside it are other people's data.
     leads_out = Path(text).parts[:1] == ("..",)
     written = [tree.root / text, Path(text)]
     for place in [*inside, *written] if leads_out else [*written, *inside]:
-        if place.is_dir():
-            return images_below(place), ()
-        if place.is_file():
-            located = read_image_list(place, tree)
-            return located.paths, located.notes
+        if place.is_dir() or place.is_file():
+            return place
     raise UserError(
         f"{tree.root / text}: neither a folder of images nor a list of them; in {tree.root} there is: {tree.describe()}"
     )
@@ -228,7 +234,8 @@ def _names_file(tree: Tree) -> Path | None:
     return None
 
 
-def _names_beside(tree: Tree) -> tuple[str, ...]:
+def names_beside(tree: Tree) -> tuple[str, ...]:
+    """The class names of a file in the data set's folder. Raises UserError when there is none."""
     file = _names_file(tree)
     if file is None:
         raise UserError(

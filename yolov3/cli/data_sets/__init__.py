@@ -1,1 +1,1 @@
-"""The commands that write data sets; their words, and nothing of how it is done."""
+"""The commands about data sets; their words, and nothing of how it is done."""

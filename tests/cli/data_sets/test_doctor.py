@@ -1,0 +1,107 @@
+"""``yolov3 doctor`` tells what is wrong with data, for people and for programs, and how bad it is by its exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from yolov3.cli import main
+from yolov3.shapes.dataset import write_shapes_dataset
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def clean(tmp_path) -> Path:
+    """A folder of generated images, with enough objects of each class."""
+    return write_shapes_dataset(tmp_path / "shapes", train=40, val=10, unseen=0, seed=3)
+
+
+def annotate(folder: Path, split: str, **changes) -> None:
+    file = folder / "annotations" / f"instances_{split}.json"
+    content = json.loads(file.read_bytes())
+    content["annotations"][0].update(changes)
+    file.write_text(json.dumps(content))
+
+
+def test_clean_data_are_fine(clean, capsys):
+    assert main(["doctor", str(clean)]) == main(["doctor", str(clean), "--strict"]) == 0
+    out, _ = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].startswith("train: 40 images, ") and lines[1].startswith("val: 10 images, ")
+    assert lines[-1].startswith(f"{clean}: 0 errors, 0 warnings, ")
+
+
+def test_warnings_are_1_and_strictly_2(clean, capsys):
+    annotate(clean, "train", bbox=[10, 10, 0, 20])
+    assert main(["doctor", str(clean)]) == 1
+    out, _ = capsys.readouterr()
+    lines = out.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("warning: box-without-area: train: 1 of "))
+    assert lines[at - 1] == "" and lines[at + 1].startswith("  costs: ") and lines[at + 2].startswith("  advice: ")
+    assert lines[at + 3].startswith(f"  at: {clean}/annotations/instances_train.json: annotations[0] (id 1), ")
+    assert main(["doctor", str(clean), "--strict"]) == 2
+
+
+def test_errors_are_2_and_the_rest_is_told_all_the_same(clean, capsys):
+    annotate(clean, "val", bbox=[10, 10, 0, 20])
+    (clean / "train" / "000017.jpg").unlink()  # whose name no image of val has
+    assert main(["doctor", str(clean)]) == 2
+    out, err = capsys.readouterr()
+    assert "error: missing-image: train: 1 image" in out and "warning: box-without-area: val: 1 of " in out
+    assert out.index("error: missing-image") < out.index("warning: box-without-area") and "error" not in err
+
+
+def test_json_is_for_programs(clean, capsys):
+    annotate(clean, "train", bbox=[10, 10, 0, 20])
+    assert main(["doctor", str(clean), "--json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["target"], answer["errors"], answer["warnings"]) == (str(clean), 0, 1)
+    assert [split["name"] for split in answer["splits"]] == ["train", "val"]
+    (finding,) = [each for each in answer["findings"] if each["severity"] == "warning"]
+    assert finding["kind"] == "box-without-area" and finding["count"] == 1 and len(finding["places"]) == 1
+    assert set(finding) == {"kind", "severity", "what", "places", "count", "costs", "advice"}
+
+
+def test_places_are_as_many_as_asked_for(clean, capsys):
+    for name in ("000003", "000004", "000005"):
+        (clean / "train" / f"{name}.jpg").write_bytes(b"x")
+    assert main(["doctor", str(clean), "--places", "2"]) == 2
+    out = capsys.readouterr().out
+    assert out.count("  at: ") >= 2 and "000004.jpg" in out and "000005.jpg" not in out and "  and 1 more" in out
+    assert main(["doctor", str(clean), "--places", "0"]) == 2
+    assert "  at: " not in capsys.readouterr().out
+
+
+def test_settings_are_laid_over_it(clean, capsys):
+    words = ["doctor", str(clean), "model.variant=yolov3-tiny", "model.anchors=[[[200,9],[300,9]],[[9,200],[9,300]]]"]
+    assert main(words) == 1
+    assert "warning: poor-anchors: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere"], "nowhere: neither a data YAML nor the folder of a data set exists there"),
+        (["EMPTY"], "not recognised as a data set"),
+        (["CLEAN", "data.rot=3"], "unknown key data.rot"),
+        (["CLEAN", "--places", "-1"], "--places must be at least 0, found -1"),
+        ([], "the following arguments are required: TARGET"),
+    ],
+)
+def test_mistakes_are_one_line(words, message, clean, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    places = {"CLEAN": str(clean), "EMPTY": str(tmp_path / "empty")}
+    assert main(["doctor", *(places.get(word, word) for word in words)]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and message in err and err.count("\n") == 1
+
+
+def test_a_mistake_in_words_is_told_before_torch_is_imported():
+    code = "import sys; from yolov3.cli import main; code = main(['doctor']); print(code, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "2 False\n"

@@ -1,0 +1,81 @@
+"""What can be examined, by each of its names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from yolov3.doctor.examine import examine
+from yolov3.doctor.target import find_experiment
+from yolov3.errors import UserError
+
+
+def test_a_folder_a_json_a_data_file_and_a_yaml_lead_to_the_same_data(data, tmp_path):
+    root = data.write("yolo", tmp_path / "yolo")
+    (root / "my.names").write_text("\n".join(data.names))
+    (tmp_path / "my.data").write_text("train=yolo/train.txt\nvalid=yolo/val.txt\nnames=yolo/my.names\nclasses=3\n")
+    (tmp_path / "data.yaml").write_text(f"root: yolo\nnames: {data.names}\n")
+    (tmp_path / "experiment.yaml").write_text("model: {variant: yolov3-tiny, image_size: 320}\ndata: {root: yolo}\n")
+    for target in (root, tmp_path / "my.data", tmp_path / "data.yaml", tmp_path / "experiment.yaml"):
+        found = examine(target)
+        assert [(split.name, split.images) for split in found.splits] == [("train", 24), ("val", 8)], target
+        assert found.exit_code() == 0 and found.target == str(target)
+    model = find_experiment(tmp_path / "experiment.yaml").model
+    assert (model.variant, model.image_size) == ("yolov3-tiny", 320)
+    assert find_experiment(root).model.image_size == 416
+
+
+def test_a_json_is_coco(data, tmp_path):
+    root = data.write("coco", tmp_path / "coco")
+    found = examine(root / "annotations" / "instances_val.json")
+    assert {split.name: split.images for split in found.splits}["val"] == 8
+
+
+def test_settings_are_laid_over_it_and_overfit_is_not_followed(data, tmp_path):
+    root = data.write("coco", tmp_path / "coco")
+    experiment = find_experiment(root, ("model.image_size=224", "data.overfit=3"))
+    assert experiment.model.image_size == 224 and experiment.data.overfit == 0
+    with pytest.raises(UserError, match="unknown key"):
+        find_experiment(root, ("model.imagesize=3",))
+
+
+def make_run(folder: Path, settings: dict) -> Path:
+    (folder / "weights").mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    return folder
+
+
+def test_a_run_is_examined_by_its_data_even_without_the_weights_it_began_with(data, tmp_path):
+    root = data.write("voc", tmp_path / "voc")
+    gone = {"train": {"weights": str(tmp_path / "gone.pt")}}
+    run = make_run(tmp_path / "run", {"data": {"root": str(root)}, "model": {"variant": "yolov3-tiny"}, **gone})
+    assert find_experiment(run).model.variant == "yolov3-tiny"
+    assert examine(run).exit_code() == 0
+
+
+def test_a_run_that_divided_its_data_is_examined_by_its_own_lists_wherever_it_lies(data, tmp_path):
+    for item in data.items:
+        item.split = "train"
+    root = data.write("yolo", tmp_path / "yolo")
+    lists = {"data": {"root": str(root), "lists": str(tmp_path / "where it was")}}
+    run = make_run(tmp_path / "run", lists)
+    names = [f"images/{item.stem}.jpg" for item in data.items]
+    (run / "train.txt").write_text("\n".join(names[:22]))
+    (run / "val.txt").write_text("\n".join(names[22:]))
+    found = examine(run)
+    assert [(split.name, split.images) for split in found.splits] == [("train", 22), ("val", 10)]
+
+
+def test_what_is_none_of_these_is_refused(tmp_path):
+    run = make_run(tmp_path / "run", {"classifier": {"data": "flowers"}})
+    with pytest.raises(UserError, match="run of a classifier"):
+        find_experiment(run)
+    with pytest.raises(UserError, match="neither a data YAML nor the folder"):
+        find_experiment(tmp_path / "nothing")
+    with pytest.raises(UserError, match=r"nothing\.yaml"):
+        find_experiment(tmp_path / "nothing.yaml")
+    (tmp_path / "x.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match="expected a data YAML"):
+        find_experiment(tmp_path / "x.jpg")

@@ -1,0 +1,1 @@
+"""What is wrong with data: where, how often, what it costs, what to do. It changes nothing and trains nothing."""
