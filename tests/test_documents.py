@@ -318,6 +318,10 @@ def made_beforehand(line: str, world: Path) -> None:
         export_model(weights="runs/train/yolov3_my_data")
     if "openvino" in line or "int8" in line:
         pytest.importorskip("nncf", reason="the extra openvino is not installed")
+    if "runs/evaluate/" in line:
+        for weights in ("runs/train/yolov3_my_data", "best.pt"):
+            if not (world / "runs" / "evaluate" / Path(weights).stem).exists():
+                assert main(["evaluate", "--weights", weights, "--data", "data/mine", *TINY["evaluate"]]) == 0
     if "runs/train/NAME" in line and not (world / "runs" / "train" / "finished").exists():
         assert main(["train", "configs/yolov3_my_data.yaml", *TINY["train"], "train.name=finished"]) == 0
 
@@ -385,7 +389,8 @@ def test_every_command_runs(
     told = capsys.readouterr()
     expected = next((message for part, message in FAILS_HERE.items() if part in command.line), None)
     if expected is None:
-        assert code == 0, told.err
+        assert code in ((0, 1, 2) if words[0] == "doctor" else (0,)), told.err  # which says so of the tiny data, rightly
+        assert not told.err.startswith("yolov3: error"), told.err
     else:
         assert code == 2 and expected in told.err and told.err.count("\n") == 1, told.err
 
