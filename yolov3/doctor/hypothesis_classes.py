@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment  # albumentations needs and brings it
 
 from yolov3.detections import Detections
-from yolov3.doctor.hypothesis import Guess
+from yolov3.doctor.hypothesis import Guess, Score
 from yolov3.doctor.hypothesis_trial import NO_CLASS, Trial, View, labels_by_number, partners
 from yolov3.files.class_names import class_key
 from yolov3.watching.words import some
@@ -25,8 +25,8 @@ def class_guesses(trial: Trial, view: View, names: Sequence[str], baseline: floa
     """Each other assignment of the network's classes, called ``names`` (empty: nobody knows), to the data's. The best order
     of all is found on half of the images, drawn by the seed, and measured on the others."""
 
-    def measure(labels: tuple[int, ...]) -> float:
-        return trial.ap50(trial.found(view, class_labels=labels))
+    def measure(labels: tuple[int, ...]) -> Score:
+        return trial.score(trial.found(view, class_labels=labels))
 
     guesses = [
         Guess("classes", words, fix, baseline, partial(measure, labels))
@@ -117,12 +117,12 @@ def _order_guess(trial: Trial, view: View, names: Sequence[str], seed: int) -> G
         if label != before and label != NO_CLASS and counts[place, label]
     ]
     return Guess(
-        "classes",
+        "order",
         f"the classes of the network are in another order than the data's: the data's {some(moved, most=MOST_MOVED)}",
         "write the names of the classes in the order that the network was trained with: the file of names (--names), or the "
         "names of the data",
-        trial.ap50(of_rest, rest),
-        lambda: trial.ap50([trial.found(view, class_labels=labels)[place] for place in measured], rest),
+        trial.score(of_rest, rest).ap50,
+        lambda: trial.score([trial.found(view, class_labels=labels)[place] for place in measured], rest),
     )
 
 

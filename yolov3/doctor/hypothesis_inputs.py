@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from yolov3.doctor.hypothesis import Guess
+from yolov3.doctor.hypothesis import Guess, Score
 from yolov3.doctor.hypothesis_trial import Trial
 from yolov3.geometry import SMALLEST_SIDE
 from yolov3.machine.device import normalised
@@ -28,7 +28,7 @@ def pixel_guesses(trial: Trial, baseline: float) -> list[Guess]:
     """The colours in another order, the pixels in another range."""
 
     def guess(kind: str, words: str, fix: str, change: Callable[[Tensor], Tensor]) -> Guess:
-        return Guess(kind, words, fix, baseline, lambda: trial.ap50(trial.found(trial.look(change=change))))
+        return Guess(kind, words, fix, baseline, lambda: trial.score(trial.found(trial.look(change=change))))
 
     return [
         guess(
@@ -63,7 +63,7 @@ def fitting_guesses(trial: Trial, baseline: float) -> list[Guess]:
             f"the network was trained with the fit {other.fit} and gets {own.fit}",
             f"give --fit {other.fit} (in a .cfg: letter_box={int(other.fit == 'letterbox')} in [net])",
             baseline,
-            lambda: _ap50_with(trial, other),
+            lambda: _score_with(trial, other),
         )
     ]
     stride = max(level.stride for level in trial.network.levels)
@@ -75,7 +75,7 @@ def fitting_guesses(trial: Trial, baseline: float) -> list[Guess]:
                 f"the network wants an input of {width}x{height}, not of {own_width}x{own_height} (width x height)",
                 f"give --imgsz {height} {width} (in a .cfg: width={width}, height={height} in [net])",
                 baseline,
-                partial(_ap50_with, trial, replace(own, size=size)),
+                partial(_score_with, trial, replace(own, size=size)),
             )
         )
     return fits
@@ -87,10 +87,10 @@ def statistics_guesses(trial: Trial, baseline: float) -> list[Guess]:
     if not _norms(trial.network) or min(sizes) < 2:  # one cell of one image has no variance
         return []
 
-    def measure() -> float:
+    def measure() -> Score:
         with batch_statistics(trial.network):
             view = trial.look()
-        return trial.ap50(trial.found(view))
+        return trial.score(trial.found(view))
 
     fix = (
         "if it was converted, take the running mean and variance over too; if it was trained here, train longer or with a "
@@ -101,10 +101,12 @@ def statistics_guesses(trial: Trial, baseline: float) -> list[Guess]:
 
 
 def other_sizes(own: Size, step: int) -> list[Size]:
-    """Sizes (height, width) near one's own, its aspect kept, in multiples of ``step``: the usual ones, or for networks far
-    from those half and twice the own."""
+    """Sizes (height, width) near one's own, its aspect kept, in multiples of ``step``: the usual ones, and for one that is not
+    among them half and twice of it."""
     longer = max(own)
-    sides = [side for side in USUAL_SIDES if longer / 2 <= side <= 2 * longer] or [longer // 2, 2 * longer]
+    sides = [side for side in USUAL_SIDES if longer / 2 <= side <= 2 * longer]
+    if longer not in USUAL_SIDES:
+        sides += [longer // 2, 2 * longer]
     sizes: list[Size] = []
     for side in sides:
         height, width = (max(step, round(each * side / longer / step) * step) for each in own)
@@ -130,8 +132,8 @@ def _norms(network: nn.Module) -> list[nn.BatchNorm2d]:
     return [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
 
 
-def _ap50_with(trial: Trial, preprocessing: Preprocessing) -> float:
-    return trial.ap50(trial.found(trial.look(preprocessing)))
+def _score_with(trial: Trial, preprocessing: Preprocessing) -> Score:
+    return trial.score(trial.found(trial.look(preprocessing)))
 
 
 def _swap_colours(images: Tensor) -> Tensor:

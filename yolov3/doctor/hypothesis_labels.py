@@ -6,15 +6,16 @@ some mistakes only a part of the boxes is left to tell of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from yolov3.boxes import box_sides, cxcywh_to_xyxy, xywh_to_xyxy, xyxy_to_cxcywh, xyxy_to_xywh
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
-from yolov3.doctor.hypothesis import Guess
+from yolov3.doctor.hypothesis import Guess, Score
 from yolov3.doctor.hypothesis_trial import Pair, Trial, partners
 from yolov3.geometry import Geometry
 from yolov3.structures import Sample
@@ -40,43 +41,35 @@ CONVENTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 """What the numbers may have been read as, and how the boxes are that were meant."""
 
 
+class Meaning(NamedTuple):
+    """What boxes of the data may be: in words, what to do, and what they then are, (N, 4) of a sample."""
+
+    words: str
+    fix: str
+    change: Callable[[Sample], np.ndarray]
+
+
 def label_guesses(trial: Trial, found: Sequence[Detections], baseline: float) -> list[Guess]:
     """Each other meaning of the data's boxes; ``found`` is what the network finds, from which the scales are told."""
 
-    def guess(words: str, fix: str, change: Callable[[Sample], np.ndarray]) -> Guess:
-        return Guess(
-            "labels", words, fix, baseline, lambda: trial.ap50(found, with_boxes(trial.dataset, change))
-        )  # fmt: skip
+    def guess(kind: str, meaning: Meaning) -> Guess:
+        def measure() -> Score:
+            return trial.score(found, with_boxes(trial.dataset, meaning.change))
 
-    def meant(convert: Callable[[np.ndarray], np.ndarray]) -> Callable[[Sample], np.ndarray]:
-        return lambda sample: convert(sample.boxes)
+        return Guess(kind, f"boxes of the data {meaning.words}", meaning.fix, baseline, measure)
 
-    guesses = [
-        guess(
-            f"boxes of the data: {words}",
-            "convert the labels, or read them in their own format (data.format)",
-            meant(convert),
-        )
-        for words, convert in CONVENTIONS.items()
-    ]
-    guesses.append(
-        guess(
-            "boxes of the data are in pixels of the network's input",
-            "convert the labels to pixels of the images",
-            lambda sample: _from_input(trial, sample),
-        )
-    )
+    guesses = [guess("labels", meaning) for meaning in _usual_meanings(trial)]
     pairs = pairs_to_measure(trial.dataset, found)
-    if len(pairs) < LEAST_PAIRS:
-        return guesses
-    return [*guesses, *_scale_guesses(trial.dataset, pairs, guess)]
+    if len(pairs) >= LEAST_PAIRS:
+        guesses += [guess("scale", meaning) for meaning in _scales(trial.dataset, pairs)]
+    return guesses
 
 
 def with_boxes(dataset: Dataset, change: Callable[[Sample], np.ndarray]) -> Dataset:
     """The same images with other boxes; one that would be turned inside out has no area and matches nothing."""
 
     def changed(sample: Sample) -> Sample:
-        boxes = np.asarray(change(sample), np.float32).reshape(-1, 4)
+        boxes = np.array(change(sample), np.float32).reshape(-1, 4)  # a copy
         boxes[:, 2:] = np.maximum(boxes[:, :2], boxes[:, 2:])
         return replace(sample, boxes=boxes, areas=box_sides(boxes).prod(axis=1))
 
@@ -107,29 +100,34 @@ def fit_scale(truths: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.nda
     return factors, np.median(seen[:, :2] - factors * true[:, :2], axis=0)
 
 
-def _scale_guesses(
-    dataset: Dataset, pairs: Sequence[Pair], guess: Callable[[str, str, Callable[[Sample], np.ndarray]], Guess]
-) -> list[Guess]:
+def _usual_meanings(trial: Trial) -> Iterator[Meaning]:
+    def meant(convert: Callable[[np.ndarray], np.ndarray]) -> Callable[[Sample], np.ndarray]:
+        return lambda sample: convert(sample.boxes)
+
+    for words, convert in CONVENTIONS.items():
+        fix = "convert the labels, or read them in their own format (data.format)"
+        yield Meaning(f"were read wrongly: {words}", fix, meant(convert))
+    yield Meaning(
+        "are in pixels of the network's input",
+        "convert the labels to pixels of the images",
+        lambda sample: Geometry.fit(sample.size, trial.preprocessing).boxes_to_image(sample.boxes),
+    )
+
+
+def _scales(dataset: Dataset, pairs: Sequence[Pair]) -> Iterator[Meaning]:
+    """Those that fit the pairs."""
     truths = np.stack([pair.truth for pair in pairs]).astype(np.float64)
     boxes = np.stack([pair.box for pair in pairs]).astype(np.float64)
-    (x, y), (right, down) = fit_scale(truths, boxes)
     sides = np.array([dataset.samples[pair.image].size[::-1] * 2 for pair in pairs], np.float64)
     fixed = 1 / fit_scale(truths, boxes / sides)[0]
-    width, height = fixed.tolist()
-    return [
-        guess(
-            f"boxes of the data are in pixels of images that were resized to about {width:.0f}x{height:.0f} (width x height)",
-            "convert the labels to pixels of the images as they are, or give the resized images",
-            lambda sample: sample.boxes * np.tile(np.array(sample.size[::-1]) / fixed, 2),
-        ),
-        guess(
-            f"boxes of the data are measured on another scale: x times {x:.3g} {right:+.1f} pixels, y times {y:.3g} "
-            f"{down:+.1f} pixels would fit",
-            "convert the labels to pixels of the images as they are",
-            lambda sample: sample.boxes * np.tile((x, y), 2) + np.tile((right, down), 2),
-        ),
-    ]
-
-
-def _from_input(trial: Trial, sample: Sample) -> np.ndarray:
-    return Geometry.fit(sample.size, trial.preprocessing).boxes_to_image(sample.boxes)
+    yield Meaning(
+        f"are in pixels of images that were resized to about {fixed[0]:.0f}x{fixed[1]:.0f} (width x height)",
+        "convert the labels to pixels of the images as they are, or give the resized images",
+        lambda sample: sample.boxes * np.tile(np.array(sample.size[::-1]) / fixed, 2),
+    )
+    (x, y), (right, down) = fit_scale(truths, boxes)
+    yield Meaning(
+        f"are measured on another scale: x times {x:.3g} {right:+.1f} pixels, y times {y:.3g} {down:+.1f} pixels would fit",
+        "convert the labels to pixels of the images as they are",
+        lambda sample: sample.boxes * np.tile((x, y), 2) + np.tile((right, down), 2),
+    )

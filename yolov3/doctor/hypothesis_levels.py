@@ -42,7 +42,7 @@ def level_guesses(trial: Trial, view: View, baseline: float) -> list[Guess]:
             reading.words,
             _fix(own, reading.levels),
             baseline,
-            lambda: trial.ap50(trial.found(view, levels=reading.levels)),
+            lambda: trial.score(trial.found(view, levels=reading.levels)),
         )
 
     return [guess(reading) for reading in other_readings(own, max(trial.preprocessing.size))]
@@ -61,10 +61,10 @@ def other_readings(own: Levels, side: int) -> list[Reading]:
 def anchor_ladder(own: Levels) -> Anchors:
     """All anchors of the levels from small to large, each once; the published list where they are a part of one, as with
     masks that leave one out."""
-    anchors = {anchor for level in own for anchor in level.anchors}
+    anchors = dict.fromkeys(anchor for level in reversed(own) for anchor in level.anchors)
     for known in PUBLISHED.values():
-        whole = {(float(width), float(height)) for level in known for width, height in level}
-        if anchors <= whole:
+        whole = dict.fromkeys((float(width), float(height)) for level in reversed(known) for width, height in level)
+        if anchors.keys() <= whole.keys():
             anchors = whole
             break
     return tuple(sorted(anchors, key=lambda anchor: anchor[0] * anchor[1]))

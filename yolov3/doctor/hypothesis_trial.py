@@ -25,6 +25,7 @@ from yolov3.boxes import iou_matrix
 from yolov3.codec import RawPredictions
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
+from yolov3.doctor.hypothesis import Score
 from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.voc import voc_metric
@@ -43,6 +44,8 @@ BATCH_SIZE = 16
 NO_CLASS = -1
 MATCH = 0.5
 """A box that overlaps a truth by this IoU has found it."""
+
+TIGHT_MATCH = 0.75
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,10 @@ class Trial:
             found += postprocess(predictions, geometries, selection)
         return [replace(each, labels=table[each.labels], names=self.dataset.names) for each in found]
 
-    def ap50(self, found: Sequence[Detections], dataset: Dataset | None = None) -> float:
-        """AP at IoU 0.5 of what was found in each image; ``dataset`` are the same images with other labels."""
-        return voc_metric(dataset or self.dataset, found, iou_threshold=MATCH).mean_10 or 0.0
+    def score(self, found: Sequence[Detections], dataset: Dataset | None = None) -> Score:
+        """AP of what was found in each image; ``dataset`` are the same images with other labels."""
+        results = (voc_metric(dataset or self.dataset, found, iou_threshold=iou) for iou in (MATCH, TIGHT_MATCH))
+        return Score(*(result.mean_10 or 0.0 for result in results))
 
 
 def open_trial(model: LoadedModel, dataset: Dataset, *, images: int, device: str, seed: int) -> Trial:
