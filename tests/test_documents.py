@@ -389,7 +389,9 @@ def test_every_command_runs(
     told = capsys.readouterr()
     expected = next((message for part, message in FAILS_HERE.items() if part in command.line), None)
     if expected is None:
-        assert code in ((0, 1, 2) if words[0] == "doctor" else (0,)), told.err  # which says so of the tiny data, rightly
+        assert code in ((0, 1, 2) if words[0] == "doctor" else (0,)), (
+            told.err
+        )  # which says so of the tiny data, rightly
         assert not told.err.startswith("yolov3: error"), told.err
     else:
         assert code == 2 and expected in told.err and told.err.count("\n") == 1, told.err
