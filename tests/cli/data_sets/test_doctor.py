@@ -105,3 +105,24 @@ def test_a_mistake_in_words_is_told_before_torch_is_imported():
     code = "import sys; from yolov3.cli import main; code = main(['doctor']); print(code, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == "2 False\n"
+
+
+def test_why_a_score_is_low_is_told_too(clean, tmp_path, write_seeing_model, capsys):
+    weights = write_seeing_model(tmp_path / "untrained.pt", width=0.0625)
+    words = ["doctor", str(clean), "--weights", str(weights), "--images", "4", "--device", "cpu"]
+    code = main(words)
+    out, _ = capsys.readouterr()
+    assert code in (0, 1) and out.index(f"{clean}: 0 errors") < out.index("score: AP50 0.") and "on 4 images" in out
+    assert f"{'warning' if code else 'note'}: score: " in out and " mistakes were supposed; " in out
+    assert main([*words, "--json"]) == code
+    score = json.loads(capsys.readouterr().out)["score"]
+    assert score["images"] == 4 and len(score["tried"]) > 10 and (score["best"] is not None) is bool(code)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--images", "0"], "--images must be at least 1, found 0"), (["--weights", "none.pt"], "none.pt")],
+)
+def test_a_model_that_cannot_be_asked_is_told(clean, words, message, capsys):
+    assert main(["doctor", str(clean), *words]) == 2
+    assert message in capsys.readouterr().err

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
 from yolov3.errors import UserError
+from yolov3.options.model_options import add_darknet_options
 
 if TYPE_CHECKING:
     from yolov3.doctor.finding import Examination, Finding
+    from yolov3.doctor.low_score.explain import Explanation
+    from yolov3.watching.watcher import Watcher
 
 HELP = "examine data: what is wrong, where, how often, what it costs, what to do"
 
@@ -20,11 +24,16 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class DoctorWords:
-    """What is examined, with which settings; how many places of a finding are shown; what warnings count for; whether a
-    program reads the answer."""
+    """What is examined, with which settings; which model's score on it is explained, on so many images; how many places of a
+    finding are shown; what warnings count for; whether a program reads the answer."""
 
     target: str
     overrides: tuple[str, ...]
+    weights: Path | None
+    cfg: Path | None
+    names: Path | None
+    images: int
+    device: str
     places: int
     strict: bool
     json: bool
@@ -39,6 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "0 fine, 1 warnings, 2 errors",
     )
     parser.add_argument("overrides", nargs="*", metavar="section.key=value", help="settings laid over the target's")
+    parser.add_argument(
+        "--weights", type=Path, metavar="W",
+        help="a model whose score on the validation images is too low: the usual mistakes are undone one at a time, and "
+        "the one that repairs the score is named",
+    )  # fmt: skip
+    add_darknet_options(parser, of="W")
+    parser.add_argument("--images", type=int, default=32, metavar="N", help="so many images are tried with W")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N, for W")
     parser.add_argument("--places", type=int, default=_SHOWN, metavar="N", help="so many places of a finding are told")
     parser.add_argument("--strict", action="store_true", help="for the exit code, warnings are errors")
     add_json_option(parser)
@@ -48,7 +65,20 @@ def parse(arguments: argparse.Namespace) -> DoctorWords:
     """The command's words. Raises UserError for a number that cannot be."""
     if arguments.places < 0:
         raise UserError(f"--places must be at least 0, found {arguments.places}")
-    return DoctorWords(arguments.target, tuple(arguments.overrides), arguments.places, arguments.strict, arguments.json)
+    if arguments.images < 1:
+        raise UserError(f"--images must be at least 1, found {arguments.images}")
+    return DoctorWords(
+        target=arguments.target,
+        overrides=tuple(arguments.overrides),
+        weights=arguments.weights,
+        cfg=arguments.cfg,
+        names=arguments.names,
+        images=arguments.images,
+        device=arguments.device,
+        places=arguments.places,
+        strict=arguments.strict,
+        json=arguments.json,
+    )
 
 
 def run(words: DoctorWords) -> int:
@@ -60,11 +90,39 @@ def run(words: DoctorWords) -> int:
     tell_shipped(words.target)
     with output_kept_free(words.json), Bar("looking at images") as bar:
         found = examine(words.target, overrides=words.overrides, most_places=words.places, watcher=bar)
-    if words.json:
-        print_json(found.as_plain())
-    else:
+    if not words.json:
         _print(found)
-    return found.exit_code(strict=words.strict)
+    why = None
+    if words.weights is not None:
+        with output_kept_free(words.json), Bar("undoing mistakes") as bar:
+            why = _explained(words, words.weights, bar)
+    if words.json:
+        print_json({**found.as_plain(), **({} if why is None else {"score": why.as_plain()})})
+    elif why is not None:
+        _print_score(why)
+    code = found.exit_code(strict=words.strict)
+    return code if why is None or why.best is None else max(code, 2 if words.strict else 1)
+
+
+def _explained(words: DoctorWords, weights: Path, watcher: Watcher) -> Explanation:
+    from yolov3.catalogue.opening import open_dataset
+    from yolov3.doctor.low_score.explain import explain_low_score
+    from yolov3.doctor.target import find_experiment
+    from yolov3.formats.load import open_model
+
+    model = open_model(weights, cfg=words.cfg, names=words.names)
+    dataset = open_dataset(find_experiment(words.target, words.overrides).data, "val")
+    return explain_low_score(model, dataset, images=words.images, device=words.device, watcher=watcher)
+
+
+def _print_score(why: Explanation) -> None:
+    from yolov3.watching.lines import print_line
+
+    print_line("")
+    print_line(f"{'note' if why.best is None else 'warning'}: score: {why.verdict}")
+    most = sorted(why.tried, key=lambda each: -each.gain)[:3]
+    tried = "; ".join(f"{each.words}: {each.ap50:.3f}" for each in most)
+    print_line(f"  {len(why.tried)} mistakes were supposed; those that would change most: {tried}")
 
 
 def _print(found: Examination) -> None:
