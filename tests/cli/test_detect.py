@@ -20,7 +20,9 @@ import numpy as np
 import pytest
 
 from yolov3.cli import main
+from yolov3.formats.load import load_model
 from yolov3.images.files import read_image, write_image
+from yolov3.selecting.thresholds import Thresholds, write_thresholds
 
 
 def detect(weights, source, output, *more) -> int:
@@ -386,6 +388,22 @@ def test_a_mistake_with_an_address_repeats_no_password(words, capsys):
     told = capsys.readouterr()
     assert "geheim" not in told.err + told.out and "error" in told.err
     assert any(place in told.err for place in ("//camera/1", "//host/", "no option --sorce (did you mean --source?)"))
+
+
+def test_each_class_has_the_threshold_of_a_file(weights, images, tmp_path, capsys):
+    names = load_model(weights).names
+    path = tmp_path / "thresholds.yaml"
+    write_thresholds(path, Thresholds({name: 0.4 if name == names[0] else 1.0 for name in names}, 0.5, False))
+    assert detect(weights, images, tmp_path, "--save-json", "--no-save", "--thresholds", str(path)) == 0
+    records = json.loads((tmp_path / "detect" / "detections.json").read_text())
+    found = [each for record in records for each in record["detections"]]
+    assert found and all(each["class"] == 0 and each["score"] > 0.4 for each in found)
+    capsys.readouterr()
+    assert detect(weights, images, tmp_path, "--thresholds", str(path), "--conf", "0.3") == 2
+    assert "not allowed with" in capsys.readouterr().err
+    path.write_text("thresholds: {cow: 0.5}")
+    assert detect(weights, images, tmp_path, "--thresholds", str(path)) == 2
+    assert f"{path}: has a threshold for 'cow'; the model's classes are" in capsys.readouterr().err
 
 
 def test_the_size_that_is_used_is_told(weights, images, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""``yolov3 evaluate`` from end to end: a report, two files, Darknet's own numbers, and whatever is wrong on the way."""
+"""``yolov3 evaluate`` from end to end: a report and its files, Darknet's own numbers, and whatever is wrong on the way."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from yolov3.formats.darknet_files import save_darknet
 from yolov3.images.files import write_image
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.yolov3 import YOLOv3
+from yolov3.selecting.thresholds import read_thresholds
 from yolov3.structures import ModelMeaning, Preprocessing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +64,7 @@ def command(weights: Path, data: Path | None, output: Path, *more: str) -> list[
     return ["evaluate", "--weights", str(weights), *source, *fixed, *more]
 
 
-def test_it_prints_a_report_and_writes_two_files(
+def test_it_prints_a_report_and_writes_its_files(
     weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command(weights, data, tmp_path, "--conf", "0.0001", "--batch-size", "2")) == 0
@@ -79,7 +80,15 @@ def test_it_prints_a_report_and_writes_two_files(
     assert len(predictions) == metrics["counts"]["detections"] > 0
     assert {row["image_id"] for row in predictions} <= {5, 7, 11}
     assert {row["category_id"] for row in predictions} <= {17, 18}
-    assert {path.name for path in (tmp_path / "small").iterdir()} == {"metrics.json", "predictions.json"}
+    two = {"metrics.json", "predictions.json"}
+    files = {*two, "report.html", "report.json", "thresholds.yaml"}
+    assert {path.name for path in (tmp_path / "small").iterdir()} == files
+    assert printed.splitlines()[-1].startswith(
+        f"written: {tmp_path / 'small'}/metrics.json, predictions.json, report.html"
+    )
+    assert read_thresholds(tmp_path / "small" / "thresholds.yaml").by_class.keys() == set(NAMES)
+    assert main(command(weights, data, tmp_path / "plain", "--no-report")) == 0
+    assert {path.name for path in (tmp_path / "plain" / "small").iterdir()} == two
 
 
 def test_json_is_the_only_thing_on_the_standard_output(weights: Path, data: Path, tmp_path: Path) -> None:

@@ -47,6 +47,9 @@ def test_a_run_is_named_after_its_file_and_told_at_its_end(config, tmp_path, cap
     out, err = capsys.readouterr()
     assert re.fullmatch(rf"best AP 0\.\d{{4}}; weights: {tmp_path}/mine/weights/best\.pt", out.splitlines()[-1])
     assert err == "" and "epoch 1/1  box " in out
+    assert f"what it gets wrong, and what to do: {tmp_path}/mine/report.html" in out
+    assert "How it learned" in (tmp_path / "mine" / "report.html").read_text()
+    assert (tmp_path / "mine" / "thresholds.yaml").is_file() and (tmp_path / "mine" / "classes.csv").is_file()
     written = read_yaml(tmp_path / "mine" / "config.yaml")
     assert (written["train"]["seed"], written["optimiser"]["learning_rate"]) == (5, 0.0001)
 
@@ -56,8 +59,9 @@ def test_settings_alone_are_enough(data, tmp_path, capsys):
         f"data.root={data}", "model.variant=yolov3-tiny", "model.width=0.0625", "model.image_size=64", "train.epochs=1",
         "train.batch_size=12", "train.workers=0", "train.evaluate_training=0", f"train.output={tmp_path}",
     ]  # fmt: skip
-    assert main(["train", *words]) == 0
+    assert main(["train", *words, "--no-report"]) == 0
     assert f"weights: {tmp_path}/train/weights/best.pt" in capsys.readouterr().out
+    assert not (tmp_path / "train" / "report.html").exists()
 
 
 def test_of_several_processes_only_the_first_tells_the_end(config, monkeypatch, capsys):
@@ -201,11 +205,12 @@ def test_an_image_that_cannot_be_read_ends_the_run_in_one_line(config, data, tmp
 def test_words_become_what_is_trained(monkeypatch):
     given = []
     monkeypatch.setattr(command, "run", lambda words: given.append(words) or 0)
-    for words in (["a.yaml", "x=1"], ["x=1"], ["--resume", "runs/a"]):
+    for words in (["a.yaml", "x=1"], ["x=1"], ["--resume", "runs/a"], ["x=1", "--no-report"]):
         assert main(["train", *words]) == 0
     nothing = ExperimentWords(None, ())
     assert given == [
-        TrainWords(ExperimentWords(Path("a.yaml"), ("x=1",)), None),
-        TrainWords(ExperimentWords(None, ("x=1",)), None),
-        TrainWords(nothing, Path("runs/a")),
+        TrainWords(ExperimentWords(Path("a.yaml"), ("x=1",)), None, True),
+        TrainWords(ExperimentWords(None, ("x=1",)), None, True),
+        TrainWords(nothing, Path("runs/a"), True),
+        TrainWords(ExperimentWords(None, ("x=1",)), None, False),
     ]

@@ -105,7 +105,20 @@ def test_without_tensorboard_the_files_are_the_same(tmp_path, monkeypatch):
     recorder.classes({"cat": 0.5}, 1)
     recorder.image("sheet", np.zeros((4, 6, 3), np.uint8), 1)
     recorder.close()
-    assert {path.name for path in tmp_path.iterdir()} == {"results.csv", "timing.csv", "sheet.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"results.csv", "timing.csv", "classes.csv", "sheet.png"}
+
+
+def test_each_class_has_a_row_for_each_epoch_that_was_measured(recorder, tmp_path):
+    recorder.classes({"cat": 0.5, "dog": None}, 1)
+    recorder.classes({"cat": 0.25, 'a "dog", small': 1.0}, 2)
+    recorder.close()
+    with (tmp_path / "classes.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows == [
+        {"epoch": "1", "class": "cat", "AP": "0.500000"},
+        {"epoch": "2", "class": "cat", "AP": "0.250000"},
+        {"epoch": "2", "class": 'a "dog", small', "AP": "1.000000"},
+    ]
 
 
 def test_results_that_cannot_be_written_are_told(recorder, tmp_path):

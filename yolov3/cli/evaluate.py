@@ -85,7 +85,6 @@ def run(words: EvaluateWords) -> int:
     with output_kept_free(words.json), Bar("evaluating") as bar:
         evaluation = evaluate(words.options, watcher=bar)
         if words.report and evaluation.folder is not None:
-            bar.say("writing the report")
             write_report(evaluation.folder, Measured.of(evaluation), made_with=f"yolov3 {__version__}")
     if words.json:
         print_json({**evaluation.as_plain(), "folder": str(evaluation.folder)})

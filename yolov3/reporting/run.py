@@ -14,7 +14,9 @@ from yolov3.watching.watcher import Watcher
 def report_run(folder: Path, *, made_with: str, device: str = "auto", watcher: Watcher | None = None) -> Analysis:
     """Write ``report.html``, ``report.json`` and ``thresholds.yaml`` into the folder of a run that has its best weights.
     Raises UserError."""
-    evaluation = evaluate(weights=folder, device=device, watcher=_Progress(watcher or Watcher()))
+    evaluation = evaluate(
+        weights=folder / "weights" / "best.pt", device=device, watcher=_Progress(watcher or Watcher())
+    )
     return write_report(folder, Measured.of(evaluation), made_with=made_with, more=[training_section(folder)])
 
 
