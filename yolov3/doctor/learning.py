@@ -87,8 +87,8 @@ class LossCourse:
 @dataclass(frozen=True)
 class LearningTrial:
     """What came of it: so many ``images`` in inputs of ``size`` (height, width), so many ``steps``, the AP50 in [0, 1] on the
-    images at the end, the course of each term of the loss, the name of the term that stays ``high`` (None where none does), a
-    ``fault`` of the numbers (None: none), and the ``verdict`` in a sentence or two."""
+    images at the end, the course of each term of the loss, the name of the term that stays ``high`` (None where none does, or
+    the time was up too soon to tell), a ``fault`` of the numbers (None: none), and the ``verdict`` in a sentence or two."""
 
     images: int
     size: Size
@@ -115,8 +115,8 @@ def try_to_learn(
     *,
     images: int = 8,
     steps: int = 400,
-    side: int = 224,
-    seconds: float = 120.0,
+    side: int = 160,
+    seconds: float = 180.0,
     watcher: Watcher | None = None,
 ) -> LearningTrial:
     """Show so many training images of an experiment, unvaried, to its network, with its loss and anchors, at most ``steps``
@@ -190,7 +190,7 @@ class _Pupil:
                 ap50 = self.ap50()
             if late or ap50 >= ENOUGH:
                 break
-        return self._judged(losses, step + 1, ap50, fault)
+        return self._judged(losses, (step + 1, steps), ap50, fault)
 
     def ap50(self) -> float:
         """COCO's, on the images, of what the network finds as it stands."""
@@ -216,16 +216,28 @@ class _Pupil:
         terms = "  ".join(f"{name} {value:.2f}" for name, value in zip(self.names, losses[-1] if losses else ()))
         return f"learning by heart  {terms}"
 
-    def _judged(self, losses: Sequence[Sequence[float]], steps: int, ap50: float, fault: str | None) -> LearningTrial:
+    def _judged(
+        self, losses: Sequence[Sequence[float]], steps: tuple[int, int], ap50: float, fault: str | None
+    ) -> LearningTrial:
+        """``steps`` that were done, and that were to be done."""
         first = losses[0] if losses else [0.0] * len(self.names)
         recent = losses[-LAST_STEPS:] or [first]
         last = [sum(values) / len(recent) for values in zip(*recent)]
         terms = tuple(LossCourse(*each) for each in zip(self.names, first, last, self.least()))
         worst = max(terms, key=lambda term: term.left)
-        high = worst if ap50 < LEARNT and worst.left > HIGH and fault is None else None
+        # What was stopped by the clock was still learning, and no term can be blamed.
+        told = ap50 < LEARNT and fault is None and steps[0] == steps[1]
+        high = worst if told and worst.left > HIGH else None
         verdict = _verdict(len(self.data), steps, ap50, high, fault)
         return LearningTrial(
-            len(self.data), self.preprocessing.size, steps, ap50, terms, high.name if high else None, fault, verdict
+            len(self.data),
+            self.preprocessing.size,
+            steps[0],
+            ap50,
+            terms,
+            high.name if high else None,
+            fault,
+            verdict,
         )
 
 
@@ -257,12 +269,18 @@ def _labelled(data: Dataset, count: int) -> Dataset:
     return data.part(places)
 
 
-def _verdict(images: int, steps: int, ap50: float, high: LossCourse | None, fault: str | None) -> str:
-    shown = f"{counted(images, 'image')} in {counted(steps, 'step')}: AP50 {ap50:.3f} on them"
+def _verdict(images: int, steps: tuple[int, int], ap50: float, high: LossCourse | None, fault: str | None) -> str:
+    shown = f"{counted(images, 'image')} in {counted(steps[0], 'step')}: AP50 {ap50:.3f} on them"
     if fault is not None:
         return f"{shown}; {fault}, again and again, with a learning rate that suits such networks: look at the data's boxes"
     if ap50 >= LEARNT:
         return f"{shown}; it can learn"
-    if high is None:
-        return f"{shown}, though the loss fell: it learns, and needs more steps or time than it had here"
-    return f"{shown}; the term {high.name} of the loss stays high, {high.left:.0%} of it is left: {ADVICE[high.name]}"
+    if high is not None:
+        return (
+            f"{shown}; the term {high.name} of the loss stays high, {high.left:.0%} of it is left: {ADVICE[high.name]}"
+        )
+    if steps[0] < steps[1]:
+        return (
+            f"{shown}; the time was up before the {steps[1]} steps, too soon to tell: give more time or a smaller input"
+        )
+    return f"{shown}, though the loss fell: it learns, and needs more steps than it had here"
