@@ -126,3 +126,16 @@ def test_why_a_score_is_low_is_told_too(clean, tmp_path, write_seeing_model, cap
 def test_a_model_that_cannot_be_asked_is_told(clean, words, message, capsys):
     assert main(["doctor", str(clean), *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_whether_a_network_can_learn_is_told_too(clean, monkeypatch, capsys):
+    """What is tried is shortened: how it is tried has tests of its own."""
+    from yolov3.doctor.learning import trial
+
+    whole = trial.try_to_learn
+    monkeypatch.setattr(trial, "try_to_learn", lambda *words, **more: whole(*words, images=1, steps=2, side=64, **more))
+    words = ["doctor", str(clean), "model.variant=yolov3-tiny", "model.width=0.0625", "train.device=cpu", "--learn"]
+    assert main(words) == 1
+    assert "warning: learning: " in capsys.readouterr().out
+    assert main([*words, "--strict", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["learning"]["steps"] == 2

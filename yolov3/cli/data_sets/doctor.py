@@ -34,6 +34,7 @@ class DoctorWords:
     names: Path | None
     images: int
     device: str
+    learn: bool
     places: int
     strict: bool
     json: bool
@@ -56,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_darknet_options(parser, of="W")
     parser.add_argument("--images", type=int, default=32, metavar="N", help="so many images are tried with W")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N, for W")
+    parser.add_argument(
+        "--learn", action="store_true",
+        help="let the experiment's network learn eight training images by heart, in a few minutes: what cannot be learned so "
+        "will not be learned at all",
+    )  # fmt: skip
     parser.add_argument("--places", type=int, default=_SHOWN, metavar="N", help="so many places of a finding are told")
     parser.add_argument("--strict", action="store_true", help="for the exit code, warnings are errors")
     add_json_option(parser)
@@ -75,6 +81,7 @@ def parse(arguments: argparse.Namespace) -> DoctorWords:
         names=arguments.names,
         images=arguments.images,
         device=arguments.device,
+        learn=arguments.learn,
         places=arguments.places,
         strict=arguments.strict,
         json=arguments.json,
@@ -84,7 +91,10 @@ def parse(arguments: argparse.Namespace) -> DoctorWords:
 def run(words: DoctorWords) -> int:
     """Examine, and tell what was found. Raises UserError for what cannot be examined."""
     from yolov3.doctor.examine import examine
+    from yolov3.doctor.learning.trial import try_to_learn
+    from yolov3.doctor.target import find_experiment
     from yolov3.options.experiment_options import tell_shipped
+    from yolov3.watching.lines import print_line
     from yolov3.watching.watcher import Bar
 
     tell_shipped(words.target)
@@ -92,16 +102,24 @@ def run(words: DoctorWords) -> int:
         found = examine(words.target, overrides=words.overrides, most_places=words.places, watcher=bar)
     if not words.json:
         _print(found)
-    why = None
+    why = trial = None
     if words.weights is not None:
         with output_kept_free(words.json), Bar("undoing mistakes") as bar:
             why = _explained(words, words.weights, bar)
+    if words.learn:
+        with output_kept_free(words.json), Bar("learning by heart") as bar:
+            trial = try_to_learn(find_experiment(words.target, words.overrides), watcher=bar)
     if words.json:
-        print_json({**found.as_plain(), **({} if why is None else {"score": why.as_plain()})})
+        more = {"score": why, "learning": trial}
+        print_json({**found.as_plain(), **{name: part.as_plain() for name, part in more.items() if part is not None}})
     elif why is not None:
         _print_score(why)
+    if trial is not None and not words.json:
+        print_line("")
+        print_line(f"{'note' if trial.learnt else 'warning'}: learning: {trial.verdict}")
     code = found.exit_code(strict=words.strict)
-    return code if why is None or why.best is None else max(code, 2 if words.strict else 1)
+    is_warned = (why is not None and why.best is not None) or (trial is not None and not trial.learnt)
+    return max(code, 2 if words.strict else 1) if is_warned else code
 
 
 def _explained(words: DoctorWords, weights: Path, watcher: Watcher) -> Explanation:

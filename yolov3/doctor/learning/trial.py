@@ -16,7 +16,7 @@ from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import Experiment
 from yolov3.config.learning import OptimiserSection
 from yolov3.datasets.dataset import Dataset
-from yolov3.doctor.learning_least import least_loss
+from yolov3.doctor.learning.least import least_loss
 from yolov3.errors import UserError
 from yolov3.evaluation.coco import coco_metric
 from yolov3.formats.build import Start, begin, build_detector, open_start, settle

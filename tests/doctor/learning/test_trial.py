@@ -12,7 +12,7 @@ import pytest
 
 from yolov3.config.experiment import Experiment
 from yolov3.config.loading import build_experiment
-from yolov3.doctor.learning import RATES, LossCourse, small_size, try_to_learn
+from yolov3.doctor.learning.trial import RATES, LossCourse, small_size, try_to_learn
 from yolov3.errors import UserError
 from yolov3.watching.watcher import Watcher
 
@@ -78,7 +78,7 @@ def test_time_is_kept_and_nothing_is_written(folder, tmp_path, monkeypatch):
 
 def test_numbers_that_are_not_finite(folder, monkeypatch):
     monkeypatch.setattr(
-        "yolov3.doctor.learning.RATES", RATES.model_copy(update={"learning_rate": 1e30, "gradient_clip": 0.0})
+        "yolov3.doctor.learning.trial.RATES", RATES.model_copy(update={"learning_rate": 1e30, "gradient_clip": 0.0})
     )
     trial = try_to_learn(experiment_of(folder), side=64, steps=60)
     assert trial.fault is not None and "not finite" in trial.verdict and trial.high is None and trial.steps < 60

@@ -11,7 +11,7 @@ from yolov3.anchors import TINY_ANCHORS, make_levels
 from yolov3.assign import Assignment, assign
 from yolov3.codec import decode
 from yolov3.config.learning import LossSection
-from yolov3.doctor.learning_least import least_loss, perfect_map
+from yolov3.doctor.learning.least import least_loss, perfect_map
 from yolov3.loss import detection_loss
 from yolov3.structures import Targets
 
