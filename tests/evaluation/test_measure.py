@@ -73,7 +73,7 @@ def test_plain_values_can_be_written_as_json(dataset, found, selection, preproce
     times = StageTimes(reading=1.0, network=2.0, selecting=1.0, images=4)
     whole = replace(evaluation, settings=settings_of(selection, preprocessing), times=times)
     content = json.loads(json.dumps(whole.as_plain(), allow_nan=False))
-    assert set(content) == {"settings", "coco", "per_class", "voc", "counts", "timing"}
+    assert set(content) == {"settings", "coco", "per_class", "voc", "counts", "timing", "source"}
     assert content["settings"]["input_size"] == [96, 128] and content["coco"]["AP50"] == evaluation.coco.ap50
     assert [row["name"] for row in content["per_class"]] == list(dataset.names)
     assert content["voc"]["AP10+"] == evaluation.voc.mean_10 and content["counts"]["images"] == 5

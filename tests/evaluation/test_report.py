@@ -166,7 +166,7 @@ def test_a_terminal_gets_whole_words_and_numbers(evaluation: Evaluation, width: 
 def test_metrics_json_holds_all(tmp_path: Path, evaluation: Evaluation) -> None:
     write_metrics(tmp_path / "metrics.json", evaluation)
     content = json.loads((tmp_path / "metrics.json").read_text())
-    assert set(content) == {"settings", "coco", "per_class", "voc", "counts", "timing"}
+    assert set(content) == {"settings", "coco", "per_class", "voc", "counts", "timing", "source"}
     assert tuple(content["coco"]) == COCO_NUMBERS
     assert content["coco"]["AP"] == pytest.approx(0.50495, abs=1e-5)
     assert content["per_class"][1] == {

@@ -51,6 +51,6 @@ def test_mistakes_are_told(words, message, weights, capsys):
 
 
 def test_two_words_are_a_command_of_their_own():
-    assert SECOND_WORDS == {"benchmark": {"detect": "yolov3.cli.benchmark_detect"}}
+    assert SECOND_WORDS == {"benchmark": {"detect": "yolov3.cli.measuring.benchmark_detect"}}
     assert "benchmark detect" in parser_of("benchmark detect").prog
     assert "--num-classes" in parser_of("benchmark").format_help()
