@@ -46,7 +46,9 @@ def learned(classifier_of, tmp_path_factory):
 
 
 def test_it_learns(learned):
-    losses = [row.cross_entropy for row in learned.history]  # of two steps each, with varied images: they go up and down
+    losses = [
+        row.cross_entropy for row in learned.history
+    ]  # of two steps each, with varied images: they go up and down
     assert learned.best_score == 1.0 and min(losses[-5:]) < losses[0]
     best = load_model(learned.best)
     assert best.names == ("blue", "red") and best.meaning.preprocessing == Preprocessing((32, 32))
