@@ -98,6 +98,7 @@ def test_what_is_no_head_is_refused(data, message):
         read_jpeg_head(io.BytesIO(data))
 
 
+@pytest.mark.shared
 def test_photographs_say_what_pillow_says(shared: Path):
     photographs = sorted((shared / "images").glob("*.jpg")) + sorted(
         (shared / "datasets/bccd/JPEGImages").glob("*.jpg")
