@@ -16,6 +16,7 @@ import yaml
 from yolov3.cli import main
 from yolov3.cli import train as command
 from yolov3.cli.train import TrainWords
+from yolov3.errors import UserError
 from yolov3.files.strict_yaml import read_yaml
 from yolov3.formats.checkpoint import read_checkpoint
 from yolov3.options.experiment_options import ExperimentWords
@@ -214,3 +215,14 @@ def test_words_become_what_is_trained(monkeypatch):
         TrainWords(nothing, Path("runs/a"), True),
         TrainWords(ExperimentWords(None, ("x=1",)), None, False),
     ]
+
+
+def test_a_page_that_cannot_be_written_takes_nothing_from_the_training(config, tmp_path, monkeypatch, capsys):
+    def fail(*words, **more):
+        raise UserError("report.html: cannot be written: No space left on device")
+
+    monkeypatch.setattr("yolov3.reporting.run.report_run", fail)
+    assert main(["train", str(config)]) == 0
+    out, err = capsys.readouterr()
+    assert err == "warning: no report was written: report.html: cannot be written: No space left on device\n"
+    assert f"weights: {tmp_path}/mine/weights/best.pt" in out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def run(words: TrainWords) -> int:
     from yolov3.reporting.report import REPORT
     from yolov3.reporting.run import report_run
     from yolov3.training.train import train
-    from yolov3.watching.lines import print_line
+    from yolov3.watching.lines import WARNING, print_line
     from yolov3.watching.watcher import Bar
 
     try:
@@ -75,10 +76,12 @@ def run(words: TrainWords) -> int:
             longer = {"epochs": f"train.epochs={2 * len(result.history)}", "patience": "train.patience=0"}
             print_line(f"to train longer: yolov3 train --resume {result.folder} {longer[result.was_ended_by]}")
         elif words.report and result.best.is_file():
-            with Bar("measuring the best weights") as bar:
-                report_run(
-                    result.folder, made_with=f"yolov3 {__version__}", device=experiment.train.device, watcher=bar
-                )
-            print_line(f"what it gets wrong, and what to do: {result.folder / REPORT}")
+            made_with = f"yolov3 {__version__}"
+            try:
+                with Bar("measuring the best weights") as bar:
+                    report_run(result.folder, made_with=made_with, device=experiment.train.device, watcher=bar)
+                print_line(f"what it gets wrong, and what to do: {result.folder / REPORT}")
+            except UserError as error:  # the training is done and saved all the same
+                print_line(f"{WARNING}no report was written: {error}", sys.stderr)
         print_line(f"best AP {result.best_score:.4f}; weights: {result.best}")
     return 0
