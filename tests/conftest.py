@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from yolov3.datasets.dataset import Dataset
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many test processes as processors: a thread each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples each time, however slow the machine is: a change is judged by what it changes. HYPOTHESIS_PROFILE=default
+# looks for new ones.
+settings.register_profile("same examples", derandomize=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same examples"))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
