@@ -66,7 +66,7 @@ def test_of_many_classes_the_most_confused_are_shown(evidence, monkeypatch):
 
 
 def test_curves_strata_and_calibration_tell_all(evidence):
-    curves = sections.curves_section(evidence.curves, evidence.confusion.points())
+    curves = sections.curves_section(evidence.curves, evidence.confusion.points(), evidence.curves.operating())
     assert sum(isinstance(each, Chart) for each in curves.parts) == 4
     assert len(part(curves, Table).rows) == 3 * (len(evidence.confusion.names) + 1)
     strata = sections.strata_section(evidence.divisions)

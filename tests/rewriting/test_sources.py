@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from yolov3.catalogue.naming import named_section
 from yolov3.config.experiment import DataSection
 from yolov3.errors import UserError
-from yolov3.rewriting.sources import find_undivided, is_json, named_section
+from yolov3.rewriting.sources import find_undivided, is_json
 
 
 def test_a_name_and_changes(worlds, tmp_path):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,11 @@ class ScoreCurve:
     def as_plain(self) -> dict[str, Any]:
         """At most ``MOST_POINTS`` points for a drawing: "threshold", "precision", "recall", "F1". A bend is kept rather than
         a point on a straight line."""
+        return dict(self._plain)
+
+    @cached_property
+    def _plain(self) -> dict[str, Any]:
+        """Thinning takes longer than all else that a report does with a curve, and a report asks for the points often."""
         chosen = thinned(self._drawn(), MOST_POINTS)
         points = [self.point(place).as_plain() for place in chosen]
         keys = ("threshold", "precision", "recall", "F1")

@@ -55,6 +55,11 @@ def beside_model(data: DataSection, model: Path) -> DataSection:
     return data.model_copy(update={"lists": str(model.parent.parent)})
 
 
+def named_section(named: str | Path, overrides: Sequence[str]) -> DataSection:
+    """The data that a person names, with ``data.key=value`` laid over it. Raises UserError."""
+    return change_data(resolve_data(named), overrides)
+
+
 def change_data(data: DataSection | None, overrides: Sequence[str]) -> DataSection:
     """``data`` with ``data.key=value`` laid over it. Raises UserError for words about anything else."""
     for override in overrides:

@@ -75,7 +75,7 @@ def run(words: EvaluateWords) -> int:
     """Evaluate, print the report or JSON, write ``metrics.json``, ``predictions.json`` and the page. Raises UserError."""
     from yolov3 import __version__
     from yolov3.evaluation.evaluate import evaluate
-    from yolov3.evaluation.report import print_report
+    from yolov3.evaluation.report import METRICS, PREDICTIONS, print_report
     from yolov3.options.experiment_options import tell_shipped
     from yolov3.reporting.report import NUMBERS, REPORT, THRESHOLDS, Measured, write_report
     from yolov3.watching.lines import print_line
@@ -90,6 +90,6 @@ def run(words: EvaluateWords) -> int:
         print_json({**evaluation.as_plain(), "folder": str(evaluation.folder)})
         return 0
     print_report(evaluation)
-    written = ["metrics.json", "predictions.json", *([REPORT, NUMBERS, THRESHOLDS] if words.report else [])]
+    written = [METRICS, PREDICTIONS, *([REPORT, NUMBERS, THRESHOLDS] if words.report else [])]
     print_line(f"written: {evaluation.folder}/{', '.join(written)}")
     return 0

@@ -20,7 +20,7 @@ from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.data_section import data_section_of, named_data
 from yolov3.evaluation.measure import DataSource, Evaluation, EvaluationSettings, measure
 from yolov3.evaluation.predict import predict, renumber
-from yolov3.evaluation.report import write_metrics, write_predictions
+from yolov3.evaluation.report import METRICS, PREDICTIONS, write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.load import open_model
 from yolov3.formats.model import Model
@@ -133,8 +133,8 @@ def evaluate(
     source = DataSource.of(section, options.split)
     evaluation = replace(evaluation, folder=folder, dataset=dataset, strides=strides, source=source)
     if folder is not None:
-        write_metrics(folder / "metrics.json", evaluation)
-        write_predictions(folder / "predictions.json", dataset, evaluation.detections)
+        write_metrics(folder / METRICS, evaluation)
+        write_predictions(folder / PREDICTIONS, dataset, evaluation.detections)
     return evaluation
 
 

@@ -40,6 +40,10 @@ _COCO_WIDTH = 79
 """Columns of the lines below."""
 
 
+METRICS, PREDICTIONS = "metrics.json", "predictions.json"
+"""The files of an evaluation."""
+
+
 def coco_lines(numbers: CocoNumbers) -> list[str]:
     """The twelve lines in the form that readers of COCO results know."""
     lines = []

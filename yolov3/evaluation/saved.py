@@ -17,8 +17,7 @@ from yolov3.config.loading import build_experiment
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
 from yolov3.errors import UserError
-
-METRICS, PREDICTIONS = "metrics.json", "predictions.json"
+from yolov3.evaluation.report import METRICS, PREDICTIONS
 
 
 def is_saved_evaluation(path: Path) -> bool:

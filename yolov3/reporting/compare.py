@@ -10,14 +10,15 @@ from pathlib import Path
 from yolov3.analysis.analysis import Analysis, AnalysisSettings, analyse
 from yolov3.analysis.comparison import Comparison, TruthChange, compare
 from yolov3.analysis.intervals import Interval
-from yolov3.catalogue.naming import change_data, resolve_data
+from yolov3.catalogue.naming import change_data, named_section
 from yolov3.catalogue.opening import open_dataset
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import Split
 from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.evaluation.evaluate import evaluate
-from yolov3.evaluation.saved import PREDICTIONS, is_saved_evaluation, read_metrics, read_predictions, source_of
+from yolov3.evaluation.report import PREDICTIONS
+from yolov3.evaluation.saved import is_saved_evaluation, read_metrics, read_predictions, source_of
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.run_folder import make_run_folder
 from yolov3.reporting.crops import Wanted, crops_of
@@ -115,7 +116,7 @@ def comparison_page(comparison: Comparison, analyses: Sequence[Analysis], datase
 
 def _dataset(options: CompareOptions) -> Dataset:
     if options.data is not None:
-        return open_dataset(change_data(resolve_data(options.data), options.data_changes), options.split)
+        return open_dataset(named_section(options.data, options.data_changes), options.split)
     for path in (options.first, options.second):
         if is_saved_evaluation(path):
             section, split = source_of(path, read_metrics(path))

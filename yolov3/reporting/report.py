@@ -102,7 +102,7 @@ def _page(
         classes_section(evidence.intervals, evidence.confusion, evidence.curves),
         confusion_section(evidence.confusion, galleries.linked),
         Section("cells", "Confusions to look at", GREEN_AND_RED, galleries.cells),
-        curves_section(evidence.curves, evidence.confusion.points()),
+        curves_section(evidence.curves, evidence.confusion.points(), analysis.operating),
         strata_section(evidence.divisions),
         calibration_section(evidence.calibration),
         Section("galleries", "Mistakes to look at", GREEN_AND_RED, galleries.cases),

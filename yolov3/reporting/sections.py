@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from yolov3.analysis.calibration import Calibration
 from yolov3.analysis.confusion import BACKGROUND, Confusion
-from yolov3.analysis.curves import Curves, OperatingPoint, ScoreCurve
+from yolov3.analysis.curves import Curves, Operating, OperatingPoint, ScoreCurve
 from yolov3.analysis.errors import FALSE_NEGATIVES, FALSE_POSITIVES, Errors
 from yolov3.analysis.intervals import ClassIntervals, Interval, Intervals
 from yolov3.analysis.strata import Division
@@ -22,9 +21,6 @@ MOST_BARS = 40
 
 MOST_CLASSES = 60
 """Classes of a confusion matrix that is shown; more would not be read. The most confused are taken."""
-
-Drawn = Mapping[str, Mapping[str, Any]]
-"""The points of each class's curve, by its name."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -117,24 +113,21 @@ def cell_name(row: int, column: int) -> str:
     return place_name("cell", row, column)
 
 
-def curves_section(curves: Curves, points: Sequence[OperatingPoint]) -> Section:
+def curves_section(curves: Curves, points: Sequence[OperatingPoint], operating: Sequence[Operating]) -> Section:
     """Precision, recall and F1 against the score and each other, and the points to take."""
     chosen = sorted(
         (pair for pair in zip(curves.classes, points, strict=True) if len(pair[0].thresholds)),
         key=lambda pair: -pair[0].truths,
     )
-    drawn = {curve.name: curve.as_plain() for curve, _ in chosen}
     parts: list[Part] = [
-        Chart("precision and recall", line_chart(list(_against_recall(chosen, drawn)), across="recall", up="precision"))
+        Chart("precision and recall", line_chart(list(_against_recall(chosen)), across="recall", up="precision"))
     ]
     for name in ("F1", "precision", "recall"):
         parts.append(
-            Chart(
-                f"{name} by score", line_chart(list(_against_score(chosen, drawn, name)), across="score above", up=name)
-            )
+            Chart(f"{name} by score", line_chart(list(_against_score(chosen, name)), across="score above", up=name))
         )
     rows = []
-    for each in curves.operating():
+    for each in operating:
         for word, point in (
             ("best F1", each.best),
             ("precision 0.9", each.for_precision),
@@ -211,19 +204,19 @@ def _shown_classes(confusion: Confusion) -> list[int]:
     return [*sorted(int(one) for one in order if touched[one]), len(confusion.names)]
 
 
-def _against_recall(chosen: Sequence[tuple[ScoreCurve, OperatingPoint]], drawn: Drawn) -> Iterator[Line]:
+def _against_recall(chosen: Sequence[tuple[ScoreCurve, OperatingPoint]]) -> Iterator[Line]:
     for curve, point in chosen:
         if curve.truths:
-            plain = drawn[curve.name]
+            plain = curve.as_plain()
             recall, precision = (np.array(plain[key], np.float64) for key in ("recall", "precision"))
             mark = None if point.recall is None or point.precision is None else (point.recall, point.precision)
             yield Line(curve.name, recall, precision, mark)
 
 
-def _against_score(chosen: Sequence[tuple[ScoreCurve, OperatingPoint]], drawn: Drawn, name: str) -> Iterator[Line]:
+def _against_score(chosen: Sequence[tuple[ScoreCurve, OperatingPoint]], name: str) -> Iterator[Line]:
     for curve, point in chosen:
         if curve.truths:
-            plain = drawn[curve.name]
+            plain = curve.as_plain()
             value = point.as_plain()[name]
             mark = None if value is None else (point.threshold, value)
             yield Line(curve.name, np.array(plain["threshold"], np.float64), np.array(plain[name], np.float64), mark)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,13 +87,8 @@ def _class_lines(rows: Rows) -> list[Line]:
     by_class: dict[str, list[Mapping[str, str]]] = defaultdict(list)
     for row in rows:
         by_class[str(row.get("class"))].append(row)
-    lines = [Line(name, *_points(own)) for name, own in by_class.items()]
+    lines = [replace(_line(own, "AP"), name=name) for name, own in by_class.items()]
     return sorted((line for line in lines if len(line.x)), key=lambda line: float(line.y[-1]))
-
-
-def _points(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    line = _line(rows, "AP")
-    return line.x, line.y
 
 
 def _number(text: str | None) -> float | None:

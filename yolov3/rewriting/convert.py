@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from yolov3.catalogue.naming import named_section
 from yolov3.catalogue.opening import FoundData, find_data, open_splits
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.dataset import Dataset
+from yolov3.datasets.label_format import Split
 from yolov3.datasets.voc_xml import XmlFiles
 from yolov3.errors import UserError
 from yolov3.rewriting.new_place import require_new, require_outside
-from yolov3.rewriting.options import SPLIT_NAMES, ConvertDataOptions, SplitName
-from yolov3.rewriting.sources import is_json, named_section
+from yolov3.rewriting.options import SPLIT_NAMES, ConvertDataOptions
+from yolov3.rewriting.sources import is_json
 from yolov3.rewriting.voc_marks import read_marks
 from yolov3.rewriting.writing import Content, WrittenData, write_data
 from yolov3.rewriting.yolo_files import UNDIVIDED
@@ -32,7 +34,7 @@ def convert_data(options: ConvertDataOptions, watcher: Watcher | None = None) ->
     section = named_section(options.data, options.changes).model_copy(update={"overfit": 0})
     found = find_data(section)
     require_outside(out, found.tree.root)
-    splits: tuple[SplitName, ...] | None = options.splits
+    splits: tuple[Split, ...] | None = options.splits
     if splits is None and is_json(options.data):
         splits = ("val",)  # as which it was named
     parts = _read_parts(section, found, splits)
@@ -47,7 +49,7 @@ def convert_data(options: ConvertDataOptions, watcher: Watcher | None = None) ->
     return replace(written, notes=(*_notes_of(parts), *written.notes))
 
 
-def _read_parts(section: DataSection, found: FoundData, wanted: tuple[SplitName, ...] | None) -> dict[str, Dataset]:
+def _read_parts(section: DataSection, found: FoundData, wanted: tuple[Split, ...] | None) -> dict[str, Dataset]:
     """The splits that are wanted, or all there are; of a data set that has none, all images as one part."""
     if found.is_divided:
         splits = open_splits(section)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from yolov3.errors import UserError
 
-SplitName = Literal["train", "val", "test"]
+if TYPE_CHECKING:  # a command's words need not wait for what reads data
+    from yolov3.datasets.label_format import Split
+
 FormatName = Literal["coco", "voc", "yolo"]
 
-SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test")
+SPLIT_NAMES: tuple[Split, ...] = ("train", "val", "test")
 FORMAT_NAMES: tuple[FormatName, ...] = ("coco", "voc", "yolo")
 
 
@@ -31,7 +33,7 @@ class SplitOptions:
     test: float = 0.0
     seed: int = 0
     group_by: str | None = None
-    of: SplitName | None = None
+    of: Split | None = None
     out: Path | None = None
     changes: tuple[str, ...] = ()
 
@@ -66,7 +68,7 @@ class ConvertDataOptions:
     to: FormatName
     out: Path
     copy: bool = False
-    splits: tuple[SplitName, ...] | None = None
+    splits: tuple[Split, ...] | None = None
     changes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from yolov3.catalogue.naming import change_data, resolve_data
 from yolov3.catalogue.opening import FoundData, find_data
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.dataset import Dataset
+from yolov3.datasets.label_format import Split
 from yolov3.errors import UserError
-from yolov3.rewriting.options import SplitName
 
 UNDIVIDED = {"val_share": 0.0, "val_seed": 0, "group_by": None, "lists": None, "overfit": 0}
-
-
-def named_section(named: str | Path, changes: tuple[str, ...]) -> DataSection:
-    """The data section that a name and ``data.key=value`` mean. Raises UserError."""
-    return change_data(resolve_data(named), changes)
 
 
 def is_json(named: str | Path) -> bool:
@@ -25,7 +19,7 @@ def is_json(named: str | Path) -> bool:
     return Path(named).suffix.lower() == ".json" and not Path(named).is_dir()
 
 
-def find_undivided(section: DataSection, of: SplitName | None) -> tuple[FoundData, Dataset]:
+def find_undivided(section: DataSection, of: Split | None) -> tuple[FoundData, Dataset]:
     """The images that are to be divided: those of the split ``of``, else all of a data set that is not divided. The
     data section that comes with them calls them ``train``. Raises UserError when it is divided and ``of`` is None."""
     found = find_data(section.model_copy(update=UNDIVIDED))

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from yolov3.catalogue.division import choose_groups, group_images, image_names
+from yolov3.catalogue.naming import named_section
 from yolov3.catalogue.opening import FoundData
 from yolov3.datasets.dataset import Dataset
+from yolov3.datasets.label_format import Split
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.strict_yaml import write_yaml
 from yolov3.rewriting.counts import PartCounts, count_part
 from yolov3.rewriting.new_place import first_free, require_new, require_outside, written_whole
-from yolov3.rewriting.options import SplitName, SplitOptions
-from yolov3.rewriting.sources import find_undivided, is_json, named_section
+from yolov3.rewriting.options import SplitOptions
+from yolov3.rewriting.sources import find_undivided, is_json
 from yolov3.rewriting.split_files import prove_division, settings_of, write_parts
 from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
@@ -30,7 +32,7 @@ from yolov3.watching.words import counted
 RUNS = Path("runs/split")
 DATA_FILE = "data.yaml"
 
-Parts = dict[SplitName, Dataset]
+Parts = dict[Split, Dataset]
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ def divide_in_parts(everything: Dataset, found: FoundData, options: SplitOptions
     groups, how = group_images(everything, names, found.data.model_copy(update={"group_by": options.group_by}))
     group_of: dict[str, int] = {}  # a file that a json names twice is one image all the same
     groups = [group_of.setdefault(name, group) for name, group in zip(names, groups)]
-    part_of: dict[int, SplitName] = dict.fromkeys(groups, "train")
-    shares: dict[SplitName, float] = {"val": options.val, "test": options.test}
+    part_of: dict[int, Split] = dict.fromkeys(groups, "train")
+    shares: dict[Split, float] = {"val": options.val, "test": options.test}
     chance, left = random.Random(options.seed), 1.0
     for split, share in shares.items():
         places = [place for place, group in enumerate(groups) if part_of[group] == "train"]
@@ -93,7 +95,7 @@ def divide_in_parts(everything: Dataset, found: FoundData, options: SplitOptions
         left -= share
     how = how.replace("data.group_by", "group_by")
     sizes = Counter(part_of[group] for group in groups)
-    wanted: tuple[SplitName, ...] = ("train", "val", "test") if options.test else ("train", "val")
+    wanted: tuple[Split, ...] = ("train", "val", "test") if options.test else ("train", "val")
     for split in wanted:
         if not sizes[split]:
             raise UserError(

@@ -20,12 +20,12 @@ from yolov3.catalogue.opening import FoundData, open_dataset
 from yolov3.config.experiment import DataSection
 from yolov3.config.loading import validate_section
 from yolov3.datasets.dataset import Dataset
+from yolov3.datasets.label_format import Split
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_whole
-from yolov3.rewriting.options import SplitName
 
 
-def write_parts(parts: Mapping[SplitName, Dataset], found: FoundData, folder: Path) -> None:
+def write_parts(parts: Mapping[Split, Dataset], found: FoundData, folder: Path) -> None:
     """Write a list, or a json, for each part into a folder. Raises UserError for names that no list can hold."""
     if found.format.name == "coco":
         _write_jsons(parts, found, folder)
@@ -37,7 +37,7 @@ def write_parts(parts: Mapping[SplitName, Dataset], found: FoundData, folder: Pa
         write_whole(folder / f"{split}.txt", "".join(f"{name}\n" for name in names).encode())
 
 
-def settings_of(parts: Mapping[SplitName, Dataset], found: FoundData, folder: Path) -> dict[str, Any]:
+def settings_of(parts: Mapping[Split, Dataset], found: FoundData, folder: Path) -> dict[str, Any]:
     """The keys of a data YAML for parts whose files lie in a folder."""
     folder = folder.absolute()
     settings: dict[str, Any] = {"root": str(found.tree.root.absolute()), "format": found.format.name}
@@ -58,7 +58,7 @@ def settings_of(parts: Mapping[SplitName, Dataset], found: FoundData, folder: Pa
     return settings
 
 
-def prove_division(parts: Mapping[SplitName, Dataset], settings: dict[str, Any]) -> None:
+def prove_division(parts: Mapping[Split, Dataset], settings: dict[str, Any]) -> None:
     """Open the parts as a data YAML with these settings would be, and raise UserError where that gives anything else."""
     section = validate_section(DataSection, settings, "the division")
     for split, part in parts.items():
@@ -86,13 +86,13 @@ def _require_listable(name: str) -> None:
         raise UserError(f"{name!r}: an image of this name cannot stand in a list; rename it")
 
 
-def _image_folder(parts: Mapping[SplitName, Dataset]) -> Path:
+def _image_folder(parts: Mapping[Split, Dataset]) -> Path:
     """The folder that all images of a COCO data set lie in or below."""
     folders = {sample.path.absolute().parent for part in parts.values() for sample in part.samples}
     return Path(os.path.commonpath(folders))
 
 
-def _write_jsons(parts: Mapping[SplitName, Dataset], found: FoundData, folder: Path) -> None:
+def _write_jsons(parts: Mapping[Split, Dataset], found: FoundData, folder: Path) -> None:
     """A json per part: the tables of the original with the rows of the part's images."""
     given = str(found.data.train)
     places = (found.tree.root / given, Path(given))
