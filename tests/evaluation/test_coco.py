@@ -99,7 +99,7 @@ def test_the_numbers_are_those_of_pycocotools_on_the_original_file(shared: Path,
     ours = np.array(list(result.numbers.as_plain().values()))
     assert 0.05 < ours[0] < 0.9
     np.testing.assert_allclose(ours, by_hand(annotations, unrounded), atol=1e-9)
-    np.testing.assert_allclose(ours, by_hand(annotations, coco_results(dataset, found)), atol=1e-12)
+    np.testing.assert_allclose(ours, by_hand(annotations, list(coco_results(dataset, found))), atol=1e-12)
 
 
 @pytest.mark.shared
@@ -121,7 +121,7 @@ def test_images_named_by_words() -> None:
     result = coco_metric(dataset, perfect(dataset))
     assert result.numbers.ap == pytest.approx(1)
     assert [row.name for row in result.per_class] == ["cat", "dog"]
-    assert coco_results(dataset, perfect(dataset))[1] == {
+    assert list(coco_results(dataset, perfect(dataset)))[1] == {
         "image_id": "field", "category_id": 2, "bbox": [9, 9, 291, 291], "score": 1,
     }  # fmt: skip
 
@@ -167,7 +167,7 @@ def test_numbers_that_are_none_are_dropped_and_counted(bad: float) -> None:
     found = detections([[bad] * 4, box, [50.0, 0.0, 0.0, 50.0]], [score, bad, score], [0, 0, 0])
     result = coco_metric(dataset, [found])
     assert result.dropped == 3 and result.numbers.ap == 0
-    assert coco_results(dataset, [found]) == []
+    assert list(coco_results(dataset, [found])) == []
 
 
 def test_a_detection_on_an_ignored_object_is_no_mistake() -> None:
@@ -218,6 +218,6 @@ def test_what_cannot_be_measured_is_refused() -> None:
 def test_results_are_json_with_few_digits() -> None:
     dataset = data_set(sample("a", [], []))
     found = detections([[0.1, 0.2, 33.3, 44.4]], [0.7], [1])
-    assert json.dumps(coco_results(dataset, [found])) == (
+    assert json.dumps(list(coco_results(dataset, [found]))) == (
         '[{"image_id": "a", "category_id": 2, "bbox": [0.1, 0.2, 33.2, 44.2], "score": 0.69999999}]'
     )

@@ -10,6 +10,7 @@ import torch
 
 from yolov3.detections import Detections
 from yolov3.evaluation.coco import coco_metric
+from yolov3.evaluation.coco_tables import metric_library_version
 from yolov3.evaluation.measure import EvaluationSettings, measure, times_as_plain
 from yolov3.evaluation.voc import voc_metric
 from yolov3.structures import Preprocessing, Suppression
@@ -58,7 +59,7 @@ def test_settings_name_all_that_the_numbers_depend_on(selection):
         "confidence": 0.001, "nms_threshold": 0.6, "nms_kind": "diou", "diou_exponent": 0.7, "class_agnostic": True,
         "multi_label": True, "max_candidates": 30_000, "max_detections": 7, "coco_max_detections": 100,
         "voc_iou_threshold": 0.5, "batch_size": 2, "device": "cpu", "precision": "float32", "runtime": "torch",
-            "torch": torch.__version__,
+            "torch": torch.__version__, "coco_library": metric_library_version(),
     }  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from yolov3.models.layers import (
     ConvResidual,
     SpatialPyramidPooling,
     StrideOneMaxPool,
+    give_memory,
     initialise_convolutions,
+    initialise_small,
     repeat_edges,
     scaled,
 )
@@ -111,3 +113,26 @@ def test_convolutions_start_with_hes_deviation_and_zero_biases():
         assert part.weight.mean().item() == pytest.approx(0, abs=0.1 * expected)
     assert torch.equal(network[0].bias, torch.zeros(256))
     assert torch.equal(network[1].weight, torch.full((256,), 3.0))
+
+
+def test_a_network_without_memory_gets_that_of_one_that_has_it():
+    def network() -> nn.Module:
+        return nn.Sequential(Conv(3, 4, 3), nn.Sequential(nn.Conv2d(4, 2, 1), nn.Linear(2, 1)))
+
+    with torch.device("meta"):
+        empty = network()
+        empty[0].requires_grad_(False)
+        initialise_convolutions(empty)
+        initialise_small(empty[1][1].weight)
+    full = network()
+    keys = list(empty.state_dict())
+    give_memory(empty)
+    assert list(empty.state_dict()) == keys == list(full.state_dict())
+    assert [(value.shape, value.dtype) for value in empty.state_dict().values()] == [
+        (value.shape, value.dtype) for value in full.state_dict().values()
+    ]
+    assert {each.requires_grad for each in empty[0].parameters()} == {False}
+    assert {each.requires_grad for each in empty[1].parameters()} == {True}
+    empty.load_state_dict(full.state_dict())
+    images = torch.rand(1, 3, 8, 8)
+    assert torch.equal(empty.eval()[0](images), full.eval()[0](images))

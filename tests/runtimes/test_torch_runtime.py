@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from yolov3.codec import decode
 from yolov3.errors import UserError
 from yolov3.models.yolov3 import YOLOv3
+from yolov3.runtimes import torch_runtime
 from yolov3.runtimes.torch_runtime import TorchRuntime, evaluation_mode
 
 CPU = torch.device("cpu")
@@ -106,12 +107,26 @@ class ShortOfMemory:
 
 
 @pytest.mark.parametrize(("most", "sizes"), [(4, [5, 3, 2]), (2, [5, 3, 2, 1, 2]), (1, [5, 3, 2, 1, 1, 1, 2, 1, 1])])
-def test_a_batch_that_memory_does_not_hold_is_computed_in_halves(network, images, most, sizes):
+def test_a_batch_that_memory_does_not_hold_is_computed_in_halves(monkeypatch, network, images, most, sizes):
+    monkeypatch.setattr(torch_runtime, "images_at_once", lambda: 16)
     expected = by_hand(network, images)
     short = ShortOfMemory(network.train(), most)
     assert same(TorchRuntime(network, CPU)(images), expected, atol=1e-3, rtol=1e-4)
     assert short.sizes == sizes
     assert all(part.training for part in network.modules())
+
+
+@pytest.mark.parametrize(("threads", "sizes"), [(1, [2, 2, 1]), (4, [4, 1]), (8, [5])])
+def test_a_cpu_computes_a_batch_in_parts_for_its_cores(network, images, threads, sizes):
+    expected = by_hand(network, images)
+    seen = ShortOfMemory(network, 16)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert same(TorchRuntime(network, CPU)(images), expected, atol=1e-3, rtol=1e-4)
+    finally:
+        torch.set_num_threads(before)
+    assert seen.sizes == sizes
 
 
 def test_an_image_that_memory_does_not_hold_is_told_with_a_remedy(network, images):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.ops import nms
 
 from yolov3.selecting import suppress as module
 from yolov3.selecting.candidates import Candidates
@@ -49,3 +54,32 @@ def test_diou_is_taken_of_scaled_boxes():
     pair = candidates([[0, 0, 10, 10], [0, 0, 10, 20]], [0.9, 0.8])
     rule = Suppression("diou", 0.6)
     assert suppress(pair, 0.35, rule).tolist() == [0, 1] and suppress(pair, 0.35, rule, (1.0, 50.0)).tolist() == [0]
+
+
+def test_the_function_of_torchvision_alone_is_that_of_all_of_it():
+    boxes = torch.rand((500, 4), generator=torch.Generator().manual_seed(0)).double()
+    boxes[:, 2:] += boxes[:, :2]
+    scores = torch.rand(500, generator=torch.Generator().manual_seed(1)).double()
+    assert torch.equal(module.nms_of_many()(boxes, scores, 0.5), nms(boxes, scores, 0.5))
+
+
+def test_neither_boxes_nor_a_model_load_all_of_torchvision_or_a_compiler():
+    # Together they are seconds of every start, and 200 MB.
+    script = (
+        "import sys, numpy as np, torch\n"
+        "from yolov3.models.yolov3 import YOLOv3\n"
+        "from yolov3.inference.detector import Detector\n"
+        "with torch.device('meta'): YOLOv3(variant='yolov3-tiny', num_classes=3)\n"
+        "from yolov3.selecting.candidates import Candidates\n"
+        "from yolov3.selecting.suppress import suppress\n"
+        "from yolov3.structures import Suppression\n"
+        "boxes = Candidates(np.array([[0, 0, 9, 9], [1, 1, 9, 9.]]), np.array([0.9, 0.8]), np.array([0, 0]))\n"
+        "print(suppress(boxes, 0.5, Suppression()), {'torchvision', 'torch._dynamo'} & set(sys.modules))\n"
+    )
+    script = script.replace(
+        "print(",
+        "many = np.random.default_rng(0).random((500, 4)).cumsum(axis=1); suppress("
+        "Candidates(many, many[:, 0], np.zeros(500, int)), 0.5, Suppression())\nprint(",
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout == "[0] set()\n"

@@ -1,27 +1,24 @@
-"""COCO's average precision and recall, by pycocotools behind an adapter that closes its traps.
+"""COCO's average precision and recall, by pycocotools behind an adapter that closes its traps
+(yolov3/evaluation/coco_tables.py).
 
-The truths may come from any format: they are handed over with fresh ids from 1 (pycocotools takes an annotation with
-id 0 for unmatched and mixes up doubled ones), ignored objects as crowds, areas as the samples have them. No detections
-at all give AP 0. What is not defined, for want of truths, is None where pycocotools says -1.
+The truths may come from any format: they are handed over with fresh ids, ignored objects as crowds, areas as the samples
+have them. No detections at all give AP 0. What is not defined, for want of truths, is None where pycocotools says -1.
 
 pycocotools takes the best 100 detections of each class in each image (``maxDets``), here as everywhere.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from yolov3.boxes import xyxy_to_xywh
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
+from yolov3.evaluation.coco_tables import Found, Library, Truths, coco_tables
 from yolov3.evaluation.flat_detections import FlatDetections, flatten_detections
 
 COCO_NUMBERS = (
@@ -88,41 +85,34 @@ class CocoResult:
     dropped: int
 
 
-def coco_metric(dataset: Dataset, detections: Sequence[Detections]) -> CocoResult:
-    """COCO's numbers of the detections of each sample, in the samples' order, boxes in pixels of the images.
+def coco_metric(dataset: Dataset, detections: Sequence[Detections], library: Library | None = None) -> CocoResult:
+    """COCO's numbers of the detections of each sample, in the samples' order, boxes in pixels of the images, by the
+    fastest library that is installed or by that which is named.
 
     Raises ValueError when the numbers of samples and detections differ, a label is none of the data set's, or a truth
     is not finite.
     """
     flat = flatten_detections(dataset, detections)
-    image_ids = _integer_ids(dataset)
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = _index(dataset, image_ids, _truth_annotations(dataset, image_ids))
-        found = _index(dataset, image_ids, _found_annotations(flat, image_ids))
-        evaluation = COCOeval(truth, found, iouType="bbox")
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    numbers = CocoNumbers(*map(_defined, evaluation.stats))
-    precision = evaluation.eval["precision"][:, :, :, 0, -1]  # thresholds, recalls, classes; all areas, most detections
+    image_ids = np.array(_integer_ids(dataset), np.int64)
+    tables = coco_tables(_truths(dataset, image_ids), _found(flat, image_ids), len(dataset.names), library)
+    numbers = CocoNumbers(*map(_defined, tables.stats()))
+    precision = tables.precision[:, :, :, 0, -1]  # thresholds, recalls, classes; all areas, most detections
     return CocoResult(numbers, tuple(_class_rows(dataset, flat, precision)), flat.dropped)
 
 
-def coco_results(dataset: Dataset, detections: Sequence[Detections]) -> list[dict[str, Any]]:
-    """The detections as a COCO results list: ``image_id`` and ``category_id`` are those of the data set's own files,
-    ``bbox`` is left, top, width, height in pixels."""
+def coco_results(dataset: Dataset, detections: Sequence[Detections]) -> Iterator[dict[str, Any]]:
+    """The detections as the entries of a COCO results list, one after the other: ``image_id`` and ``category_id`` are those
+    of the data set's own files, ``bbox`` is left, top, width, height in pixels."""
     flat = flatten_detections(dataset, detections)
     boxes, scores = _rounded(flat)
     image_ids = [sample.image_id for sample in dataset.samples]
-    return [
-        {
+    for image, label, box, score in zip(flat.image_index, flat.labels, boxes, scores):
+        yield {
             "image_id": image_ids[image],
             "category_id": dataset.category_ids[label],
-            "bbox": box,
-            "score": score,
+            "bbox": box.tolist(),
+            "score": float(score),
         }
-        for image, label, box, score in zip(flat.image_index.tolist(), flat.labels.tolist(), boxes, scores)
-    ]
 
 
 def _integer_ids(dataset: Dataset) -> list[int]:
@@ -134,56 +124,29 @@ def _integer_ids(dataset: Dataset) -> list[int]:
     return list(range(1, len(ids) + 1))
 
 
-def _truth_annotations(dataset: Dataset, image_ids: list[int]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    for image_id, sample in zip(image_ids, dataset.samples):
-        boxes, areas = sample.boxes.astype(np.float64), sample.areas.astype(np.float64)
-        if not (np.isfinite(boxes).all() and np.isfinite(areas).all()):
+def _truths(dataset: Dataset, image_ids: np.ndarray) -> Truths:
+    samples = dataset.samples
+    for sample in samples:
+        if not (np.isfinite(sample.boxes).all() and np.isfinite(sample.areas).all()):
             raise ValueError(f"{sample.path}: a true box or its area is not a finite number")
-        xywh = xyxy_to_xywh(boxes).tolist()
-        for box, label, ignore, area in zip(
-            xywh, sample.labels.tolist(), sample.ignore.tolist(), areas.tolist(), strict=True
-        ):
-            rows.append(_annotation(len(rows) + 1, image_id, label, box, area=area, iscrowd=int(ignore)))
-    return rows
+    boxes = np.concatenate([np.zeros((0, 4)), *(sample.boxes.astype(np.float64) for sample in samples)])
+    return Truths(
+        image=np.repeat(image_ids, [len(sample.boxes) for sample in samples]),
+        label=np.concatenate([np.zeros(0, np.int64), *(sample.labels for sample in samples)]),
+        boxes=xyxy_to_xywh(boxes),
+        areas=np.concatenate([np.zeros(0), *(sample.areas.astype(np.float64) for sample in samples)]),
+        crowd=np.concatenate([np.zeros(0, bool), *(sample.ignore for sample in samples)]),
+    )
 
 
-def _found_annotations(flat: FlatDetections, image_ids: list[int]) -> list[dict[str, Any]]:
+def _found(flat: FlatDetections, image_ids: np.ndarray) -> Found:
     boxes, scores = _rounded(flat)
-    return [
-        {
-            **_annotation(number, image_ids[image], label, box, area=box[2] * box[3], iscrowd=0),
-            "score": score,
-        }
-        for number, (image, label, box, score) in enumerate(
-            zip(flat.image_index.tolist(), flat.labels.tolist(), boxes, scores), start=1
-        )
-    ]
+    return Found(image_ids[flat.image_index], flat.labels, boxes, scores)
 
 
-def _annotation(
-    number: int, image_id: int, label: int, box: list[float], *, area: float, iscrowd: int
-) -> dict[str, Any]:
-    return {
-        "id": number, "image_id": image_id, "category_id": label + 1, "bbox": box, "area": area, "iscrowd": iscrowd,
-    }  # fmt: skip
-
-
-def _rounded(flat: FlatDetections) -> tuple[list[list[float]], list[float]]:
-    """Boxes xywh and scores as plain numbers."""
-    return np.round(xyxy_to_xywh(flat.boxes), BOX_DECIMALS).tolist(), np.round(flat.scores, SCORE_DECIMALS).tolist()
-
-
-def _index(dataset: Dataset, image_ids: list[int], annotations: list[dict[str, Any]]) -> COCO:
-    # Both sides are built here, not by loadRes: that one fails on an empty list and drops unknown categories silently.
-    coco = COCO()
-    coco.dataset = {
-        "images": [{"id": number} for number in image_ids],
-        "categories": [{"id": label + 1, "name": name} for label, name in enumerate(dataset.names)],
-        "annotations": annotations,
-    }
-    coco.createIndex()
-    return coco
+def _rounded(flat: FlatDetections) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes xywh and scores."""
+    return np.round(xyxy_to_xywh(flat.boxes), BOX_DECIMALS), np.round(flat.scores, SCORE_DECIMALS)
 
 
 def _class_rows(dataset: Dataset, flat: FlatDetections, precision: np.ndarray) -> list[CocoClass]:

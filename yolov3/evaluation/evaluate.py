@@ -28,6 +28,7 @@ from yolov3.geometry import rectangular_step
 from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
 from yolov3.runtimes.runtime import Runtime
 from yolov3.selecting.postprocess import Selection
+from yolov3.selecting.suppress import nms_of_many
 from yolov3.structures import Fit, Preprocessing
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Pace, Watcher
@@ -109,6 +110,7 @@ def evaluate(
     labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
     # What happens only once is no part of what an image takes.
     runtime(torch.zeros((1, 3, *preprocessing.size), dtype=torch.uint8))
+    nms_of_many()
     folder = None
     if options.output is not None:
         folder = make_run_folder(Path(options.output), options.name or Path(options.weights).absolute().stem)

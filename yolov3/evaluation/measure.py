@@ -13,6 +13,7 @@ from yolov3.config.experiment import DataSection
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
 from yolov3.evaluation.coco import MAX_DETECTIONS, CocoClass, CocoNumbers, coco_metric
+from yolov3.evaluation.coco_tables import metric_library_version
 from yolov3.evaluation.voc import IOU_THRESHOLD, VocResult, voc_metric
 from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Preprocessing
@@ -62,6 +63,7 @@ class EvaluationSettings:
             "runtime": self.runtime,
             "torch": torch.__version__,
             "coco_max_detections": MAX_DETECTIONS,
+            "coco_library": metric_library_version(),
             "voc_iou_threshold": IOU_THRESHOLD,
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 
@@ -13,7 +14,7 @@ from yolov3.detections import Detections
 from yolov3.evaluation.coco import MAX_DETECTIONS, CocoNumbers, coco_results
 from yolov3.evaluation.measure import Evaluation, EvaluationCounts, EvaluationSettings
 from yolov3.evaluation.voc import IOU_THRESHOLD
-from yolov3.files.atomic import write_text_atomically
+from yolov3.files.atomic import write_atomically, write_text_atomically
 from yolov3.watching.lines import print_on
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.tables import NumberTable, print_table
@@ -127,9 +128,16 @@ def write_metrics(path: Path, evaluation: Evaluation) -> None:
 def write_predictions(path: Path, dataset: Dataset, detections: Sequence[Detections]) -> None:
     """Write ``predictions.json``, a COCO results list with the image and category ids of the data set's own files,
     whole or not at all. Raises UserError when it cannot be written."""
-    rows = coco_results(dataset, detections)
-    lines = ",\n".join(json.dumps(row, allow_nan=False, separators=(",", ":")) for row in rows)
-    write_text_atomically(path, f"[\n{lines}\n]\n" if rows else "[]\n")
+
+    def write(stream: IO[bytes]) -> None:
+        # Row by row: a million of them as one text, or as one list, would take more memory than the network.
+        before = "[\n"
+        for row in coco_results(dataset, detections):
+            stream.write((before + json.dumps(row, allow_nan=False, separators=(",", ":"))).encode())
+            before = ",\n"
+        stream.write(b"[]\n" if before == "[\n" else b"\n]\n")
+
+    write_atomically(path, write)
 
 
 def _counts_line(counts: EvaluationCounts) -> str:

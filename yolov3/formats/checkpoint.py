@@ -19,6 +19,7 @@ from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomic
 from yolov3.files.kinds import ARCHIVE, kind_of_path
 from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
+from yolov3.models.layers import give_memory
 from yolov3.structures import ModelMeaning
 from yolov3.watching.words import some
 
@@ -130,7 +131,8 @@ def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
         meaning = ModelMeaning.from_plain(content)
         _check_names(meaning.names, network)
         check_weights(network, content["weights"], str(path))
-        network.to_empty(device="cpu").load_state_dict(content["weights"])
+        give_memory(network)
+        network.load_state_dict(content["weights"])
         return LoadedModel(
             network=network.eval(),
             meaning=meaning,

@@ -40,6 +40,7 @@ from yolov3.formats.description import input_in_words
 from yolov3.formats.model import LoadedModel
 from yolov3.formats.model_files import cfg_beside, names_beside, names_folders
 from yolov3.models.classifier import Darknet53Classifier
+from yolov3.models.layers import give_memory
 from yolov3.models.yolov3 import Variant, YOLOv3
 from yolov3.structures import Fit, ModelMeaning, Preprocessing, Size
 from yolov3.watching.words import counted
@@ -234,7 +235,7 @@ def _names_or_none(path: Path) -> tuple[str, ...]:
 
 
 def _take_memory(network: nn.Module) -> None:
-    network.to_empty(device="cpu")
+    give_memory(network)
     for name, buffer in network.named_buffers():
         if name.endswith("num_batches_tracked"):
             buffer.zero_()

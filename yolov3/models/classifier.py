@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from yolov3.models.darknet53 import Darknet53
-from yolov3.models.layers import initialise_convolutions
+from yolov3.models.layers import initialise_convolutions, initialise_small
 
 
 class Darknet53Classifier(nn.Module):
@@ -19,7 +19,7 @@ class Darknet53Classifier(nn.Module):
         self.backbone = Darknet53(width=width)
         self.classify = nn.Linear(self.backbone.out_channels[0], num_classes)
         initialise_convolutions(self)
-        nn.init.normal_(self.classify.weight, std=0.01)
+        initialise_small(self.classify.weight)
         nn.init.zeros_(self.classify.bias)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from yolov3.models.layers import Conv
+from yolov3.models.layers import Conv, initialise_small
 from yolov3.prediction_layout import CLASSES, FIXED_ENTRIES, OBJECTNESS
 
 OBJECTNESS_PRIOR = 0.01
@@ -35,7 +35,7 @@ def initialise_prior(predict: nn.Conv2d, *, num_anchors: int, num_classes: int) 
     """Give the convolution that ends in raw predictions small weights, and a bias at which objectness starts at its
     prior and classes at one in C."""
     assert predict.bias is not None
-    nn.init.normal_(predict.weight, std=0.01)
+    initialise_small(predict.weight)
     with torch.no_grad():
         bias = predict.bias.view(num_anchors, -1)
         bias.zero_()

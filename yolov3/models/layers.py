@@ -85,9 +85,27 @@ def repeat_edges(features: Tensor, rows: tuple[int, int], columns: tuple[int, in
 
 
 def initialise_convolutions(module: nn.Module) -> None:
-    """He's normal initialisation for every convolution (fan-in, leaky ReLU), as Darknet's; biases zero."""
+    """He's normal initialisation for every convolution (fan-in, leaky ReLU), as Darknet's; biases zero. Those without
+    memory (device ``meta``) stay as they are: torch would load its compiler to draw nothing."""
     for part in module.modules():
-        if isinstance(part, nn.Conv2d):
+        if isinstance(part, nn.Conv2d) and not part.weight.is_meta:
             nn.init.kaiming_normal_(part.weight, a=LEAKY_SLOPE, mode="fan_in", nonlinearity="leaky_relu")
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+def give_memory(network: nn.Module) -> None:
+    """Give a network without memory (device ``meta``) memory on the CPU, with nothing in it yet. torch's own ``to_empty``
+    does the same, and loads an algebra system of a hundred megabytes for it."""
+    for part in network.modules():
+        for name, old in list(part.named_parameters(recurse=False)):
+            new = nn.Parameter(torch.empty(old.shape, dtype=old.dtype, device="cpu"), requires_grad=old.requires_grad)
+            setattr(part, name, new)
+        for name, buffer in list(part.named_buffers(recurse=False)):
+            setattr(part, name, torch.empty(buffer.shape, dtype=buffer.dtype, device="cpu"))
+
+
+def initialise_small(weight: Tensor) -> None:
+    """Small normal weights for a last layer, whose answers shall be its biases at first."""
+    if not weight.is_meta:
+        nn.init.normal_(weight, std=0.01)

@@ -7,9 +7,13 @@ Legend: K candidates.
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import torch
-from torchvision.ops import nms
+from torch import Tensor
 
 from yolov3.boxes import darknet_diou
 from yolov3.selecting.candidates import Array, Candidates
@@ -42,8 +46,21 @@ def suppress(
         # the same but is wrong for negative coordinates.
         lowest, highest = boxes.aminmax()
         boxes = boxes + (labels * (highest - lowest + 1))[:, None]
-    survivors = nms(boxes, scores.double(), threshold)
+    survivors = nms_of_many()(boxes, scores.double(), threshold)
     return survivors.numpy() if isinstance(candidates.boxes, np.ndarray) else survivors
+
+
+def nms_of_many() -> Callable[[Tensor, Tensor, float], Tensor]:
+    """torchvision's function. Its library is loaded alone where it can be found: the whole of torchvision takes seconds and
+    the memory of a thousand modules."""
+    found = importlib.util.find_spec("torchvision")
+    folders = found.submodule_search_locations if found else None
+    for library in sorted(path for folder in folders or () for path in Path(folder).glob("_C*.so")):
+        torch.ops.load_library(library)
+        return torch.ops.torchvision.nms
+    from torchvision.ops import nms
+
+    return nms
 
 
 def _of_few(candidates: Candidates, threshold: float, class_agnostic: bool) -> np.ndarray:
