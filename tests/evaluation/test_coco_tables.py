@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
@@ -80,6 +80,7 @@ def all_at_once(truths: Truths, found: Found, classes: int) -> COCOeval:
 
 @pytest.mark.parametrize("library", ["pycocotools", "hotcoco"])
 @pytest.mark.parametrize("at_once", [1, 7, 20_000])
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.sampled_from([1, 20, 400]))
 def test_the_tables_are_those_of_all_at_once_to_the_last_bit(library, at_once, seed, classes, crowded):
     if library == "hotcoco":

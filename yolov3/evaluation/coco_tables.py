@@ -116,11 +116,10 @@ def _of_class(truths: Truths, found: Found, label: int) -> tuple[Truths, Found]:
 
 def _by_hotcoco(truths: Truths, found: Found) -> dict[str, np.ndarray]:
     hotcoco = importlib.import_module("hotcoco")
-    evaluation = hotcoco.COCOeval(
-        _indexed(hotcoco.COCO(), _truth_annotations(truths), truths, found),
-        _indexed(hotcoco.COCO(), _found_annotations(found), truths, found),
-        iouType="bbox",
-    )
+    truth = _indexed(hotcoco.COCO(), _truth_annotations(truths), truths, found)
+    # As an array, of which no detection needs a dictionary; its last column is the class.
+    rows = np.column_stack((found.image, found.boxes, found.scores, np.ones(len(found.image))))
+    evaluation = hotcoco.COCOeval(truth, truth.load_res(rows), iouType="bbox")
     evaluation.evaluate()
     evaluation.accumulate()
     return {name: np.asarray(evaluation.eval[name]) for name in ("precision", "recall")}
