@@ -1,4 +1,5 @@
-"""What xml files of VOC's say of their objects that samples do not: whether one is cut off, and its pose."""
+"""What xml files of VOC's say of their objects that samples do not: whether one is cut off or partly hidden, and
+its pose."""
 
 from __future__ import annotations
 
@@ -27,8 +28,13 @@ def read_marks(sample: Sample, names: tuple[str, ...], xml_files: XmlFiles, *, o
             continue
         box = np.array(item.corners) - (np.array((1, 1, 0, 0)) if one_based else 0)
         if np.array_equal(clip_boxes(box, sample.size).astype(np.float32), sample.boxes[place]):
+            hidden = node.findtext("occluded")
             marks.append(
-                Marks(_flag(node.findtext("truncated")), (node.findtext("pose") or "").strip() or "Unspecified")
+                Marks(
+                    truncated=_flag(node.findtext("truncated")),
+                    pose=(node.findtext("pose") or "").strip() or "Unspecified",
+                    occluded=None if hidden is None else _flag(hidden),
+                )
             )
     return tuple(marks) if len(marks) == len(sample.labels) else ()
 
