@@ -272,3 +272,17 @@ def test_real_data_through_all_formats(shared, tmp_path, name):
             assert np.array_equal(other.labels, sample.labels[kept])
             thin = (sample.boxes[kept, 2:] - sample.boxes[kept, :2] <= 1.001).any(axis=1)
             assert np.abs(other.boxes - sample.boxes[kept])[~thin].max(initial=0) <= 1e-3
+
+
+def test_wherever_it_is_interrupted_nothing_stays(worlds, tmp_path, interrupting):
+    root = worlds.write("voc", tmp_path / "x", 60)
+    before = worlds.fingerprint(root)
+    after, stopped = 1, 0
+    while not (tmp_path / "new").exists():
+        try:
+            convert_data(ConvertDataOptions(root, "coco", tmp_path / "new"), interrupting(after))
+        except KeyboardInterrupt:
+            stopped += 1
+            assert [path.name for path in tmp_path.iterdir()] == ["x"]
+        after += 1
+    assert stopped >= 3 and worlds.fingerprint(root) == before

@@ -64,10 +64,11 @@ def split_data(options: SplitOptions, watcher: Watcher | None = None) -> SplitRe
         section = section.model_copy(update={"train": section.val, "val": None})
     found, everything = find_undivided(section, options.of)
     watcher.say(f"looking at {counted(len(everything), 'image')}: {everything.source}")
-    parts, how = divide_in_parts(everything, found, options)
+    parts, how = divide_in_parts(everything, found, options, watcher)
     found, notes = (found, ()) if options.test else _with_own_test(found)
     out = (options.out or first_free(RUNS, _name_of(found))).absolute()
     require_outside(out, found.tree.root)
+    watcher.say("writing the lists")
     with written_whole(out) as beside:
         write_parts(parts, found, beside)
         prove_division(parts, settings_of(parts, found, beside))
@@ -77,10 +78,12 @@ def split_data(options: SplitOptions, watcher: Watcher | None = None) -> SplitRe
     return SplitResult(out, out / DATA_FILE, everything.names, counts, (*everything.report.problems, *notes, how))
 
 
-def divide_in_parts(everything: Dataset, found: FoundData, options: SplitOptions) -> tuple[Parts, str]:
+def divide_in_parts(
+    everything: Dataset, found: FoundData, options: SplitOptions, watcher: Watcher | None = None
+) -> tuple[Parts, str]:
     """The parts, train first, and in words what was kept together. Raises UserError when one of them would be empty."""
     names = image_names(everything, found.tree.root)
-    groups, how = group_images(everything, names, found.data.model_copy(update={"group_by": options.group_by}))
+    groups, how = group_images(everything, names, found.data.model_copy(update={"group_by": options.group_by}), watcher)
     group_of: dict[str, int] = {}  # a file that a json names twice is one image all the same
     groups = [group_of.setdefault(name, group) for name, group in zip(names, groups)]
     part_of: dict[int, Split] = dict.fromkeys(groups, "train")
