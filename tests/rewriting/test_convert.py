@@ -280,7 +280,7 @@ def test_wherever_it_is_interrupted_nothing_stays(worlds, tmp_path, interrupting
     after, stopped = 1, 0
     while not (tmp_path / "new").exists():
         try:
-            convert_data(ConvertDataOptions(root, "coco", tmp_path / "new"), interrupting(after))
+            convert_data(ConvertDataOptions(root, "coco", tmp_path / "new"), watcher=interrupting(after))
         except KeyboardInterrupt:
             stopped += 1
             assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -220,7 +220,7 @@ def test_wherever_it_is_interrupted_nothing_stays(worlds, tmp_path, interrupting
     after, stopped = 1, 0
     while not (tmp_path / "new").exists():
         try:
-            split_data(SplitOptions(root, out=tmp_path / "new"), interrupting(after))
+            split_data(SplitOptions(root, out=tmp_path / "new"), watcher=interrupting(after))
         except KeyboardInterrupt:
             stopped += 1
             assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from yolov3.catalogue.naming import named_section
 from yolov3.catalogue.opening import FoundData, find_data, open_splits
@@ -16,7 +18,7 @@ from yolov3.errors import UserError
 from yolov3.rewriting.coco_outlines import outline_marks, read_outlines
 from yolov3.rewriting.label_writer import ReadMarks
 from yolov3.rewriting.new_place import require_new, require_outside
-from yolov3.rewriting.options import SPLIT_NAMES, ConvertDataOptions
+from yolov3.rewriting.options import SPLIT_NAMES, ConvertDataChanges, ConvertDataOptions
 from yolov3.rewriting.sources import is_json
 from yolov3.rewriting.voc_marks import read_marks
 from yolov3.rewriting.writing import Content, WrittenData, write_data
@@ -28,18 +30,24 @@ IGNORED = {"coco": "crowd region", "voc": "difficult object"}
 """What the ignored objects of each format are."""
 
 
-def convert_data(options: ConvertDataOptions, watcher: Watcher | None = None) -> WrittenData:
-    """Write a data set in another format: classes in their order, boxes within a thousandth of a pixel, crowds and difficult
+def convert_data(
+    options: ConvertDataOptions | None = None, *, watcher: Watcher | None = None, **changes: Unpack[ConvertDataChanges]
+) -> WrittenData:
+    """Write a data set in another format: ``convert_data(data="mine", to="coco", out="mine_as_coco")``. ``changes`` are fields
+    of the options.
+
+    Classes in their order, boxes within a thousandth of a pixel, crowds and difficult
     objects as far as the format has such; what else the files say of objects (VOC: cut off, hidden, pose; COCO: outlines)
     where both formats are the same. What cannot be held is counted and told. A data set that is not divided stays so.
     Raises UserError."""
+    options = ConvertDataOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
-    out = options.out.absolute()
+    out = Path(options.out).absolute()
     require_new(out)
     section = named_section(options.data, options.changes).model_copy(update={"overfit": 0})
     found = find_data(section)
     require_outside(out, found.tree.root)
-    splits: tuple[Split, ...] | None = options.splits
+    splits: Sequence[Split] | None = options.splits
     if splits is None and is_json(options.data):
         splits = ("val",)  # as which it was named
     parts = _read_parts(section, found, splits)
@@ -71,7 +79,7 @@ def _json_of(part: str, found: FoundData) -> Path:
     return find_json(found.tree, str(where))
 
 
-def _read_parts(section: DataSection, found: FoundData, wanted: tuple[Split, ...] | None) -> dict[str, Dataset]:
+def _read_parts(section: DataSection, found: FoundData, wanted: Sequence[Split] | None) -> dict[str, Dataset]:
     """The splits that are wanted, or all there are; of a data set that has none, all images as one part."""
     if found.is_divided:
         splits = open_splits(section)
