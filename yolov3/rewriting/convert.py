@@ -15,12 +15,11 @@ from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import Split
 from yolov3.datasets.voc_xml import XmlFiles
 from yolov3.errors import UserError
-from yolov3.rewriting.coco_outlines import outline_marks, read_outlines
 from yolov3.rewriting.label_writer import ReadMarks
+from yolov3.rewriting.marks import outline_marks, read_marks, read_outlines
 from yolov3.rewriting.new_place import require_new, require_outside
 from yolov3.rewriting.options import SPLIT_NAMES, ConvertDataChanges, ConvertDataOptions
 from yolov3.rewriting.sources import is_json
-from yolov3.rewriting.voc_marks import read_marks
 from yolov3.rewriting.writing import Content, WrittenData, write_data
 from yolov3.rewriting.yolo_files import UNDIVIDED
 from yolov3.watching.watcher import Watcher
