@@ -155,7 +155,7 @@ def test_words_are_what_is_done(weights, images, tmp_path, capsys):
     found = [each for record in records for each in record["detections"]]
     assert {each["name"] for each in found} == {"ring", "ball"} and min(each["score"] for each in found) > 0.2
     assert max(len(record["detections"]) for record in records) == 40
-    assert {path.name for path in folder.iterdir()} == {"detections.json", "labels"}
+    assert {path.name for path in folder.iterdir()} == {"detections.json", "labels", "classes.txt"}
     printed = capsys.readouterr().out
     assert f"written: {folder}\n" in printed and "5 images, " in printed
 
