@@ -84,7 +84,7 @@ def test_sources_of_one_name_do_not_overwrite_each_other(weights, images, tmp_pa
     write_image(source / "b" / "1.png", read_image(first))
     assert detect(weights, source, tmp_path, "--save-txt", "--save-json") == 0
     written = {path.name for path in (tmp_path / "detect").iterdir() if path.is_file()}
-    assert written == {"1.jpg", "1-2.jpg", "1-3.png", "detections.json"}
+    assert written == {"1.jpg", "1-2.jpg", "1-3.png", "detections.json", "classes.txt"}
     assert {path.name for path in (tmp_path / "detect" / "labels").iterdir()} == {"1.txt", "1-2.txt", "1-3.txt"}
 
 
