@@ -29,6 +29,7 @@ from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.formats.darknet_files import save_darknet
 from yolov3.formats.load import load_model
 from yolov3.images.files import read_image, write_image
+from yolov3.inference.detect import detect
 from yolov3.inference.detector import Detector
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.shapes.dataset import write_shapes_dataset, write_shapes_video
@@ -322,6 +323,8 @@ def made_beforehand(line: str, world: Path) -> None:
         for weights in ("runs/train/yolov3_my_data", "best.pt"):
             if not (world / "runs" / "evaluate" / Path(weights).stem).exists():
                 assert main(["evaluate", "--weights", weights, "--data", "data/mine", *TINY["evaluate"]]) == 0
+    if "runs/detect/labelled/" in line and not (world / "runs" / "detect" / "labelled").exists():
+        detect(weights="best.pt", source="pictures", save=("coco",), name="labelled")
     if "runs/train/NAME" in line and not (world / "runs" / "train" / "finished").exists():
         assert main(["train", "configs/yolov3_my_data.yaml", *TINY["train"], "train.name=finished"]) == 0
 

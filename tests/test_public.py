@@ -19,8 +19,8 @@ import yolov3
 ROOT = Path(__file__).resolve().parents[1]
 
 PUBLIC = {
-    "Darknet53", "Detections", "Detector", "UserError", "YOLOv3", "detect", "evaluate", "export_model", "load_experiment",
-    "load_model", "train",
+    "Darknet53", "Detections", "Detector", "UserError", "YOLOv3", "compare_models", "convert_data", "detect", "evaluate",
+    "examine", "export_model", "load_experiment", "load_model", "split_data", "train", "write_labels",
 }  # fmt: skip
 
 
@@ -71,8 +71,8 @@ from PIL import Image
 from torch import Tensor
 
 from yolov3 import (
-    Darknet53, Detections, Detector, UserError, YOLOv3, detect, evaluate, export_model, load_experiment, load_model,
-    train,
+    Darknet53, Detections, Detector, UserError, YOLOv3, compare_models, convert_data, detect, evaluate, examine,
+    export_model, load_experiment, load_model, split_data, train, write_labels,
 )
 
 detector = Detector(Path("best.pt"), confidence=0.3, classes=["dog", 2], allow_network=True)
@@ -117,6 +117,11 @@ assert_type(experiment.train.epochs, int)
 assert_type(train(experiment).best, Path)
 assert_type(evaluate(weights="best.pt", data="mine.yaml").per_class[0].ap, float | None)
 assert_type(detect(weights="best.pt", source="street.mp4", save=("drawn",)).boxes, dict[str, int])
+assert_type(compare_models(first="a.pt", second=Path("b.pt"), data="mine.yaml").comparison.verdict, str)
+assert_type(examine("mine", overrides=["data.val_share=0.2"]).findings[0].advice, str)
+assert_type(split_data(data="mine", val=0.2, group_by="(.*)").file, Path)
+assert_type(convert_data(data="mine", to="coco", out="new", splits=["val"]).notes, tuple[str, ...])
+assert_type(write_labels(detector.folder("images"), "new", "yolo", copy=True).parts["default"].images, int)
 try:
     assert_type(load_model("best.pt").names, tuple[str, ...])
 except UserError as error:
@@ -129,13 +134,14 @@ assert_type(stride8, Tensor)
 """
 
 MISTAKES = """
-from yolov3 import Detector, nothing  # type: ignore[attr-defined]
+from yolov3 import Detector, split_data, nothing  # type: ignore[attr-defined]
 
 detector = Detector("best.pt", confidenc=0.3)  # type: ignore[call-arg]
 detector("street.jpg", confidence="0.3")  # type: ignore[call-overload]
 detector(7)  # type: ignore[call-overload]
 detector("street.jpg")[0].scores  # type: ignore[attr-defined]
 detector(["street.jpg"]).boxes  # type: ignore[attr-defined]
+split_data(data="mine", vall=0.2)  # type: ignore[call-arg]
 """
 """Each must be seen: an ignored error that is none is an error itself."""
 

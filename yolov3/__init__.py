@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # for who reads or checks types; at run time each name loads what it needs
     from yolov3.config.loading import load_experiment
     from yolov3.detections import Detections
+    from yolov3.doctor.examine import examine
     from yolov3.errors import UserError
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.export.export import export_model
@@ -16,6 +17,10 @@ if TYPE_CHECKING:  # for who reads or checks types; at run time each name loads 
     from yolov3.inference.detector import Detector
     from yolov3.models.darknet53 import Darknet53
     from yolov3.models.yolov3 import YOLOv3
+    from yolov3.reporting.compare import compare_models
+    from yolov3.rewriting.convert import convert_data
+    from yolov3.rewriting.labels import write_labels
+    from yolov3.rewriting.split import split_data
     from yolov3.training.train import train
 
 __version__ = "0.1.0"
@@ -26,12 +31,17 @@ __all__ = [
     "Detector",
     "UserError",
     "YOLOv3",
+    "compare_models",
+    "convert_data",
     "detect",
     "evaluate",
+    "examine",
     "export_model",
     "load_experiment",
     "load_model",
+    "split_data",
     "train",
+    "write_labels",
 ]
 
 _MODULES = {
@@ -40,12 +50,17 @@ _MODULES = {
     "Detector": "yolov3.inference.detector",
     "UserError": "yolov3.errors",
     "YOLOv3": "yolov3.models.yolov3",
+    "compare_models": "yolov3.reporting.compare",
+    "convert_data": "yolov3.rewriting.convert",
     "detect": "yolov3.inference.detect",
     "evaluate": "yolov3.evaluation.evaluate",
+    "examine": "yolov3.doctor.examine",
     "export_model": "yolov3.export.export",
     "load_experiment": "yolov3.config.loading",
     "load_model": "yolov3.formats.load",
+    "split_data": "yolov3.rewriting.split",
     "train": "yolov3.training.train",
+    "write_labels": "yolov3.rewriting.labels",
 }
 
 if not TYPE_CHECKING:  # a checker that saw it would take any name for a good one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from yolov3.catalogue.look_alikes import difference_hash, group_neighbours, natural_key
+from yolov3.catalogue import look_alikes
+from yolov3.catalogue.look_alikes import ADVANCE_EVERY, DECODERS, difference_hash, group_neighbours, natural_key
+from yolov3.watching.watcher import Watcher
 
 
 def test_names_are_in_their_natural_order():
@@ -34,6 +37,37 @@ def test_the_hash_does_not_mind_size_light_and_compression(tmp_path):
     cv2.imwrite(str(tmp_path / "b.jpg"), cv2.resize(large, (200, 150), interpolation=cv2.INTER_AREA) + 20)
     first, second = (difference_hash(tmp_path / name) for name in ("a.png", "b.jpg"))
     assert first is not None and second is not None and (first ^ second).bit_count() <= 4
+
+
+class Progress(Watcher):
+    """Remembers how far it was told the work is; interrupts after so many images."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.seen: list[tuple[int, int | None]] = []
+        self.stop_at = stop_at
+
+    def advance(self, done: int, total: int | None = None, *, text: str | None = None) -> None:
+        assert text == "looking for near-identical images"
+        self.seen.append((done, total))
+        if done == self.stop_at:
+            raise KeyboardInterrupt
+
+
+def test_it_is_told_how_far_it_is_and_an_interruption_does_not_wait_for_the_rest(tmp_path, monkeypatch):
+    paths = [tmp_path / f"{number}.png" for number in range(3 * ADVANCE_EVERY + 1)]
+    whole = Progress()
+    assert len(set(group_neighbours(paths, whole))) == len(paths)  # none is there
+    assert whole.seen == [(count * ADVANCE_EVERY, len(paths)) for count in (1, 2, 3)]
+    begun: list[Path] = []
+
+    def slow(path: Path) -> None:
+        begun.append(path)
+        time.sleep(0.002)
+
+    monkeypatch.setattr(look_alikes, "difference_hash", slow)
+    with pytest.raises(KeyboardInterrupt):
+        group_neighbours(paths, Progress(stop_at=ADVANCE_EVERY))
+    assert len(begun) < ADVANCE_EVERY + 10 * DECODERS
 
 
 def test_neighbours_are_those_of_one_folder_in_the_order_of_names(tmp_path):

@@ -33,7 +33,7 @@ def test_the_shell_understands_its_script(shell, tmp_path, capsys):
 
 def test_all_words_are_known():
     words = vocabulary()
-    assert [command.name for command in words.commands] == list(COMMANDS)
+    assert [command.name for command in words.first_words] == list(COMMANDS)
     assert [setting.name for setting in words.settings] == setting_names(Experiment)
     commands = {command.name: command for command in words.commands}
     for name, command in commands.items():
@@ -44,6 +44,9 @@ def test_all_words_are_known():
     assert split.choices == ("train", "val", "test") and split.follows == "choice"
     assert "yolov3-tiny" in commands["download"].words and commands["completion"].words == SHELLS
     assert {"train", "train.epochs"} <= set(commands["settings"].words)
+    assert "detect" in commands["benchmark"].words and words.two_words == ["benchmark detect"]
+    spellings = {spelling for option in commands["benchmark detect"].options for spelling in option.spellings}
+    assert {"--weights", "--image"} < spellings and "--num-classes" not in spellings
     assert commands["train"].files and not commands["models"].files
 
 

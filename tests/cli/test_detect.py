@@ -84,7 +84,7 @@ def test_sources_of_one_name_do_not_overwrite_each_other(weights, images, tmp_pa
     write_image(source / "b" / "1.png", read_image(first))
     assert detect(weights, source, tmp_path, "--save-txt", "--save-json") == 0
     written = {path.name for path in (tmp_path / "detect").iterdir() if path.is_file()}
-    assert written == {"1.jpg", "1-2.jpg", "1-3.png", "detections.json"}
+    assert written == {"1.jpg", "1-2.jpg", "1-3.png", "detections.json", "classes.txt"}
     assert {path.name for path in (tmp_path / "detect" / "labels").iterdir()} == {"1.txt", "1-2.txt", "1-3.txt"}
 
 
@@ -155,7 +155,7 @@ def test_words_are_what_is_done(weights, images, tmp_path, capsys):
     found = [each for record in records for each in record["detections"]]
     assert {each["name"] for each in found} == {"ring", "ball"} and min(each["score"] for each in found) > 0.2
     assert max(len(record["detections"]) for record in records) == 40
-    assert {path.name for path in folder.iterdir()} == {"detections.json", "labels"}
+    assert {path.name for path in folder.iterdir()} == {"detections.json", "labels", "classes.txt"}
     printed = capsys.readouterr().out
     assert f"written: {folder}\n" in printed and "5 images, " in printed
 

@@ -3,10 +3,12 @@ nothing."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from yolov3.catalogue.naming import resolve_data
 from yolov3.config.loading import load_experiment
 from yolov3.config.shipped import (
     copy_configs,
@@ -37,7 +39,7 @@ def test_everything_in_configs_is_shipped():
 
 def test_a_name_means_one_file_and_each_says_what_it_is():
     files = (*shipped_experiments(), *shipped_data())
-    assert len({each.path.name for each in files}) == len(files) >= 10
+    assert len({each.path.stem for each in files}) == len(files) >= 10
     for each in files:
         assert each.path.is_file() and 10 < len(each.what) < 110 and "\n" not in each.what
         comment = " ".join(each.path.read_text().replace("\n# ", " ").split("\n")[:1])
@@ -51,6 +53,10 @@ def test_a_name_means_one_file_and_each_says_what_it_is():
         ("configs/yolov3_tiny_bccd.yaml", "yolov3_tiny_bccd.yaml"),
         ("./yolov3_tiny_bccd.yaml", "yolov3_tiny_bccd.yaml"),
         ("bccd.yaml", "data/bccd.yaml"),
+        ("bccd", "data/bccd.yaml"),
+        ("data/bccd", "data/bccd.yaml"),
+        ("configs/yolov3_tiny_bccd", "yolov3_tiny_bccd.yaml"),
+        ("yolov3_tiny_bccd", "yolov3_tiny_bccd.yaml"),
         ("data/bccd.yaml", "data/bccd.yaml"),
         ("configs/data/bccd.yaml", "data/bccd.yaml"),
         ("/gone/lib/python3.11/site-packages/yolov3/configs/data/bccd.yaml", "data/bccd.yaml"),
@@ -66,6 +72,10 @@ def test_a_shipped_file_is_found_by_its_name(text, name):
     "text",
     [
         "none.yaml",
+        "none",
+        "mine/bccd",
+        "bccd.yml",
+        "bccd.",
         "mine/bccd.yaml",
         "../bccd.yaml",
         "/bccd.yaml",
@@ -79,7 +89,9 @@ def test_other_names_find_nothing_and_the_shipped_ones_are_told(text):
     if text not in ("", "configs"):
         with pytest.raises(UserError) as caught:
             find_config(text)
-        assert str(caught.value) == f"{Path(text)}: there is no such file; {shipped_names()}"
+        assert re.sub(r" \(did you mean [a-z_]+\.yaml\?\)", "", str(caught.value)) == (
+            f"{Path(text)}: there is no such file; {shipped_names()}"
+        )
         assert "yolov3_tiny_bccd.yaml" in shipped_names() and "voc.yaml" in shipped_names()
     assert find_shipped(Path(text)) is None and shipped_note(text) is None
 
@@ -90,6 +102,23 @@ def test_a_file_of_the_users_goes_first(here):
     own.write_text("root: .\n")
     assert find_config("configs/bccd.yaml") == Path("configs/bccd.yaml") and shipped_note("configs/bccd.yaml") is None
     assert find_config("bccd.yaml") == CONFIGS / "data" / "bccd.yaml"
+
+
+def test_a_file_of_the_users_is_found_without_its_suffix_and_before_a_shipped_one(here):
+    for name in ("mine.yaml", "bccd.yml", "folder.yaml"):
+        (here / name).write_text("root: .\n")
+    (here / "folder").mkdir()
+    for text, found in {"mine": "mine.yaml", "bccd": "bccd.yml", "folder": "folder", "mine.yaml": "mine.yaml"}.items():
+        assert find_config(text) == Path(found) and shipped_note(text) is None
+    assert resolve_data("mine") == resolve_data("mine.yaml")
+
+
+@pytest.mark.parametrize("text", ["yolov3_tiny_bcd", "yolov3_tiny_bcd.yaml", "yolov3-tiny-bccd.yaml"])
+def test_a_slip_of_the_pen_is_asked_about(text):
+    with pytest.raises(
+        UserError, match=r"there is no such file \(did you mean yolov3_tiny_bccd\.yaml\?\); shipped are"
+    ):
+        find_config(text)
 
 
 def test_what_cannot_be_read_is_the_users_still(here):

@@ -34,13 +34,16 @@ def vocabulary() -> Vocabulary:
     )
     wash = CommandWords("wash", "wash them", (OptionWords(("--wet",), "with water", "nothing"),), False, None, ("all",))
     hang = CommandWords("hang", "hang it", (), False, "wall.")
+    wash_all = CommandWords(
+        "wash all", "all of them", (OptionWords(("--soap",), "which", "choice", ("soft", "hard")),), True, None
+    )
     settings = (
         SettingWords("recipe", "the beginning", ("old", "new")),
         SettingWords("room.size", "how large: it's $HOME", ()),
         SettingWords("room.lamp", "lit [or] not", ("true", "false")),
         SettingWords("wall.file", "where", (), True),
     )
-    return Vocabulary((paint, wash, hang), settings)
+    return Vocabulary((paint, wash, hang, wash_all), settings)
 
 
 @pytest.fixture

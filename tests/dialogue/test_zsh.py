@@ -17,7 +17,7 @@ def test_a_tab_in_a_terminal(vocabulary, folder, type_in_shell):
     keys = [
         "yolov3 pa\t", "yolov3 paint room.l\tt\t", "yolov3 paint --hue=re\t", "yolov3 paint pl\t", "yolov3 paint --wall w\t",
         "yolov3 wash --w\ta\t", "yolov3 paint rec\tn\t", "yolov3 paint wall.file=w\t", "yolov3 paint --layers \t",
-        "yolov3 paint --colour gree\t", "yolov3 hang w\tf\t",
+        "yolov3 paint --colour gree\t", "yolov3 hang w\tf\t", "yolov3 wash all --s\tso\t",
     ]  # fmt: skip
     # zsh takes the slash behind a folder away again when the line ends there.
     assert type_in_shell(["zsh", "-f", "-i"], setup, keys, folder) == [
@@ -32,4 +32,5 @@ def test_a_tab_in_a_terminal(vocabulary, folder, type_in_shell):
         ["yolov3", "paint", "--layers"],
         ["yolov3", "paint", "--colour", "green"],
         ["yolov3", "hang", "wall.file="],
+        ["yolov3", "wash", "all", "--soap=soft"],
     ]

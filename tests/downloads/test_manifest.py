@@ -51,8 +51,16 @@ def test_an_unknown_name_is_refused_with_those_that_are_known():
     with pytest.raises(UserError) as caught:
         find_known("yolov9")
     assert str(caught.value) == (
-        "nothing known is called 'yolov9'; known are yolov3, yolov3-spp, yolov3-tiny, darknet53, coco2017, voc2007, voc2012"
+        "nothing known is called 'yolov9' (did you mean yolov3?); known are "
+        "yolov3, yolov3-spp, yolov3-tiny, darknet53, coco2017, voc2007, voc2012"
     )
+
+
+def test_a_slip_of_the_pen_is_asked_about():
+    with pytest.raises(UserError, match=r"called 'coco2071' \(did you mean coco2017\?\); known are"):
+        find_known("coco2071")
+    with pytest.raises(UserError, match=r"called 'weights'; known are"):
+        find_known("weights")
 
 
 def test_known_weights_lie_in_their_folder_once_they_are_fetched(tmp_path, monkeypatch):

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from yolov3 import UserError
+from yolov3.catalogue.naming import named_section
+from yolov3.catalogue.opening import open_dataset
+from yolov3.evaluation.evaluate import evaluate
 from yolov3.formats.load import load_model
 from yolov3.inference.detect import DetectOptions, detect
 from yolov3.inference.options import DetectorOptions
@@ -59,7 +62,9 @@ def test_what_is_saved_is_what_was_asked_for(weights, images, video, tmp_path):
     )
     summary = detect(options, max_frames=4)
     folder = summary.folder
-    assert {path.name for path in folder.iterdir()} == {"labels", "detections.json", "detections.csv", "crops"}
+    assert {path.name for path in folder.iterdir()} == {
+        "labels", "classes.txt", "detections.json", "detections.csv", "crops"
+    }  # fmt: skip
     records = json.loads((folder / "detections.json").read_text())
     counts = [len(record["detections"]) for record in records]
     assert summary.frames == len(records) == 4 and sum(summary.boxes.values()) == sum(counts) > 0
@@ -147,7 +152,7 @@ def test_an_interruption_leaves_whole_files(weights, video, tmp_path):
         ({"batch_size": 0}, "the batch size must be at least 1, found 0"),
         ({"max_frames": 0}, "--max-frames must be at least 1, found 0"),
         ({"save_scores": True}, "--save-conf adds scores to the text labels; give --save-txt too"),
-        ({"save": ("drawn", "xml")}, "no output 'xml'; there are: drawn, txt, json, csv, crop"),
+        ({"save": ("drawn", "xml")}, "no output 'xml'; there are: drawn, txt, json, csv, coco, crop"),
         ({"source": "/nowhere"}, "source /nowhere: does not exist"),
         ({"weights": "/nowhere.pt"}, r"/nowhere\.pt: no such weights file"),
         ({"detector": DetectorOptions(confidence=2)}, r"confidence must lie in \[0, 1\], found 2"),
@@ -230,3 +235,21 @@ def test_what_comes_to_nothing_leaves_no_folder(weights, images, tmp_path):
 
 def test_options_that_are_printed_show_no_password():
     assert "geheim" not in repr(DetectOptions("best.pt", "rtsp://ada:geheim@camera/1"))
+
+
+@pytest.mark.parametrize("form", ["txt", "coco"])
+def test_what_was_found_can_be_trained_on(weights, images, tmp_path, form):
+    """Labels made by a model, measured with that model: nothing is lost or moved on the way."""
+    found = detect(weights=weights, source=images, detector=SURE, save=(form,), output=tmp_path).folder
+    if form == "txt":
+        (found / "images").symlink_to(images)
+        data, changes = found, ["data.train=images", "data.val=images"]
+    else:
+        data, changes = found / "detections.coco.json", [f"data.val_images={images}"]
+    dataset = open_dataset(named_section(data, changes), "val")
+    assert dataset.names == load_model(weights).names and sum(len(sample.labels) for sample in dataset.samples) > 10
+    measured = evaluate(
+        weights=weights, data=data, data_changes=changes, device="cpu", confidence=0.3, multi_label=False,
+        nms_threshold=SURE.nms_threshold, workers=0,
+    )  # fmt: skip
+    assert measured.coco.ap50 > 0.99

@@ -10,9 +10,10 @@ from yolov3.outputs.output import Output
 
 WRITTEN = {
     "drawn": {"street.jpg", "clip.mp4"},
-    "txt": {"labels/street.txt", "labels/clip_000000.txt"},
+    "txt": {"classes.txt", "labels/street.txt", "labels/clip_000000.txt"},
     "json": {"detections.json"},
     "csv": {"detections.csv"},
+    "coco": {"detections.coco.json", "predictions.json"},
     "crop": {"crops/a_b/street_1.jpg", "crops/cat/street_2.jpg", "crops/9/street_3.jpg"}
     | {"crops/a_b/clip_000000_1.jpg", "crops/cat/clip_000000_2.jpg", "crops/9/clip_000000_3.jpg"},
 }
@@ -35,7 +36,7 @@ def test_words_are_checked(tmp_path):
     check_outputs(OUTPUTS)
     check_outputs(())
     assert DRAWN in OUTPUTS
-    with pytest.raises(UserError, match=r"^no output 'xml'; there are: drawn, txt, json, csv, crop$"):
+    with pytest.raises(UserError, match=r"^no output 'xml'; there are: drawn, txt, json, csv, coco, crop$"):
         check_outputs(("txt", "xml"))
 
 

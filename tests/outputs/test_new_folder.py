@@ -27,7 +27,9 @@ def test_every_output_gets_every_result(make_result, tmp_path):
         output.end("film")
         assert (output.folder / "film.mp4").stat().st_size > 0, "the end of a video is passed on"
     written = {path.relative_to(output.folder).as_posix() for path in output.folder.rglob("*") if path.is_file()}
-    assert written == {"street.jpg", "film.mp4", "detections.json", "labels/street.txt", "labels/film_000000.txt"}
+    assert written == {
+        "street.jpg", "film.mp4", "detections.json", "classes.txt", "labels/street.txt", "labels/film_000000.txt"
+    }  # fmt: skip
     assert len(json.loads((output.folder / "detections.json").read_text())) == 2
     assert len((output.folder / "labels" / "street.txt").read_text().split()) == 6 * 3
 

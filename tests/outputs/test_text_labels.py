@@ -7,6 +7,7 @@ import pytest
 
 from yolov3.datasets.yolo import read_label_file
 from yolov3.errors import UserError
+from yolov3.files.class_names import read_names
 from yolov3.outputs.text_labels import TextLabels
 
 
@@ -38,3 +39,11 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "labels").write_text("")
     with pytest.raises(UserError, match="labels: cannot be made: File exists"):
         TextLabels(tmp_path, with_scores=False)
+
+
+def test_the_classes_are_named_beside_the_labels(make_result, tmp_path):
+    labels = TextLabels(tmp_path, with_scores=False)
+    labels.write(make_result(names=()))
+    assert not (tmp_path / "classes.txt").exists()
+    labels.write(make_result(names=("Katze", "鳥")))
+    assert read_names(tmp_path / "classes.txt") == ("Katze", "鳥")

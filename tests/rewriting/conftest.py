@@ -13,6 +13,7 @@ import pytest
 
 from yolov3.datasets.dataset import Dataset, DatasetReport
 from yolov3.structures import Sample
+from yolov3.watching.watcher import Watcher
 
 NAMES = ("cat", "dog", "bird")
 SIZE = (40, 60)  # (height, width)
@@ -162,6 +163,26 @@ def draw_dataset(folder: Path, images: Sequence[DrawnImage], names: tuple[str, .
         samples.append(Sample(path, size, boxes, labels, ignore, areas, f"image {number}"))
     categories = tuple(range(1, len(names) + 1))
     return Dataset(tuple(samples), names, categories, DatasetReport(), f"drawn in {folder}")
+
+
+class Interrupting(Watcher):
+    """Ctrl-C at the n-th time that anything is told."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def say(self, line: str) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def advance(self, done: int, total: int | None = None, *, text: str | None = None) -> None:
+        self.say("")
+
+
+@pytest.fixture(scope="session")
+def interrupting() -> type[Interrupting]:
+    return Interrupting
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import numpy as np
 import pytest
 
@@ -133,14 +134,94 @@ def test_cocos_own_numbers_stay(files, tmp_path):
     assert all(one[key] == other[key] for one, other in pairs for key in ("image_id", "category_id", "bbox", "area"))
 
 
+MARKED = "<pose>Left</pose><truncated>1</truncated><occluded>1</occluded><difficult>1</difficult>"
+
+
 def test_marks_of_an_xml_stay(files, tmp_path):
     root = files.write_voc(tmp_path / "x")
-    more = "<pose>Left</pose><truncated>1</truncated><difficult>1</difficult>"
-    text = f"<annotation>{files.voc_object(0, 4, 6, 30, 40, more)}</annotation>"
+    text = f"<annotation>{files.voc_object(0, 4, 6, 30, 40, MARKED)}{files.voc_object(1, 5, 6, 30, 40)}</annotation>"
     (root / "Annotations" / "one.xml").write_text(text)
-    convert_data(ConvertDataOptions(root, "voc", tmp_path / "new"))
-    node = ElementTree.parse(tmp_path / "new" / "Annotations" / "one.xml").find("object")
-    assert [node.findtext(tag) for tag in ("pose", "truncated", "difficult")] == ["Left", "1", "1"]
+    written = convert_data(ConvertDataOptions(root, "voc", tmp_path / "new"))
+    nodes = ElementTree.parse(tmp_path / "new" / "Annotations" / "one.xml").findall("object")
+    found = [[node.findtext(tag) for tag in ("pose", "truncated", "occluded", "difficult")] for node in nodes]
+    assert found == [["Left", "1", "1", "1"], ["Unspecified", "0", None, "0"]]
+    assert not any("left out" in note or "without" in note for note in written.notes)
+
+
+@pytest.mark.parametrize(("to", "title"), [("coco", "COCO's json"), ("yolo", "YOLO's text")])
+def test_marks_of_an_xml_that_another_format_cannot_hold_are_counted(files, tmp_path, to, title):
+    root = files.write_voc(tmp_path / "x")
+    objects = files.voc_object(0, 4, 6, 30, 40, MARKED) + files.voc_object(1, 5, 6, 30, 40, "<truncated>1</truncated>")
+    (root / "Annotations" / "one.xml").write_text(f"<annotation>{objects}</annotation>")
+    written = convert_data(ConvertDataOptions(root, to, tmp_path / "new"))
+    expected = {
+        f"2 truncated objects written without that mark: {title} has no place for it",
+        f"1 occluded object written without that mark: {title} has no place for it",
+        f"1 pose left out: {title} has no place for it",
+    }
+    assert expected < set(written.notes) and len(written.notes) == len(set(written.notes))
+
+
+POLYGON, RUNS = [[1, 1, 5, 1, 5, 5]], {"size": [48, 64], "counts": [3000, 72]}
+
+
+@pytest.fixture
+def outlined(tmp_path):
+    """Writes a data set of two jsons whose images have the same ids, and gives the outlines in the order of the boxes."""
+    for split, shift in (("train", 0), ("val", 7)):
+        folder = tmp_path / "x" / split
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / f"{split}.png"), np.random.default_rng(shift).integers(0, 255, (48, 64, 3), np.uint8))
+        rows = [
+            {"bbox": [9, 9, 0, 5], "segmentation": [[9, 9, 9, 14]]},  # without area: the reader leaves it out
+            {"bbox": [1 + shift, 1, 4, 4], "segmentation": [[1 + shift, 1, 5, 1, 5, 5]]},
+            {"bbox": [2, 2, 4, 4]},
+            {"bbox": [60, 40, 9, 9], "segmentation": POLYGON},  # cut at the edge
+            {"segmentation": [[3, 3, 20, 3, 20, 20 + shift]]},  # its box is made of it
+            {"bbox": [0, 0, 64, 48], "segmentation": RUNS, "iscrowd": 1},
+        ]
+        (tmp_path / "x" / "annotations").mkdir(exist_ok=True)
+        tables = {
+            "images": [{"id": 1, "file_name": f"{split}.png", "height": 48, "width": 64}],
+            "annotations": [
+                {"id": n, "image_id": 1, "category_id": 4, "iscrowd": 0, **row} for n, row in enumerate(rows)
+            ],
+            "categories": [{"id": 4, "name": "cat"}],
+        }
+        (tmp_path / "x" / "annotations" / f"instances_{split}.json").write_text(json.dumps(tables))
+    return tmp_path / "x"
+
+
+def outlines_of(file: Path) -> list:
+    return [row["segmentation"] for row in json.loads(file.read_text())["annotations"]]
+
+
+def expected_outlines(shift: int) -> list:
+    return [[[1 + shift, 1, 5, 1, 5, 5]], [], POLYGON, [[3, 3, 20, 3, 20, 20 + shift]], RUNS]
+
+
+def test_outlines_stay_with_their_boxes(outlined, tmp_path):
+    written = convert_data(ConvertDataOptions(outlined, "coco", tmp_path / "new"))
+    for split, shift in (("train", 0), ("val", 7)):
+        assert outlines_of(tmp_path / "new" / "annotations" / f"instances_{split}.json") == expected_outlines(shift)
+    assert not any("4 outlines" in note or "8 outlines" in note for note in written.notes)
+
+
+@pytest.mark.parametrize(("to", "title"), [("voc", "VOC's xml"), ("yolo", "YOLO's text")])
+def test_outlines_that_another_format_cannot_hold_are_counted(outlined, tmp_path, to, title):
+    notes = convert_data(ConvertDataOptions(outlined, to, tmp_path / "new")).notes
+    assert notes.count(f"8 outlines left out, their boxes stay: {title} has no place for it") == 1
+    json_alone = outlined / "annotations" / "instances_val.json"
+    notes = convert_data(ConvertDataOptions(json_alone, to, tmp_path / "one")).notes
+    assert f"4 outlines left out, their boxes stay: {title} has no place for it" in notes
+
+
+def test_outlines_of_a_json_that_is_divided_stay(worlds, tmp_path):
+    root = worlds.write("coco", tmp_path / "x", 20)
+    convert_data(ConvertDataOptions(root, "coco", tmp_path / "new", changes=("data.val_share=0.25",)))
+    for split in ("train", "val"):
+        found = outlines_of(tmp_path / "new" / "annotations" / f"instances_{split}.json")
+        assert found and all(outline == POLYGON for outline in found)
 
 
 def test_what_readers_dropped_and_cut_is_told(files, tmp_path):
@@ -191,3 +272,17 @@ def test_real_data_through_all_formats(shared, tmp_path, name):
             assert np.array_equal(other.labels, sample.labels[kept])
             thin = (sample.boxes[kept, 2:] - sample.boxes[kept, :2] <= 1.001).any(axis=1)
             assert np.abs(other.boxes - sample.boxes[kept])[~thin].max(initial=0) <= 1e-3
+
+
+def test_wherever_it_is_interrupted_nothing_stays(worlds, tmp_path, interrupting):
+    root = worlds.write("voc", tmp_path / "x", 60)
+    before = worlds.fingerprint(root)
+    after, stopped = 1, 0
+    while not (tmp_path / "new").exists():
+        try:
+            convert_data(ConvertDataOptions(root, "coco", tmp_path / "new"), watcher=interrupting(after))
+        except KeyboardInterrupt:
+            stopped += 1
+            assert [path.name for path in tmp_path.iterdir()] == ["x"]
+        after += 1
+    assert stopped >= 3 and worlds.fingerprint(root) == before

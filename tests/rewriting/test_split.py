@@ -212,3 +212,17 @@ def test_on_real_data(shared, tmp_path):
         assert abs(images[1] - 0.2 * sum(images)) <= 3 and abs(images[2] - 0.1 * sum(images)) <= 3
     coco = split_data(SplitOptions(shared / "datasets" / "coco-tiny", of="val", out=tmp_path / "coco"))
     assert len(open_dataset(resolve_data(coco.file), "val")) == coco.parts["val"].images
+
+
+def test_wherever_it_is_interrupted_nothing_stays(worlds, tmp_path, interrupting):
+    root = worlds.write("voc", tmp_path / "x", 60)
+    before = worlds.fingerprint(root)
+    after, stopped = 1, 0
+    while not (tmp_path / "new").exists():
+        try:
+            split_data(SplitOptions(root, out=tmp_path / "new"), watcher=interrupting(after))
+        except KeyboardInterrupt:
+            stopped += 1
+            assert [path.name for path in tmp_path.iterdir()] == ["x"]
+        after += 1
+    assert stopped >= 3 and worlds.fingerprint(root) == before

@@ -21,6 +21,7 @@ from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.text import LARGEST_LIST, read_lines
+from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import some
 
 TRAIN_LIST, VAL_LIST = "train.txt", "val.txt"
@@ -136,11 +137,13 @@ def _read_list(file: Path, known: dict[str, str], tree: Tree) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def group_images(everything: Dataset, names: list[str], data: DataSection) -> tuple[list[int], str]:
+def group_images(
+    everything: Dataset, names: list[str], data: DataSection, watcher: Watcher | None = None
+) -> tuple[list[int], str]:
     """The group's number of each image, which says what belongs together, and in words how they were made. Raises UserError
     for a ``data.group_by`` that is no regular expression."""
     if data.group_by is None:
-        groups = group_neighbours([sample.path for sample in everything.samples])
+        groups = group_neighbours([sample.path for sample in everything.samples], watcher)
         together = sum(count for count in Counter(groups).values() if count > 1)
         return (
             groups,

@@ -16,19 +16,29 @@ import cv2
 import numpy as np
 
 from yolov3.images.files import ImageError, read_thumbnail
+from yolov3.watching.watcher import Watcher
 
 DECODERS = 4  # images that are decoded at once
+ADVANCE_EVERY = 50  # images
 HASH_SIDE = 8
 MOST_DIFFERENT = 10  # bits of 64 in which look-alikes differ at the most
 PLAIN_RANGE = 8  # grey levels; an image that spans less has no features to be told by
 
 
-def group_neighbours(paths: Sequence[Path]) -> list[int]:
+def group_neighbours(paths: Sequence[Path], watcher: Watcher | None = None) -> list[int]:
     """A group's number for each image: in the order of names within a folder, one that looks like the one before is in
-    its group. An image that cannot be read is in a group of its own."""
+    its group. An image that cannot be read is in a group of its own. The watcher is told how many have been looked at."""
     order = sorted(range(len(paths)), key=lambda place: (str(paths[place].parent), natural_key(paths[place].name)))
+    watcher, hashes = watcher or Watcher(), list[int | None]()
     with ThreadPoolExecutor(DECODERS) as pool:
-        hashes = list(pool.map(lambda place: difference_hash(paths[place]), order))
+        try:
+            for found in pool.map(lambda place: difference_hash(paths[place]), order):
+                hashes.append(found)
+                if len(hashes) % ADVANCE_EVERY == 0:
+                    watcher.advance(len(hashes), len(order), text="looking for near-identical images")
+        except BaseException:  # such as Ctrl-C, which does not wait for the rest
+            pool.shutdown(cancel_futures=True)
+            raise
     groups = [0] * len(paths)
     number = 0
     for here, place in enumerate(order):

@@ -16,7 +16,7 @@ from yolov3.config.loading import (
     read_settings,
     validate_section,
 )
-from yolov3.config.shipped import find_shipped, shipped_names
+from yolov3.config.shipped import find_own, find_shipped, shipped_names
 from yolov3.errors import UserError
 
 ANNOTATION_FOLDERS = ("annotations", "train", "valid", "val", "test")
@@ -29,10 +29,10 @@ def resolve_data(text: str | Path) -> DataSection:
     if path.is_dir():
         return DataSection(root=str(path))
     if not path.exists():
-        shipped = find_shipped(path)
-        if shipped is None:
+        found = find_own(path) or find_shipped(path)
+        if found is None:
             raise UserError(f"{path}: neither a data YAML nor the folder of a data set exists there; {shipped_names()}")
-        path = shipped
+        path = found
     suffix = path.suffix.lower()
     if suffix == ".json":
         root = path.parent.parent if path.resolve().parent.name.lower() in ANNOTATION_FOLDERS else path.parent

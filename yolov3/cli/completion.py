@@ -56,8 +56,9 @@ def vocabulary() -> Vocabulary:
         "download": list(known_files()),
         **{first: list(seconds) for first, seconds in SECOND_WORDS.items()},
     }
+    two_words = [f"{first} {second}" for first, seconds in SECOND_WORDS.items() for second in seconds]
     return Vocabulary(
-        tuple(words_of(parser_of(name), name, further.get(name, ())) for name in COMMANDS),
+        tuple(words_of(parser_of(name), name, further.get(name, ())) for name in (*COMMANDS, *two_words)),
         tuple(
             SettingWords(setting.name, setting.description, setting.choices, setting.name in PATHS)
             for setting in settings

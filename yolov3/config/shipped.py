@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from yolov3.dialogue.suggestions import did_you_mean
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_whole
 
 CONFIGS = "configs"
 DATA = "data"
+SUFFIXES = (".yaml", ".yml")
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -58,24 +60,36 @@ def shipped_names() -> str:
 
 
 def find_config(text: str | Path) -> Path:
-    """The experiment or data file that a person names: theirs where there is one, else the shipped one of that name.
+    """The experiment or data file that a person names: theirs where there is one, else the shipped one of that name, both with
+    or without the suffix ``.yaml``.
     Raises UserError that tells the shipped ones."""
     path = Path(text)
-    if _is_there(path):
-        return path
+    own = find_own(path)
+    if own is not None:
+        return own
     shipped = find_shipped(path)
     if shipped is None:
-        raise UserError(f"{path}: there is no such file; {shipped_names()}")
+        names = [each.path.name for each in (*shipped_experiments(), *shipped_data())]
+        meant = did_you_mean(path.name, names) or did_you_mean(f"{path.name}.yaml", names)
+        raise UserError(f"{path}: there is no such file{meant}; {shipped_names()}")
     return shipped
 
 
+def find_own(path: Path) -> Path | None:
+    """The user's file or folder of a name; where there is none, the YAML file that is called so."""
+    if _is_there(path) or not path.name:
+        return path
+    return next((file for end in SUFFIXES if _is_there(file := path.with_name(path.name + end))), None)
+
+
 def find_shipped(path: Path) -> Path | None:
-    """The shipped experiment or data file of a name, with or without ``configs/`` before it; or of its place in an
+    """The shipped experiment or data file of a name, with or without ``configs/`` before it and the
+    suffix behind it; or of its place in an
     installation that is gone, which a run may have written down."""
     name, inside = path.as_posix(), f"/{_PACKAGE.name}/{CONFIGS}/"
     name = name.rpartition(inside)[2] if path.is_absolute() and inside in name else name.removeprefix(f"{CONFIGS}/")
     for each in (*shipped_experiments(), *shipped_data()):
-        if name in (each.name, each.path.name):
+        if name in (each.name, each.path.name, each.name.removesuffix(".yaml"), each.path.stem):
             return each.path
     return None
 
@@ -83,7 +97,7 @@ def find_shipped(path: Path) -> Path | None:
 def shipped_note(text: str | Path) -> str | None:
     """What to tell somebody who names a file that is not theirs but shipped; None otherwise."""
     path = Path(text)
-    if _is_there(path):
+    if find_own(path) is not None:
         return None
     shipped = find_shipped(path)
     return f"{path} is not here; the one that is shipped is used: {shipped}" if shipped else None

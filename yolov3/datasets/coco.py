@@ -45,7 +45,7 @@ def read_coco(data: DataSection, tree: Tree, split: Split) -> Dataset:
     given = getattr(data, split)
     if not isinstance(given, str):
         raise UserError(f"data.{split}: a COCO split is one json file, found {list(given)}")
-    file = next((place for place in (tree.root / given, Path(given)) if place.is_file()), tree.root / given)
+    file = find_json(tree, given)
     content = read_coco_json(file)
     classes, note = read_classes(content)
     problems = [f"{file}: {note}"] if note else []
@@ -65,6 +65,11 @@ def read_coco(data: DataSection, tree: Tree, split: Split) -> Dataset:
         problems.append(f"{file}: {counted(again, 'image')} with a file that was named before")
     source = f"COCO, {split}: {file}, images in {folder}"
     return assemble(images, objects, classes, source=source, problems=problems)
+
+
+def find_json(tree: Tree, given: str) -> Path:
+    """The json that is meant, in the data set's folder or from the current one."""
+    return next((place for place in (tree.root / given, Path(given)) if place.is_file()), tree.root / given)
 
 
 def recognises(tree: Tree, given: tuple[str, ...]) -> bool:

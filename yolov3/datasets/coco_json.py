@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from math import isfinite
 from pathlib import Path
@@ -43,10 +44,11 @@ class CocoJson:
         return sum(OUTLINED in entry for entry in self.annotations)
 
 
-def read_coco_json(file: Path) -> CocoJson:
-    """The tables of a file. Raises UserError when it is not COCO's json."""
+def read_coco_json(file: Path, *, keep_outlines: bool = False) -> CocoJson:
+    """The tables of a file; outlines are there only where they are to be kept, as texts of json. Raises UserError when it is
+    not COCO's json."""
     try:
-        content = json.loads(file.read_bytes(), object_hook=_with_box)
+        content = json.loads(file.read_bytes(), object_hook=partial(_with_box, keep_outlines=keep_outlines))
     except FileNotFoundError as error:
         raise UserError(f"{file}: the annotation file does not exist") from error
     except OSError as error:
@@ -79,13 +81,15 @@ def looks_like_coco(file: Path) -> bool:
     return any(word in start for word in (b'"images"', b'"annotations"', b'"licenses"'))
 
 
-def _with_box(entry: dict[str, Any]) -> dict[str, Any]:
-    # Outlines are nine tenths of the memory of a large file: let go while the file is parsed.
+def _with_box(entry: dict[str, Any], *, keep_outlines: bool) -> dict[str, Any]:
+    # Outlines are nine tenths of the memory of a large file: let go while the file is parsed, or packed.
     outline = entry.pop("segmentation", None)
     if outline and not entry.get("bbox") and "image_id" in entry:
         box = _box_around(outline)
         if box is not None:
             entry.update({"bbox": box, OUTLINED: True})
+    if outline and keep_outlines:
+        entry["segmentation"] = json.dumps(outline)
     return entry
 
 

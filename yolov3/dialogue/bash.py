@@ -54,7 +54,7 @@ _yolov3() {
 
 _yolov3_find() {
     # bash splits words at = and :, so they are taken from the line.
-    local line="${COMP_LINE:0:COMP_POINT}" current previous value words
+    local line="${COMP_LINE:0:COMP_POINT}" current previous value words command
     current="${line##*[[:space:]]}"
     read -ra words <<< "${line%"$current"}"
     value="$current"
@@ -68,13 +68,19 @@ _yolov3_find() {
         _yolov3_offer "@COMMANDS@"
         return
     fi
-    case "${words[1]} $previous" in
+    command="${words[1]}"
+    if [ "${#words[@]}" -gt 2 ]; then
+        case "$command ${words[2]}" in
+@TWO_WORDS@
+        esac
+    fi
+    case "$command $previous" in
 @FOLLOWING@
     esac
-    case "${words[1]} $current" in
+    case "$command $current" in
 @OPTIONS@
     esac
-    case "${words[1]}" in
+    case "$command" in
 @PLACES@
     esac
 }
@@ -96,11 +102,14 @@ def bash_script(vocabulary: Vocabulary) -> str:
         following += _following(command)
         spellings = [spelling for option in command.options for spelling in option.spellings]
         options.append(f"{shlex.quote(command.name + ' -')}*) _yolov3_offer {_words(spellings)}; return ;;")
-        places.append(f"{command.name}) {_place(command, vocabulary)} ;;")
+        places.append(f"{shlex.quote(command.name)}) {_place(command, vocabulary)} ;;")
     parts = {
         "VALUES": indented(values, 16),
         "NAMES": " ".join(f"{setting.name}=" for setting in vocabulary.settings),
-        "COMMANDS": " ".join(command.name for command in vocabulary.commands),
+        "COMMANDS": " ".join(command.name for command in vocabulary.first_words),
+        "TWO_WORDS": indented(
+            (f"{shlex.quote(name)}) command={shlex.quote(name)} ;;" for name in vocabulary.two_words), 12
+        ),
         "FOLLOWING": indented(following, 8),
         "OPTIONS": indented(options, 8),
         "PLACES": indented(places, 8),

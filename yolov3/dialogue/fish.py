@@ -10,11 +10,16 @@ _HEAD = r"""# Completion of yolov3 for fish, made by: yolov3 completion fish
 
 function __yolov3_command --description 'whether this is a line of a command'
     set -l words (commandline -opc)
-    test (count $words) -ge 2; and test "$words[2]" = "$argv[1]"
+    test (count $words) -ge 2; or return 1
+    set -l name $words[2]
+    if test (count $words) -ge 3; and contains -- "$words[2..3]" @TWO_WORDS@
+        set name "$words[2..3]"
+    end
+    test "$name" = "$argv"
 end
 
 function __yolov3_file --description 'whether a file may stand here'
-    __yolov3_command $argv[1]; and not string match -q '*=*' -- (commandline -ct)
+    __yolov3_command $argv; and not string match -q '*=*' -- (commandline -ct)
 end
 
 function __yolov3_settings
@@ -48,9 +53,11 @@ def fish_script(vocabulary: Vocabulary) -> str:
                 "                printf '%s\\n' $key=(__fish_complete_path $value)",
             ]
     names = " ".join(_quoted(f"{setting.name}=\t{setting.help}") for setting in vocabulary.settings)
-    lines = [filled(_HEAD, {"VALUES": "\n".join(values), "NAMES": names})]
+    two_words = " ".join(map(_quoted, vocabulary.two_words))
+    lines = [filled(_HEAD, {"VALUES": "\n".join(values), "NAMES": names, "TWO_WORDS": two_words})]
     for command in vocabulary.commands:
-        lines.append(f"complete -c yolov3 -n __fish_use_subcommand -a {command.name} -d {_quoted(command.help)}")
+        if command in vocabulary.first_words:
+            lines.append(f"complete -c yolov3 -n __fish_use_subcommand -a {command.name} -d {_quoted(command.help)}")
         lines += [_line(command, option) for option in command.options]
         here = f"complete -c yolov3 -n '__yolov3_command {command.name}'"
         if command.words:

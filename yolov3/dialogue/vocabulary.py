@@ -27,7 +27,7 @@ class OptionWords:
 @dataclass(frozen=True)
 class CommandWords:
     """A command: its ``options``, whether ``files`` may stand there, with what ``settings`` begin that may (nothing: all may;
-    None: none), and further ``words``."""
+    None: none), and further ``words``. The ``name`` may be of two words, the first of which is a command of its own."""
 
     name: str
     help: str
@@ -53,6 +53,16 @@ class Vocabulary:
 
     commands: tuple[CommandWords, ...]
     settings: tuple[SettingWords, ...]
+
+    @property
+    def first_words(self) -> tuple[CommandWords, ...]:
+        """The commands that a line may begin with."""
+        return tuple(command for command in self.commands if " " not in command.name)
+
+    @property
+    def two_words(self) -> list[str]:
+        """The names of two words."""
+        return [command.name for command in self.commands if " " in command.name]
 
     def beginnings(self, start: str = "") -> list[str]:
         """How settings begin of those that begin with ``start``: ``train.`` in a section, ``recipe=`` in none."""

@@ -42,6 +42,11 @@ _yolov3() {
     local command=$words[2]
     shift words
     (( CURRENT-- ))
+    if (( CURRENT > 2 )); then
+        case "$command $words[2]" in
+@TWO_WORDS@
+        esac
+    fi
     case $command in
 @CASES@
     esac
@@ -60,12 +65,17 @@ def zsh_script(vocabulary: Vocabulary) -> str:
         elif setting.file:
             values.append(f"{setting.name}) _files ;;")
     names = [_entry(f"{setting.name}=", setting.help) for setting in vocabulary.settings]
-    commands = [_entry(command.name, command.help) for command in vocabulary.commands]
+    commands = [_entry(command.name, command.help) for command in vocabulary.first_words]
     cases = [line for command in vocabulary.commands for line in _case(command, vocabulary)]
+    two_words = [
+        f"{shlex.quote(name)}) command={shlex.quote(name)}; shift words; (( CURRENT-- )) ;;"
+        for name in vocabulary.two_words
+    ]
     parts = {
         "VALUES": indented(values, 12),
         "NAMES": indented(names, 12),
         "COMMANDS": indented(commands, 12),
+        "TWO_WORDS": indented(two_words, 12),
         "CASES": indented(cases, 8),
     }
     return filled(_SCRIPT, parts)
@@ -86,7 +96,7 @@ def _case(command: CommandWords, vocabulary: Vocabulary) -> list[str]:
     elif command.files:
         specifications.append("*:file:_files")
     lines = [f"    {shlex.quote(each)} \\" for each in specifications]
-    return [f"{command.name}) _arguments -s -S \\", *lines[:-1], lines[-1].removesuffix(" \\"), "    ;;"]
+    return [f"{shlex.quote(command.name)}) _arguments -s -S \\", *lines[:-1], lines[-1].removesuffix(" \\"), "    ;;"]
 
 
 def _specifications(option: OptionWords) -> list[str]:

@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from yolov3.dialogue.suggestions import did_you_mean
 from yolov3.errors import UserError
 from yolov3.files.class_names import published_names
 
@@ -62,7 +63,8 @@ def known_files() -> dict[str, Known]:
 def find_known(name: str) -> Known:
     """The entry of a name. Raises UserError listing the names there are."""
     if name not in known_files():
-        raise UserError(f"nothing known is called {name!r}; known are {', '.join(known_files())}")
+        meant = did_you_mean(name, known_files())
+        raise UserError(f"nothing known is called {name!r}{meant}; known are {', '.join(known_files())}")
     return known_files()[name]
 
 

@@ -38,6 +38,7 @@ OUTPUTS: dict[str, OutputKind] = {
     "txt": OutputKind("text_labels", "write YOLO text labels"),
     "json": OutputKind("json_file", "write detections.json"),
     "csv": OutputKind("csv_table", "write detections.csv"),
+    "coco": OutputKind("coco_labels", "write detections.coco.json, labels to be corrected, and predictions.json"),
     "crop": OutputKind("crops", "write what is inside each box"),
 }
 

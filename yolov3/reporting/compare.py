@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from yolov3.analysis.analysis import Analysis, AnalysisSettings, analyse
 from yolov3.analysis.comparison import Comparison, TruthChange, compare
@@ -31,20 +32,38 @@ PAGE, NUMBERS = "comparison.html", "comparison.json"
 MOST = 24
 
 
+class CompareChanges(TypedDict, total=False):
+    """The fields of :class:`CompareOptions`, as keywords."""
+
+    first: str | Path
+    second: str | Path
+    data: str | Path | None
+    data_changes: Sequence[str]
+    split: Split
+    device: str
+    output: str | Path
+    name: str
+
+
 @dataclass(frozen=True)
 class CompareOptions:
     """``first`` and ``second``: folders of evaluations, or with ``data`` models, which are evaluated first. ``data`` and
     ``data_changes`` name what both are measured on, by default what the first was. A new folder ``name`` is made in
     ``output``."""
 
-    first: Path
-    second: Path
-    data: str | None = None
+    first: str | Path
+    second: str | Path
+    data: str | Path | None = None
     data_changes: Sequence[str] = ()
     split: Split = "val"
     device: str = "auto"
-    output: Path = Path("runs/compare")
+    output: str | Path = Path("runs/compare")
     name: str = "compare"
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Of the first and of the second."""
+        return Path(self.first), Path(self.second)
 
 
 @dataclass(frozen=True)
@@ -55,15 +74,19 @@ class Compared:
     folder: Path
 
 
-def compare_models(options: CompareOptions, *, watcher: Watcher | None = None) -> Compared:
-    """Measure what is no evaluation yet, compare, write ``comparison.html`` and ``comparison.json``. Raises UserError."""
+def compare_models(
+    options: CompareOptions | None = None, *, watcher: Watcher | None = None, **changes: Unpack[CompareChanges]
+) -> Compared:
+    """Measure what is no evaluation yet, compare, write ``comparison.html`` and ``comparison.json``:
+    ``compare_models(first="a.pt", second="b.pt", data="mine")``. ``changes`` are fields of the options. Raises UserError."""
+    options = CompareOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
     dataset = _dataset(options)
     names = _names(options)
-    found = [_found(path, dataset, options, watcher) for path in (options.first, options.second)]
+    found = [_found(path, dataset, options, watcher) for path in options.paths]
     analyses = [_analyse(dataset, each) for each in found]
     comparison = compare(*analyses, names=names, most=MOST)
-    folder = make_run_folder(options.output, options.name)
+    folder = make_run_folder(Path(options.output), options.name)
     page = comparison_page(comparison, analyses, dataset)
     plain = {"names": list(names), "data": dataset.source, **comparison.as_plain()}
     write_text_atomically(folder / NUMBERS, json.dumps(plain, indent=1, allow_nan=False) + "\n")
@@ -117,7 +140,7 @@ def comparison_page(comparison: Comparison, analyses: Sequence[Analysis], datase
 def _dataset(options: CompareOptions) -> Dataset:
     if options.data is not None:
         return open_dataset(named_section(options.data, options.data_changes), options.split)
-    for path in (options.first, options.second):
+    for path in options.paths:
         if is_saved_evaluation(path):
             section, split = source_of(path, read_metrics(path))
             return open_dataset(change_data(section, options.data_changes), split)  # type: ignore[arg-type]
@@ -144,7 +167,7 @@ def _analyse(dataset: Dataset, found: Sequence[Detections]) -> Analysis:
 
 def _names(options: CompareOptions) -> tuple[str, str]:
     """As short as they differ."""
-    one, other = options.first.absolute(), options.second.absolute()
+    one, other = (path.absolute() for path in options.paths)
     for length in range(1, max(len(one.parts), len(other.parts)) + 1):
         names = ("/".join(one.parts[-length:]), "/".join(other.parts[-length:]))
         if names[0] != names[1]:

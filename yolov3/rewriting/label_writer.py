@@ -23,10 +23,32 @@ Losses = Counter[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Marks:
-    """What an xml of VOC's says of an object beyond its box: whether it is cut off (``0`` or ``1``), and its pose."""
+    """What a file says of an object beyond its box. VOC's: whether it is cut off, whether something hides a part of it
+    (``0`` or ``1``; None: nobody said), and its pose. COCO's: its ``outline``, a text of json."""
 
     truncated: str = "0"
     pose: str = "Unspecified"
+    occluded: str | None = None
+    outline: str | None = None
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """The names of those that say something."""
+        nothing = (None, "0", "Unspecified")
+        return tuple(mark for mark in MARKS if getattr(self, mark) not in nothing)
+
+
+MARKS = {
+    "truncated": ("truncated object", "written without that mark"),
+    "pose": ("pose", "left out"),
+    "occluded": ("occluded object", "written without that mark"),
+    "outline": ("outline", "left out, their boxes stay"),
+}
+"""The marks, each as a noun, and what becomes of it in a format that cannot hold it."""
+
+
+ReadMarks = Callable[[str, Sample], tuple[Marks, ...]]
+"""The marks of the objects of a part's sample, in their order; none where nobody says any."""
 
 
 @dataclass(frozen=True)
@@ -45,17 +67,20 @@ NamedParts = Mapping[str, Sequence[NamedSample]]
 
 @dataclass(frozen=True)
 class LabelWriter:
-    """A format that is written.
+    """A format that is written, ``title`` in words.
 
     ``image_folder(part)``: where the images of a part lie. ``is_shared``: all parts have one folder, so that names must be
     distinct over all of them. ``hold(sample, ignored, losses)``: the sample as this format can hold it, what is lost being
-    counted; ``ignored`` is the noun for its ignored objects. ``write(folder, parts, classes)``: the files of labels.
+    counted; ``ignored`` is the noun for its ignored objects. ``marks``: those of :data:`MARKS` that it has.
+    ``write(folder, parts, classes)``: the files of labels.
     """
 
+    title: str
     image_folder: Callable[[str], str]
     is_shared: bool
     hold: Callable[[Sample, str, Losses], Sample]
     write: Callable[[Path, NamedParts, Classes], None]
+    marks: frozenset[str] = frozenset()
 
 
 def decimals(values: np.ndarray) -> list[Decimal]:

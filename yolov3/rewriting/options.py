@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from yolov3.errors import UserError
 
@@ -16,6 +17,19 @@ FormatName = Literal["coco", "voc", "yolo"]
 
 SPLIT_NAMES: tuple[Split, ...] = ("train", "val", "test")
 FORMAT_NAMES: tuple[FormatName, ...] = ("coco", "voc", "yolo")
+
+
+class SplitChanges(TypedDict, total=False):
+    """The fields of :class:`SplitOptions`, as keywords."""
+
+    data: str | Path
+    val: float
+    test: float
+    seed: int
+    group_by: str | None
+    of: Split | None
+    out: str | Path | None
+    changes: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -34,8 +48,8 @@ class SplitOptions:
     seed: int = 0
     group_by: str | None = None
     of: Split | None = None
-    out: Path | None = None
-    changes: tuple[str, ...] = ()
+    out: str | Path | None = None
+    changes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         # The comparisons are such that "not a number" does not pass.
@@ -55,6 +69,17 @@ class SplitOptions:
             raise UserError(f"group_by: {self.group_by!r} is no regular expression: {error}") from error
 
 
+class ConvertDataChanges(TypedDict, total=False):
+    """The fields of :class:`ConvertDataOptions`, as keywords."""
+
+    data: str | Path
+    to: FormatName
+    out: str | Path
+    copy: bool
+    splits: Sequence[Split] | None
+    changes: Sequence[str]
+
+
 @dataclass(frozen=True)
 class ConvertDataOptions:
     """Which data set is to be written in which format.
@@ -66,14 +91,14 @@ class ConvertDataOptions:
 
     data: str | Path
     to: FormatName
-    out: Path
+    out: str | Path
     copy: bool = False
-    splits: tuple[Split, ...] | None = None
-    changes: tuple[str, ...] = ()
+    splits: Sequence[Split] | None = None
+    changes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.to not in FORMAT_NAMES:
             raise UserError(f"to: found {self.to!r}; allowed: {', '.join(FORMAT_NAMES)}")
         unknown = [name for name in self.splits or () if name not in SPLIT_NAMES]
-        if unknown or self.splits == ():
+        if unknown or (self.splits is not None and not self.splits):
             raise UserError(f"splits: found {unknown or 'none'}; allowed: {', '.join(SPLIT_NAMES)}")

@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from yolov3.catalogue.division import choose_groups, group_images, image_names
 from yolov3.catalogue.naming import named_section
@@ -23,7 +23,7 @@ from yolov3.files.atomic import write_text_atomically
 from yolov3.files.strict_yaml import write_yaml
 from yolov3.rewriting.counts import PartCounts, count_part
 from yolov3.rewriting.new_place import first_free, require_new, require_outside, written_whole
-from yolov3.rewriting.options import SplitOptions
+from yolov3.rewriting.options import SplitChanges, SplitOptions
 from yolov3.rewriting.sources import find_undivided, is_json
 from yolov3.rewriting.split_files import prove_division, settings_of, write_parts
 from yolov3.watching.watcher import Watcher
@@ -51,12 +51,17 @@ class SplitResult:
         return {"folder": str(self.folder), "file": str(self.file), "parts": parts, "notes": list(self.notes)}
 
 
-def split_data(options: SplitOptions, watcher: Watcher | None = None) -> SplitResult:
-    """Divide a data set; write the lists (of a COCO json: a json per part) and a data YAML that names them into a new folder.
+def split_data(
+    options: SplitOptions | None = None, *, watcher: Watcher | None = None, **changes: Unpack[SplitChanges]
+) -> SplitResult:
+    """Divide a data set: ``split_data(data="cells", val=0.2)``. ``changes`` are fields of the options.
+
+    Write the lists (of a COCO json: a json per part) and a data YAML that names them into a new folder.
     The data set is only read. Raises UserError."""
+    options = SplitOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
     if options.out is not None:
-        require_new(options.out.absolute())
+        require_new(Path(options.out).absolute())
     section = named_section(options.data, options.changes)
     if is_json(options.data):
         if options.of is not None:
@@ -64,10 +69,11 @@ def split_data(options: SplitOptions, watcher: Watcher | None = None) -> SplitRe
         section = section.model_copy(update={"train": section.val, "val": None})
     found, everything = find_undivided(section, options.of)
     watcher.say(f"looking at {counted(len(everything), 'image')}: {everything.source}")
-    parts, how = divide_in_parts(everything, found, options)
+    parts, how = divide_in_parts(everything, found, options, watcher)
     found, notes = (found, ()) if options.test else _with_own_test(found)
-    out = (options.out or first_free(RUNS, _name_of(found))).absolute()
+    out = Path(options.out or first_free(RUNS, _name_of(found))).absolute()
     require_outside(out, found.tree.root)
+    watcher.say("writing the lists")
     with written_whole(out) as beside:
         write_parts(parts, found, beside)
         prove_division(parts, settings_of(parts, found, beside))
@@ -77,10 +83,12 @@ def split_data(options: SplitOptions, watcher: Watcher | None = None) -> SplitRe
     return SplitResult(out, out / DATA_FILE, everything.names, counts, (*everything.report.problems, *notes, how))
 
 
-def divide_in_parts(everything: Dataset, found: FoundData, options: SplitOptions) -> tuple[Parts, str]:
+def divide_in_parts(
+    everything: Dataset, found: FoundData, options: SplitOptions, watcher: Watcher | None = None
+) -> tuple[Parts, str]:
     """The parts, train first, and in words what was kept together. Raises UserError when one of them would be empty."""
     names = image_names(everything, found.tree.root)
-    groups, how = group_images(everything, names, found.data.model_copy(update={"group_by": options.group_by}))
+    groups, how = group_images(everything, names, found.data.model_copy(update={"group_by": options.group_by}), watcher)
     group_of: dict[str, int] = {}  # a file that a json names twice is one image all the same
     groups = [group_of.setdefault(name, group) for name, group in zip(names, groups)]
     part_of: dict[int, Split] = dict.fromkeys(groups, "train")

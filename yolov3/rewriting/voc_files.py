@@ -23,6 +23,8 @@ from yolov3.files.strict_yaml import write_yaml
 from yolov3.rewriting.label_writer import LabelWriter, Losses, Marks, NamedParts, NamedSample, decimals, plain_text
 from yolov3.structures import Sample
 
+HELD = frozenset(("truncated", "pose", "occluded"))
+
 LEAST_SIDE = 1.001
 """Pixels that a side gets at least: corners that count from 1 and coincide span nothing to those who read them."""
 
@@ -59,9 +61,10 @@ def _write_xml(path: Path, named: NamedSample, classes: Classes) -> None:
     marks: Sequence[Marks] = named.marks or [Marks()] * len(sample.labels)
     for box, label, difficult, mark in zip(sample.boxes, sample.labels.tolist(), sample.ignore, marks, strict=True):
         node = ElementTree.SubElement(root, "object")
-        words = (classes.names[label], mark.pose, mark.truncated, str(int(difficult)))
-        for tag, text in zip(("name", "pose", "truncated", "difficult"), words):
-            _add(node, tag, text)
+        words = (classes.names[label], mark.pose, mark.truncated, mark.occluded, str(int(difficult)))
+        for tag, text in zip(("name", "pose", "truncated", "occluded", "difficult"), words):
+            if text is not None:
+                _add(node, tag, text)
         corners = ElementTree.SubElement(node, "bndbox")
         for tag, number in zip(("xmin", "ymin", "xmax", "ymax"), _corners(box)):
             _add(corners, tag, plain_text(number))
@@ -96,4 +99,4 @@ def _hold(sample: Sample, ignored: str, losses: Losses) -> Sample:
     return replace(sample, boxes=np.concatenate((boxes[:, :2], wide), axis=1).astype(np.float32))
 
 
-WRITER = LabelWriter(lambda part: "JPEGImages", is_shared=True, hold=_hold, write=write_voc)
+WRITER = LabelWriter("VOC's xml", lambda part: "JPEGImages", is_shared=True, hold=_hold, write=write_voc, marks=HELD)

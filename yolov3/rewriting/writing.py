@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from yolov3.errors import UserError
 from yolov3.rewriting import coco_files, voc_files, yolo_files
 from yolov3.rewriting.counts import PartCounts, count_part
 from yolov3.rewriting.image_files import is_as_said, name_images, place_image
-from yolov3.rewriting.label_writer import LabelWriter, Losses, Marks, NamedParts, NamedSample
+from yolov3.rewriting.label_writer import MARKS, LabelWriter, Losses, Marks, NamedParts, NamedSample, ReadMarks
 from yolov3.rewriting.new_place import written_whole
 from yolov3.rewriting.options import SPLIT_NAMES, FormatName
 from yolov3.structures import Sample
@@ -39,11 +39,11 @@ ADVANCE_EVERY = 50  # images
 @dataclass(frozen=True)
 class Content:
     """What is written: the ``parts`` by their names, whose ignored objects are called ``ignored`` (a noun), and what more is
-    known of the objects of a sample (``marks``)."""
+    known of the objects of a sample of a part (``marks``)."""
 
     parts: Mapping[str, Dataset]
     ignored: str = "ignored object"
-    marks: Callable[[Sample], tuple[Marks, ...]] = lambda sample: ()
+    marks: ReadMarks = lambda part, sample: ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ def _name(content: Content, writer: LabelWriter, losses: Losses, watcher: Watche
     names = name_images(usable, together=writer.is_shared)
     parts = {
         part: [
-            NamedSample(writer.hold(sample, content.ignored, losses), name, content.marks(sample))
+            NamedSample(
+                writer.hold(sample, content.ignored, losses), name, _marks(content.marks(part, sample), writer, losses)
+            )
             for sample, name in zip(samples, names[part], strict=True)
         ]
         for part, samples in usable.items()
@@ -130,6 +132,16 @@ def _name(content: Content, writer: LabelWriter, losses: Losses, watcher: Watche
     if renamed:
         notes.append(f"{counted(len(renamed), 'image')} got another name: {some(renamed)}")
     return parts, notes
+
+
+def _marks(marks: tuple[Marks, ...], writer: LabelWriter, losses: Losses) -> tuple[Marks, ...]:
+    """The marks; those that the format cannot hold are counted."""
+    for mark in marks:
+        for name in mark.said:
+            if name not in writer.marks:
+                noun, fate = MARKS[name]
+                losses[noun, f"{fate}: {writer.title} has no place for it"] += 1
+    return marks
 
 
 def _place_images(parts: NamedParts, writer: LabelWriter, folder: Path, *, copy: bool, watcher: Watcher) -> None:

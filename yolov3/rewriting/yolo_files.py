@@ -57,4 +57,4 @@ def _hold(sample: Sample, ignored: str, losses: Losses) -> Sample:
     )
 
 
-WRITER = LabelWriter(image_folder, is_shared=False, hold=_hold, write=write_yolo)
+WRITER = LabelWriter("YOLO's text", image_folder, is_shared=False, hold=_hold, write=write_yolo)
