@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from yolov3.catalogue.opening import find_data
+from yolov3.checks.finding import MOST_PLACES, Finding
+from yolov3.checks.view import NetworkView, check_network
 from yolov3.doctor.box_checks import check_boxes
 from yolov3.doctor.class_checks import check_classes
 from yolov3.doctor.duplicates import check_duplicates
-from yolov3.doctor.finding import MOST_PLACES, Examination, Finding, SplitCounts, in_order
+from yolov3.doctor.finding import Examination, SplitCounts, in_order
 from yolov3.doctor.image_checks import check_images
 from yolov3.doctor.look import look_at_all
-from yolov3.doctor.network_checks import NetworkView, check_network
 from yolov3.doctor.opened import OpenedSplit, divide_survey, open_split, refused_opening, survey_splits
 from yolov3.doctor.survey import unread
 from yolov3.doctor.target import find_experiment

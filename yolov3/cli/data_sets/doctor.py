@@ -13,7 +13,8 @@ from yolov3.errors import UserError
 from yolov3.options.model_options import add_darknet_options
 
 if TYPE_CHECKING:
-    from yolov3.doctor.finding import Examination, Finding
+    from yolov3.checks.finding import Finding
+    from yolov3.doctor.finding import Examination
     from yolov3.doctor.low_score.explain import Explanation
     from yolov3.watching.watcher import Watcher
 
