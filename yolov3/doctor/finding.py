@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from yolov3.checks.finding import Finding, Severity
@@ -43,6 +43,10 @@ class Examination:
     def of_kind(self, kind: str) -> tuple[Finding, ...]:
         """The findings of a kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
+
+    def with_findings(self, more: Iterable[Finding]) -> Examination:
+        """The same with what else was found."""
+        return replace(self, findings=in_order((*self.findings, *more)))
 
     def exit_code(self, *, strict: bool = False) -> int:
         """0 fine (notes do not count), 1 warnings, 2 errors; where it is ``strict`` warnings are errors."""
