@@ -24,8 +24,8 @@ _WITHOUT_WEIGHTS = "train.weights=null"
 
 @dataclass(frozen=True)
 class Target:
-    """What is examined: its ``name`` as it was given, the ``experiment`` by which it is read, and whether that is somebody's own
-    (``is_training``) or what training would be by default on data that were named."""
+    """What is examined: its ``name`` as it was given, the ``experiment`` by which it is read, and whether that is somebody's
+    own (``is_training``) or what training would be by default on data that were named."""
 
     name: str
     experiment: Experiment
@@ -33,8 +33,8 @@ class Target:
 
 
 def find_target(target: str | Path, overrides: Sequence[str] = ()) -> Target:
-    """What a target is: an experiment YAML or a data YAML, a Darknet ``.data``, a COCO json, a folder of data or of a run; what
-    it does not say is as by default. Raises UserError for what is none of these."""
+    """What a target is: an experiment YAML or a data YAML, a Darknet ``.data``, a COCO json, a folder of data or of a run;
+    what it does not say is as by default. Raises UserError for what is none of these."""
     path = Path(target)
     if path.is_dir() and (path / "weights").is_dir() and is_run(path):
         experiment, is_training = _of_run(path, overrides), True

@@ -26,8 +26,9 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class DoctorWords:
-    """What is examined, with which settings; which model's score on it is explained, on so many images; whether it is tried to
-    learn, and a few steps are measured (None: where an experiment was named); how many places of a finding are shown; what warnings count for; whether a program reads the answer."""
+    """What is examined, with which settings; which model's score on it is explained, on so many images; whether a network is
+    to learn by heart, and a few steps are measured (None: where an experiment was named); how many places of a finding are
+    shown; what warnings count for; whether a program reads the answer."""
 
     target: str
     overrides: tuple[str, ...]

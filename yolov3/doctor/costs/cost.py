@@ -89,8 +89,8 @@ class TrainingCost:
             f"{counted(self.epochs, 'epoch')} about {duration(self.epochs * self.seconds)}, evaluations besides"
         )
         yield Finding(
-            "training-cost", "note", f"{times}; {self._needs()}", (), 1, "so much time, while this machine does what it does now",
-            "nothing, if there is so much time",
+            "training-cost", "note", f"{times}; {self._needs()}", (), 1,
+            "as long as this machine is as busy as now", "nothing, if there is so much time",
         )  # fmt: skip
 
     def _needs(self) -> str:

@@ -44,8 +44,7 @@ def main() -> None:
     """Measure what the standard input says, a JSON object; answer in lines of JSON on the standard output: ``progress``, then
     ``cost`` or ``refused``. What the parent does with Ctrl-C is its business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError):  # should memory end all the same, this process is to go and no other
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    go_first()
     asked = json.load(sys.stdin)
     answers, sys.stdout = sys.stdout, sys.stderr  # what anybody prints is no answer
     experiment = build_experiment(asked["experiment"], "the experiment")
@@ -55,6 +54,12 @@ def main() -> None:
         _answer(answers, "refused", str(error))
     else:
         _answer(answers, "cost", cost.as_plain())
+
+
+def go_first() -> None:
+    """Should memory end all the same, this process is to go and no other."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _answer(stream: TextIO, kind: str, value: object) -> None:
