@@ -154,7 +154,7 @@ def test_a_hanging_worker_is_named_and_does_not_keep_the_process_from_ending(tmp
         (tmp_path / f"{number}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
     program = f"""
 import time
-import yolov3.batches.loader as module
+import yolov3.batches.patience as module
 import yolov3.batches.sample as reading
 from yolov3.batches.detection import training_loader
 from yolov3.batches.plan import EpochSettings
