@@ -43,6 +43,7 @@ def test_a_stopped_run_is_found_by_its_folder_and_by_its_file(tmp_path):
         stopped = find_stopped(named, tmp_path)
         assert stopped.folder == folder and stopped.last == folder / "weights" / "last.pt"
         assert stopped.content["experiment"] == {"train": {"epochs": 3}}
+        stopped.lock.release()
 
 
 def test_nothing_is_gone_on_with_where_nobody_asks(tmp_path):

@@ -172,22 +172,22 @@ class BatchLoader(Generic[BatchKind]):
 
 class EpochLoader(Generic[BatchKind]):
     """The batches of a training: ``for batch in loader.epoch(3)``; ``len(loader)`` of them per epoch. In the last
-    ``close_mosaic`` epochs no images are joined."""
+    ``close_mosaic`` epochs no images are joined. ``num_samples`` images are dealt out."""
 
     def __init__(
         self, work: Work[BatchKind], *, num_samples: int, settings: EpochSettings, workers: int, close_mosaic: int = 0
     ) -> None:
-        self._num_samples, self._settings, self._close_mosaic = num_samples, settings, close_mosaic
+        self.num_samples, self._settings, self._close_mosaic = num_samples, settings, close_mosaic
         self._loader = BatchLoader(work, workers)
 
     def __len__(self) -> int:
-        return count_batches(self._num_samples, self._settings.batch_size)
+        return count_batches(self.num_samples, self._settings.batch_size)
 
     def epoch(self, epoch: int, *, start: int = 0, total_epochs: int | None = None) -> Iterator[BatchKind]:
         """The batches of epoch ``epoch`` (from 0) from number ``start`` on. ``total_epochs`` tells when the last ones,
         without mosaic and mixup, begin. Raises UserError for an image that cannot be read."""
         mixing = total_epochs is None or epoch < total_epochs - self._close_mosaic
-        plans = plan_epoch(self._num_samples, self._settings, epoch=epoch, mixing=mixing)
+        plans = plan_epoch(self.num_samples, self._settings, epoch=epoch, mixing=mixing)
         return self._loader.batches(plans[start:])
 
 

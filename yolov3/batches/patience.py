@@ -97,7 +97,9 @@ class LostWorkers:
         kill(self._processes)  # the others, which would be waited for at the end
         where = ""
         if self._plan is not None:
-            where = f" at batch {self._plan.number + 1} of epoch {self._plan.epoch + 1}, whose first image is {self._first}"
+            where = (
+                f" at batch {self._plan.number + 1} of epoch {self._plan.epoch + 1}, whose first image is {self._first}"
+            )
         raise UserError(
             f"a loader process {reason}{where}; train.workers=0 reads images in the main process"
         ) from error
