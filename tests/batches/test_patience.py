@@ -65,7 +65,9 @@ def test_a_stopped_worker_is_named_within_the_patience(short_patience, side, whe
         workers |= set(batches)
     os.kill(min(workers), signal.SIGSTOP)
     start = time.monotonic()
-    with pytest.raises(UserError, match=r"^a loader process has not answered for 3 seconds at batch \d+ of epoch 1, whose"):
+    with pytest.raises(
+        UserError, match=r"^a loader process has not answered for 3 seconds at batch \d+ of epoch 1, whose"
+    ):
         list(batches if when == "in an epoch" else loader.batches(plans(40, side)))
     assert time.monotonic() - start < 3 + 4
 
@@ -131,7 +133,9 @@ def test_what_has_nothing_to_do_with_workers_stays_what_it_is():
     kill([process])
     process.join(10)
     with (
-        pytest.raises(UserError, match=r"^a loader process was killed, perhaps because memory ran out,; train\.workers=0"),
+        pytest.raises(
+            UserError, match=r"^a loader process was killed, perhaps because memory ran out,; train\.workers=0"
+        ),
         Patience([process]) as patience,
         LostWorkers([process], patience, None, None),
     ):

@@ -56,9 +56,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux's own")
 def test_a_worker_dies_with_its_program(tmp_path):
-    (tmp_path / "tests_of_workers.py").write_text(
-        "import os, time\n" + inspect.getsource(prepare_and_wait)
-    )
+    (tmp_path / "tests_of_workers.py").write_text("import os, time\n" + inspect.getsource(prepare_and_wait))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", LEAVE_A_WORKER], stdout=subprocess.PIPE, text=True, env=environment)
     worker, deadline = Path("/proc", done.stdout.strip()), time.monotonic() + 3

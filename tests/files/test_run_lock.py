@@ -78,9 +78,7 @@ with RunLock.of(folder):
 
 def test_twenty_that_start_at_the_same_moment_have_a_folder_each(tmp_path):
     command = [sys.executable, "-c", START, str(tmp_path / "runs")]
-    started = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(20)
-    ]
+    started = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(20)]
     for process in started:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
     for process in started:
@@ -91,5 +89,3 @@ def test_twenty_that_start_at_the_same_moment_have_a_folder_each(tmp_path):
     assert all(process.returncode == 0 for process in started)
     assert folders == {str(tmp_path / "runs" / name) for name in ["run", *(f"run-{n}" for n in range(2, 21))]}
     assert all(Path(folder, "mine").read_text() == folder for folder in folders)
-
-

@@ -341,7 +341,12 @@ def run_body(body: str, **settings) -> tuple[subprocess.CompletedProcess, float]
     start = time.monotonic()
     program = PROGRAM.replace("{body}", body)
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, preexec_fn=hear_everything, **settings
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        preexec_fn=hear_everything,
+        **settings,
     )
     return done, time.monotonic() - start
 

@@ -30,11 +30,12 @@ def kill(processes: Sequence[BaseProcess]) -> None:
 
 
 class Patience:
-    """While it is entered, a thread kills ``processes`` when one waited for them for longer than PATIENCE, so that the waiting
-    ends; ``is_out`` tells it. The time in which the program itself was stopped (Ctrl-Z) does not count."""
+    """While it is entered, a thread kills ``processes`` when one waited for them for longer than PATIENCE, or waits and one of
+    them is dead, so that the waiting ends; ``is_out`` and ``one_died`` tell it. The time in which the program itself was
+    stopped (Ctrl-Z) does not count."""
 
     def __init__(self, processes: Sequence[BaseProcess]) -> None:
-        self.is_out = False
+        self.is_out = self.one_died = False
         self._processes = processes
         self.seconds = PATIENCE
         self._wait: object | None = None  # the one that goes on
@@ -65,8 +66,11 @@ class Patience:
         while not self._end.wait(self.seconds / LOOKS):
             looks = looks + 1 if self._wait is wait else 0
             wait = self._wait
-            if wait is not None and looks >= LOOKS:
-                self.is_out = True
+            if wait is None:
+                continue
+            self.one_died = looks > 0 and not all(process.is_alive() for process in self._processes)
+            self.is_out = looks >= LOOKS and not self.one_died
+            if self.one_died or self.is_out:
                 kill(self._processes)
                 return
 
@@ -90,7 +94,7 @@ class LostWorkers:
             return
         if self._patience.is_out:
             reason = f"has not answered for {self._patience.seconds:.0f} seconds"
-        elif self._one_is_dead(error):
+        elif self._patience.one_died or self._one_is_dead(error):
             reason = "was killed, perhaps because memory ran out,"
         else:
             return
