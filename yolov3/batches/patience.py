@@ -18,8 +18,10 @@ from typing import Self
 from yolov3.batches.plan import BatchPlan
 from yolov3.errors import UserError
 
-PATIENCE = 60.0  # seconds with a worker that does not answer, as on a network drive that is gone
-LOOKS = 60  # times that it is looked within PATIENCE how long somebody has waited
+PATIENCE = (
+    50.0  # seconds with a worker that does not answer, as on a network drive that is gone; less than world.PATIENCE
+)
+LOOKS = 50  # times that it is looked within PATIENCE how long somebody has waited
 DEATH = 1.0  # second within which a process whose connection has ended is seen to be dead
 
 
