@@ -109,10 +109,10 @@ def test_what_it_raises_last_is_raised_on_leaving():
 
 def test_leaving_because_of_an_error_writes_what_was_given():
     slow = Slow()
-    with pytest.raises(KeyboardInterrupt), WriteBehind(slow, most=9) as output:
+    with pytest.raises(ValueError, match="ours"), WriteBehind(slow, most=9) as output:
         for number in range(5):
             output.write(result(number))
-        raise KeyboardInterrupt
+        raise ValueError("ours")
     assert slow.done == [*range(5), "closed"]
 
 
@@ -132,3 +132,15 @@ def test_an_interruption_of_the_waiting_gives_up_what_has_not_begun(monkeypatch)
             output.write(result(number))
         time.sleep(0.1)
     assert slow.done == [0, "closed"], "what was being written is whole"
+
+
+def test_who_is_told_to_end_does_not_wait_for_what_has_not_begun():
+    """What has begun is finished, and the output is closed in order."""
+    slow = Slow(let=False)
+    with pytest.raises(KeyboardInterrupt), WriteBehind(slow, most=9) as output:
+        for number in range(5):
+            output.write(result(number))
+        time.sleep(0.1)
+        threading.Timer(0.2, slow.let.set).start()
+        raise KeyboardInterrupt
+    assert slow.done == [0, "closed"]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from queue import Queue
+from types import TracebackType
 from typing import Self
 
 from yolov3.outputs.output import Output, Result
@@ -16,8 +17,8 @@ class WriteBehind(Output):
     thread does waits.
 
     What the output raises is raised by the next call here, once; what comes after it is not written any more. Leaving waits
-    until all is written and finished, so that no file is left half written; should that waiting be interrupted, what has
-    not been begun is given up.
+    until all is written and finished, so that no file is left half written; when the program is told to end, before or
+    during that waiting, what has not been begun is given up.
     """
 
     def __init__(self, output: Output, *, most: int) -> None:
@@ -30,6 +31,13 @@ class WriteBehind(Output):
     def __enter__(self) -> Self:
         self._thread.start()
         return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self._given_up = True
+        self.close()
 
     def write(self, result: Result) -> None:
         self._give(partial(self.output.write, result))

@@ -39,7 +39,7 @@ EXIT_CODES = {
     if hasattr(signal, name)  # Windows has no SIGHUP
 }
 DOUBLED = 0.5  # seconds within which two signals are one
-GRACE = 1.2  # seconds that the program has to leave in order
+GRACE = 1.5  # seconds that the program has to leave in order
 
 
 class Stopped(KeyboardInterrupt):
