@@ -10,6 +10,7 @@ import pytest
 
 from yolov3.detections import Detections
 from yolov3.errors import UserError
+from yolov3.outputs import write_behind as module
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.frames import Frame
@@ -109,10 +110,10 @@ def test_what_it_raises_last_is_raised_on_leaving():
 
 def test_leaving_because_of_an_error_writes_what_was_given():
     slow = Slow()
-    with pytest.raises(ValueError, match="ours"), WriteBehind(slow, most=9) as output:
+    with pytest.raises(KeyboardInterrupt), WriteBehind(slow, most=9) as output:
         for number in range(5):
             output.write(result(number))
-        raise ValueError("ours")
+        raise KeyboardInterrupt
     assert slow.done == [*range(5), "closed"]
 
 
@@ -134,8 +135,9 @@ def test_an_interruption_of_the_waiting_gives_up_what_has_not_begun(monkeypatch)
     assert slow.done == [0, "closed"], "what was being written is whole"
 
 
-def test_who_is_told_to_end_does_not_wait_for_what_has_not_begun():
+def test_who_is_told_to_end_does_not_wait_long_for_what_has_not_begun(monkeypatch):
     """What has begun is finished, and the output is closed in order."""
+    monkeypatch.setattr(module, "LEAVING", 0.05)
     slow = Slow(let=False)
     with pytest.raises(KeyboardInterrupt), WriteBehind(slow, most=9) as output:
         for number in range(5):
