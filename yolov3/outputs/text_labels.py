@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from yolov3.boxes import xyxy_to_cxcywh
+from yolov3.files.atomic import write_whole
 from yolov3.outputs.catalogue import OutputOptions
 from yolov3.outputs.output import Output, Result, make_folder
 
@@ -25,7 +26,7 @@ class TextLabels(Output):
             shares = xyxy_to_cxcywh(np.array(box)) / (width, height, width, height)
             numbers = [f"{share:.6f}" for share in shares] + ([f"{score:.6f}"] if self.with_scores else [])
             lines.append(" ".join((str(label), *numbers)) + "\n")
-        (self.folder / f"{result.file_stem}.txt").write_text("".join(lines), encoding="utf-8")
+        write_whole(self.folder / f"{result.file_stem}.txt", "".join(lines).encode())
 
 
 def open_output(folder: Path, options: OutputOptions) -> TextLabels:
