@@ -10,13 +10,12 @@ import contextlib
 import hashlib
 import io
 import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
 from yolov3.errors import UserError
-from yolov3.files.temporary import sync_folder, temporary_file, temporary_folder
+from yolov3.files.temporary import discard, sync_folder, temporary_file, temporary_folder
 from yolov3.files.unwritable import unwritable
 
 
@@ -75,9 +74,7 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            if stat.S_ISREG(path.lstat().st_mode):
-                path.unlink()
+        discard(path)
         raise unwritable(path, error) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from yolov3.files.temporary import discard
 from yolov3.files.unwritable import unwritable
 
 
@@ -24,6 +25,7 @@ class GrowingText:
             self.add(start)
         except BaseException:
             self._stream.close()
+            discard(path)
             raise
 
     def add(self, text: str) -> None:
@@ -33,7 +35,7 @@ class GrowingText:
             self._write(data + self._end)
         except OSError as error:
             with contextlib.suppress(OSError):  # the end first: it takes the room that it had
-                self._write(self._end if self._place else b"")
+                self._write(self._end)
                 self._stream.truncate()
             raise unwritable(self.path, error) from error
         self._place += len(data)

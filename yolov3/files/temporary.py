@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -30,7 +31,7 @@ def temporary_file(path: Path) -> Iterator[tuple[IO[bytes], Path]]:
                 yield stream, place
             finally:
                 # While it is held: afterwards another writer may have taken the name.
-                _discard(descriptor, place)
+                _discard_held(descriptor, place)
             return
 
 
@@ -67,6 +68,13 @@ def sync_folder(folder: Path) -> None:
     with _opened_folder(folder) as descriptor:
         if descriptor is not None:
             os.fsync(descriptor)
+
+
+def discard(path: Path) -> None:
+    """Remove a file that did not become what it should. Links and devices are the user's, and stay."""
+    with contextlib.suppress(OSError):
+        if stat.S_ISREG(path.lstat().st_mode):
+            path.unlink()
 
 
 def _names_beside(path: Path) -> Iterator[Path]:
@@ -113,7 +121,7 @@ def _lock(descriptor: int, *, wait: bool) -> bool:
     return True
 
 
-def _discard(descriptor: int, place: Path) -> None:
+def _discard_held(descriptor: int, place: Path) -> None:
     with contextlib.suppress(OSError):
         if os.path.samestat(os.fstat(descriptor), place.lstat()):
             place.unlink()

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from yolov3.errors import UserError
-from yolov3.files.temporary import temporary_folder
+from yolov3.files.temporary import discard, temporary_folder
 from yolov3.files.unwritable import unwritable
 from yolov3.structures import Size
 from yolov3.videos.mp4 import Mp4File
@@ -72,8 +72,7 @@ class VideoWriter:
         self._file.close()
         self._stack.close()
         if not self._file.frames:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+            discard(self.path)
 
     def _begin(self) -> PacketEncoder:
         encoder = PacketEncoder(self._folder / "part.avi", self.size)
