@@ -250,7 +250,9 @@ def read(path: Path) -> None:
     elif path.suffix == ".csv":
         rows = list(csv.reader(path.read_text().splitlines()))
         assert len({len(row) for row in rows}) == 1, "rows of different lengths"
-    elif path.suffix in (".html", ".txt"):
+    elif path.suffix == ".html":
+        assert path.read_text().rstrip().endswith("</html>"), "its end is missing"
+    elif path.suffix == ".txt":
         text = path.read_text()
         assert not text or text.endswith("\n"), "its end is missing"
 

@@ -74,3 +74,19 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     for path, reason in ((Path("/dev/full"), "No space left"), (tmp_path / "none" / "a", "No such file")):
         with pytest.raises(UserError, match=rf"^{path}: cannot be written: {reason}"):
             GrowingText(path, "x")
+
+
+def test_lines_are_added_whole_or_not_at_all(tmp_path):
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom yolov3.errors import UserError\n"
+        "from yolov3.files.growing import append_text\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (30, 30))\n"
+        "for name, text in (('a', 'eleven\\n'), ('a', 'x' * 50), ('a', 'naïve\\n'), ('b', 'x' * 50)):\n"
+        "    try: append_text(Path(sys.argv[1]) / name, text)\n"
+        "    except UserError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "".join(f"{tmp_path}/{name}: cannot be written: File too large\n" for name in "ab")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "eleven\nnaïve\n"

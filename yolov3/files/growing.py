@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from pathlib import Path
 
 from yolov3.files.temporary import discard
 from yolov3.files.unwritable import unwritable
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add a text, in UTF-8, to the end of a file, which is made if it is not there. Raises UserError when it cannot be
+    written; the file is then as it was."""
+    is_new = not path.exists()
+    try:
+        with path.open("ab", buffering=0) as stream:
+            end = stream.tell()
+            try:
+                _write_all(stream, text.encode())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    stream.truncate(end)
+                raise
+    except OSError as error:
+        if is_new:
+            discard(path)
+        raise unwritable(path, error) from error
 
 
 class GrowingText:
@@ -49,6 +69,10 @@ class GrowingText:
 
     def _write(self, data: bytes) -> None:
         self._stream.seek(self._place)
-        left = memoryview(data)
-        while left:  # a disk that becomes full takes a part first
-            left = left[self._stream.write(left) :]
+        _write_all(self._stream, data)
+
+
+def _write_all(stream: io.FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:  # a disk that becomes full takes a part first
+        left = left[stream.write(left) :]

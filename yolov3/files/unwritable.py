@@ -13,6 +13,9 @@ NO_ROOM = frozenset(
 )
 """What the system says of a full disk, a quota at its end, and a file that may not grow any more."""
 
+LEAST_ROOM = 1 << 20
+"""Bytes that any run writes."""
+
 
 def unwritable(path: Path | str, error: BaseException) -> UserError:
     """The error for a ``path`` that ended in another error, to be raised from that one."""
@@ -28,6 +31,13 @@ def free_bytes(place: Path) -> int | None:
         except OSError:  # not there yet
             continue
     return None
+
+
+def require_room(folder: Path, needed: int = LEAST_ROOM) -> None:
+    """Raise UserError where so many bytes cannot be written, before something long begins whose result would be lost."""
+    free = free_bytes(folder)
+    if free is not None and free < needed:
+        raise UserError(f"{folder}: {free} bytes are free there, and at least {needed} are needed")
 
 
 def _room_at(path: Path, error: BaseException) -> str:
