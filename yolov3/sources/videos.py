@@ -26,6 +26,7 @@ class VideoFile(CaptureSource):
     def __init__(self, path: Path, *, ahead: int = FRAMES_AHEAD) -> None:
         self.path, self.name, self.ahead = path, str(path), ahead
         self._last_seconds = 0.0
+        self._short: int | None = None
         self._decoding: Ahead[tuple[Frame | None, int]] | None = None
 
     def open(self) -> None:
@@ -51,6 +52,7 @@ class VideoFile(CaptureSource):
             self.broken = broken
             if frame is not None:
                 yield frame
+        self.ended_after = self._short
 
     def _decode(self) -> Iterator[tuple[Frame | None, int]]:
         """Each frame and how many were broken so far; at the end how many they were."""
@@ -71,7 +73,7 @@ class VideoFile(CaptureSource):
         if index == 0:
             raise SourceError(f"{self.path}: a video without a single frame that can be decoded")
         if self._ends_early(index + broken - missed):
-            self.ended_after = index
+            self._short = index
         yield None, broken - missed  # those at the end are a wrong count more often than frames
 
     def _ends_early(self, frames: int) -> bool:
