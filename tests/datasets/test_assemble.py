@@ -134,7 +134,7 @@ def test_names_in_the_order_of_the_labels(names, expected):
     [
         ({0: "a", 2: "b"}, r"data\.names: class numbers must be 0 to 1, found 0, 2"),
         ({1: "a"}, "class numbers must be 0 to 0, found 1"),
-        (("a", "b", "a"), r"data\.names: name 'a' stands 2 times, at positions 0, 2"),
+        (("a", "b", "a"), r"data\.names: class name 'a' stands 2 times, at positions 0, 2"),
         ({0: "a", 1: "a"}, "name 'a' stands 2 times"),
     ],
 )

@@ -7,7 +7,6 @@ killed at any moment leaves a pair that agrees.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,22 @@ from torch import Tensor, nn
 
 from yolov3.errors import UserError
 from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically
+from yolov3.files.class_names import class_names
 from yolov3.files.kinds import ARCHIVE, kind_of_path
 from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
+from yolov3.formats.torch_file import TorchFileFault, read_torch_file
 from yolov3.structures import ModelMeaning
 from yolov3.watching.words import some
 
 FORMAT = "yolov3-checkpoint"
 VERSION = 1
+
+_PARTS: dict[str, tuple[type, ...]] = {
+    "model": (dict,), "weights": (dict,), "names": (list, tuple), "preprocessing": (dict,), "nms": (dict,),
+    "experiment": (dict, type(None)), "training": (dict, type(None)),
+}  # fmt: skip
+"""What a checkpoint holds beside its mark and its version."""
 
 
 def checkpoint_content(
@@ -104,16 +111,31 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such weights file")
     _check_digest(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of bytes that are no pickle
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # foreign bytes end in whatever its unpickler stumbles over
-        raise UserError(f"{path}: not readable as a checkpoint ({_looks_like(path)})") from error
+        content = read_torch_file(path)
+    except TorchFileFault as error:
+        raise UserError(f"{path}: not readable as a checkpoint ({_looks_like(path, error)})") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise UserError(
+            f"{path}: cannot be read: there is not enough memory for {path.stat().st_size} bytes"
+        ) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path}: a PyTorch file, but not a checkpoint of this project (no format: {FORMAT})")
     if content.get("version") != VERSION:
         raise UserError(f"{path}: checkpoint version {content.get('version')}; this program reads version {VERSION}")
+    check_parts(content, str(path))
     return content
+
+
+def check_parts(content: dict[str, Any], source: str) -> None:
+    """Raise UserError where a part of a checkpoint is missing or of another kind than it must be."""
+    for part, kinds in _PARTS.items():
+        if not isinstance(content.get(part, ...), kinds):
+            found = f"found {type(content[part]).__name__}" if part in content else "it is missing"
+            needed = "a list" if list in kinds else "a mapping"
+            raise UserError(f"{source}: damaged or not ours: its part {part} must be {needed}, {found}")
+    class_names(content["names"], f"{source}: damaged or not ours: names")
 
 
 def load_checkpoint(path: Path) -> LoadedModel:
@@ -124,6 +146,7 @@ def load_checkpoint(path: Path) -> LoadedModel:
 def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
     """The model that a checkpoint's content describes, in evaluation mode. Raises UserError naming ``path``; no memory is
     taken for it before its weights are known to fit."""
+    check_parts(content, str(path))
     try:
         with torch.device("meta"):
             network = build_network(content["model"])
@@ -140,7 +163,7 @@ def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
         )
     except UserError as error:
         raise error if str(error).startswith(str(path)) else UserError(f"{path}: {error}") from error
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {reason}") from error
 
@@ -156,6 +179,11 @@ def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -
     if not isinstance(weights, dict) or not all(_is_plain(tensor) for tensor in weights.values()):
         raise UserError(f"{source}: its weights are no named tensors")
     own = network.state_dict()
+    wrong = next(
+        (n for n in own if n in weights and own[n].is_floating_point() != weights[n].is_floating_point()), None
+    )
+    if wrong is not None:
+        raise UserError(f"{source}: its weights are no network's: {wrong} holds {weights[wrong].dtype}")
     problems = [
         f"{name} is {tuple(weights[name].shape)}, needed {tuple(own[name].shape)}"
         for name in own
@@ -172,8 +200,6 @@ def _is_plain(value: object) -> bool:
 
 
 def _check_names(names: tuple[str, ...], network: nn.Module) -> None:
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"names must be words, found {names[:3]}")
     if names and len(names) != network.num_classes:
         raise ValueError(f"{len(names)} names for {network.num_classes} classes")
 
@@ -210,8 +236,8 @@ def _check_digest(path: Path) -> None:
         )
 
 
-def _looks_like(path: Path) -> str:
+def _looks_like(path: Path, error: TorchFileFault) -> str:
     kind = kind_of_path(path)
     if kind == ARCHIVE:
-        return "damaged, cut off, or made with pickled classes, which are never loaded"
+        return f"damaged, cut off, or made with pickled classes, which are never loaded: {error}"
     return kind or "unknown content"

@@ -160,8 +160,6 @@ def _from_values(values: Mapping[str, Any]) -> GraphFacts:
     )
     if not facts.levels or facts.num_classes < 1:
         raise ValueError(f"it has {len(facts.levels)} levels and {facts.num_classes} classes")
-    if not all(isinstance(name, str) for name in facts.meaning.names):
-        raise ValueError(f"the names of classes must be texts, found {facts.meaning.names}")
     return facts
 
 
