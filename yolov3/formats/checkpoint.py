@@ -26,6 +26,8 @@ from yolov3.watching.words import some
 FORMAT = "yolov3-checkpoint"
 VERSION = 1
 
+_LONGEST_LINE = 1000  # characters of what an error tells of a file
+
 _PARTS: dict[str, tuple[type, ...]] = {
     "model": (dict,), "weights": (dict,), "names": (list, tuple), "preprocessing": (dict,), "nms": (dict,),
     "experiment": (dict, type(None)), "training": (dict, type(None)),
@@ -120,10 +122,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: cannot be read: there is not enough memory for {path.stat().st_size} bytes"
         ) from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or not isinstance(content.get("format"), str) or content["format"] != FORMAT:
         raise UserError(f"{path}: a PyTorch file, but not a checkpoint of this project (no format: {FORMAT})")
-    if content.get("version") != VERSION:
-        raise UserError(f"{path}: checkpoint version {content.get('version')}; this program reads version {VERSION}")
+    version = content.get("version")
+    if type(version) is not int or version != VERSION:
+        found = version if isinstance(version, int | None) else type(version).__name__
+        raise UserError(f"{path}: checkpoint version {found}; this program reads version {VERSION}")
     check_parts(content, str(path))
     return content
 
@@ -162,10 +166,9 @@ def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
             description=describe_in_words(content["model"], meaning.preprocessing),
         )
     except UserError as error:
-        raise error if str(error).startswith(str(path)) else UserError(f"{path}: {error}") from error
+        raise error if str(error).startswith(str(path)) else UserError(f"{path}: {_shown(error)}") from error
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {reason}") from error
+        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {_shown(error)}") from error
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
@@ -176,7 +179,7 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) ->
 
 def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
     """Raise UserError naming the first tensors of a state dict that do not fit."""
-    if not isinstance(weights, dict) or not all(_is_plain(tensor) for tensor in weights.values()):
+    if not isinstance(weights, dict) or not all(isinstance(n, str) and _is_plain(t) for n, t in weights.items()):
         raise UserError(f"{source}: its weights are no named tensors")
     own = network.state_dict()
     wrong = next(
@@ -192,7 +195,14 @@ def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -
     problems += [f"{name} is missing" for name in own if name not in weights]
     problems += [f"{name} is not known" for name in weights if name not in own]
     if problems:
-        raise UserError(f"{source}: weights of another network: {some(problems, most=3, separator='; ')}")
+        raise UserError(f"{source}: weights of another network: {_shown(some(problems, most=3, separator='; '))}")
+
+
+def _shown(text: object) -> str:
+    """The first line of a message in which words of a file may stand, so that a terminal shows it and does nothing else."""
+    line = str(text).partition("\n")[0]
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 def _is_plain(value: object) -> bool:

@@ -14,12 +14,14 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from yolov3.formats.plain_pickle import PickleFault, StoredNumbers, read_plain
 
 MOST_RECORDS = 200_000
+BLOCK = 1 << 20  # bytes that are read at a time
 SLACK = 1 << 20  # bytes that small tensors may share
 
 TYPES: dict[str, torch.dtype] = {
@@ -97,14 +99,12 @@ class _Archive:
                 raise TorchFileFault(f"no numbers of the type {numbers.storage[:40]!a} in {numbers.key[:40]!a}")
             if entry.file_size != numbers.count * kind.itemsize:
                 raise TorchFileFault(f"{entry.file_size} bytes of numbers in place of {numbers.count * kind.itemsize}")
-            content = torch.empty(entry.file_size, dtype=torch.uint8)
+            content, place = torch.empty(entry.file_size, dtype=torch.uint8), 0
             with self.archive.open(entry) as stream:
-                view, place = memoryview(content.numpy()), 0
-                while place < len(view):
-                    count = stream.readinto(view[place:])
-                    if not count:
-                        raise TorchFileFault("cut off")
-                    place += count
-                stream.read(1)  # at its end the checksum is compared
+                while block := stream.read(BLOCK):  # at the end its checksum is compared
+                    content.numpy()[place : place + len(block)] = np.frombuffer(block, np.uint8)
+                    place += len(block)
+            if place != entry.file_size:
+                raise TorchFileFault("cut off")
             self.read[numbers] = content.view(kind)
         return self.read[numbers]
