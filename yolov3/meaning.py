@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 from yolov3.files.class_names import class_names
 
+LARGEST_SIDE = 8192
+"""Pixels of an input that a model's file may ask for."""
+
 Size = tuple[int, int]
 """(height, width) in pixels."""
 
@@ -87,6 +90,8 @@ class ModelMeaning:
     def from_plain(values: Mapping[str, Any]) -> ModelMeaning:
         """The meaning that :meth:`as_plain` stored. Raises KeyError, TypeError or ValueError for anything else."""
         fitting = values["preprocessing"]
+        if max(fitting["size"]) > LARGEST_SIDE:  # what a user asks for is another matter than what a file does
+            raise ValueError(f"an input of {fitting['size']} pixels, at most {LARGEST_SIDE} a side are read")
         return ModelMeaning(
             names=class_names(values["names"], "names"),
             preprocessing=Preprocessing(**{**fitting, "size": tuple(fitting["size"])}),

@@ -64,6 +64,23 @@ def test_what_lies_there_is_replaced_and_the_rest_stays(tmp_path, make):
     assert files_in(folder) == {**ENTRIES, "mine.txt": b"mine"}
 
 
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+@pytest.mark.parametrize("place", ["empty.txt", "val2017", "val2017/1.jpg"])
+def test_a_link_that_lies_there_is_not_followed(tmp_path, make, place):
+    folder, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    (folder / place).parent.mkdir(parents=True)
+    if place == "val2017":
+        elsewhere.mkdir()
+        (elsewhere / "1.jpg").write_bytes(b"mine")
+    else:
+        elsewhere.write_bytes(b"mine")
+    before = files_in(tmp_path / "elsewhere") if elsewhere.is_dir() else elsewhere.read_bytes()
+    (folder / place).symlink_to(elsewhere)
+    with pytest.raises(UserError, match=r"a link, which unpacking would follow"):
+        unpack(make(tmp_path / "archive", ENTRIES), folder)
+    assert (files_in(elsewhere) if elsewhere.is_dir() else elsewhere.read_bytes()) == before
+
+
 def test_folders_are_no_files(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.mkdir("images")

@@ -100,7 +100,9 @@ def test_changed_pickles_are_read_or_refused(count):
     for _ in range(count):
         data = bytearray(whole)
         for _ in range(generator.randint(1, 4)):
-            data[generator.randrange(len(data))] = generator.choice([*b"(.0NQRbctu}]ahqsX\x85\x88", generator.randrange(256)])
+            data[generator.randrange(len(data))] = generator.choice(
+                [*b"(.0NQRbctu}]ahqsX\x85\x88", generator.randrange(256)]
+            )
         try:
             read(bytes(data))
             read_ones += 1

@@ -139,7 +139,9 @@ def test_small_files_take_little_memory(tmp_path):
     with torch.device("meta"):
         wide = YOLOv3(num_classes=2, variant="yolov3-tiny", width=20)
     model = {**content["model"], "width": 20}
-    shapes = {name: torch.zeros((), dtype=tensor.dtype).expand(tensor.shape) for name, tensor in wide.state_dict().items()}
+    shapes = {
+        name: torch.zeros((), dtype=tensor.dtype).expand(tensor.shape) for name, tensor in wide.state_dict().items()
+    }
     saved(tmp_path / "wide.pt", {**content, "model": model})
     saved(tmp_path / "expanded.pt", {**content, "model": model, "weights": shapes})
     saved(tmp_path / "packed.pt", {**content, "more": torch.zeros(10**8)})
@@ -188,7 +190,22 @@ def test_changed_files_are_models_or_refused_in_words(tmp_path, part, count):
     whole, header = (tmp_path / "a.pt").read_bytes(), (tmp_path / "a.safetensors").read_bytes()
     length = int.from_bytes(header[:8], "little")
     path = tmp_path / ("b.safetensors" if part == "header" else "b.pt")
-    values = [None, 3, -1, 0.5, float("nan"), 1e9, "text", "a\ud800", "\x1b[2J", [], {}, [None], [1, "b"], torch.zeros(2)]
+    values = [
+        None,
+        3,
+        -1,
+        0.5,
+        float("nan"),
+        1e9,
+        "text",
+        "a\ud800",
+        "\x1b[2J",
+        [],
+        {},
+        [None],
+        [1, "b"],
+        torch.zeros(2),
+    ]
     loaded = 0
     for _ in range(count):
         path.unlink(missing_ok=True)

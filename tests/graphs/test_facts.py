@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -60,7 +61,7 @@ facts_of_any_graph = st.builds(
     source=texts,
     source_sha256=texts,
     made_with=texts,
-)
+).map(lambda facts: replace(facts, num_classes=len(facts.meaning.names) or facts.num_classes))
 
 
 @given(facts_of_any_graph)

@@ -1,13 +1,15 @@
 """Archives of data sets, unpacked without trusting them: nothing leaves the folder, nothing grows without bound.
 
 The standard library keeps the names inside: ``zipfile`` drops what would lead out of the folder and makes no links,
-``tarfile`` with its data filter refuses both. What they do not look at is how large an archive becomes.
+``tarfile`` with its data filter refuses both. What they do not look at is how large an archive becomes, and whether a
+link lies in the folder already, through which a file would land elsewhere.
 """
 
 from __future__ import annotations
 
 import tarfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from yolov3.errors import UserError
@@ -38,6 +40,7 @@ def _unpack_zip(archive: Path, folder: Path) -> int:
     with zipfile.ZipFile(archive) as file:
         entries = [entry for entry in file.infolist() if not entry.is_dir()]
         _check_sizes(archive, len(entries), sum(entry.file_size for entry in entries))
+        _refuse_links(folder, (entry.filename for entry in entries))
         file.extractall(folder, entries)
     return len(entries)
 
@@ -47,8 +50,23 @@ def _unpack_tar(archive: Path, folder: Path) -> int:
         entries = file.getmembers()
         _check_sizes(archive, len(entries), sum(entry.size for entry in entries))
         folder.mkdir(parents=True, exist_ok=True)
+        _refuse_links(folder, (entry.name for entry in entries if entry.isfile()))
         file.extractall(folder, filter="data")
     return sum(entry.isfile() for entry in entries)
+
+
+def _refuse_links(folder: Path, names: Iterable[str]) -> None:
+    """Raise UserError where a link lies in the place of a file or on the way to it."""
+    seen: set[Path] = set()
+    for name in names:
+        place = folder
+        for part in name.split("/"):
+            if part in ("", ".", ".."):  # which is left out while unpacking too, or refused
+                continue
+            place = place / part
+            if place not in seen and place.is_symlink():
+                raise UserError(f"{place}: a link, which unpacking would follow out of {folder}; move it away")
+            seen.add(place)
 
 
 def _check_sizes(archive: Path, entries: int, total: int) -> None:
