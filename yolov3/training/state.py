@@ -16,8 +16,8 @@ from torch import nn
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import check_weights
 from yolov3.journal.rows import EpochRow
+from yolov3.journal.stored import check_stored
 from yolov3.training.averaging import WeightAverage
-from yolov3.training.stored import check_stored
 
 
 @dataclass(kw_only=True)
