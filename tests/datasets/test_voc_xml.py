@@ -30,9 +30,9 @@ def test_an_annotation_says_what_stands_in_it(tmp_path):
 
 def test_a_file_that_is_too_large_or_not_there_is_refused(tmp_path):
     (tmp_path / "a.xml").write_text(one_object().ljust(LARGEST_XML + 1))
-    with pytest.raises(UserError, match=r"a\.xml: 1000001 bytes; an annotation has at most 1000000"):
+    with pytest.raises(UserError, match=r"a\.xml: larger than 1000000 bytes: not an annotation"):
         read_annotation(tmp_path / "a.xml")
-    with pytest.raises(UserError, match=r"b\.xml: the annotation cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"b\.xml: cannot be read: No such file"):
         read_annotation(tmp_path / "b.xml")
 
 

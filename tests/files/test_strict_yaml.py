@@ -105,7 +105,7 @@ def test_a_bomb_of_aliases_is_refused_at_once(tmp_path):
 def test_missing_binary_and_huge_yaml_files_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"none\.yaml: cannot be read: No such file"):
         read_yaml(tmp_path / "none.yaml")
-    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+    with pytest.raises(UserError, match="cannot be read: a folder, not a file"):
         read_yaml(tmp_path)
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")

@@ -9,7 +9,6 @@ Exit codes: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C, 141 no
 
 from __future__ import annotations
 
-import errno
 import importlib
 import logging
 import os
@@ -72,10 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         _silence_output()
         code = NO_READER
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _silence_output()
-        code = _complain(f"{error.filename or 'the output'}: cannot be written: {error.strerror}")
+        code = _complain_of_system(error)
+    except Exception as error:
+        code = _complain_of_memory(error)
     return code
 
 
@@ -179,6 +177,27 @@ def _complain(message: str) -> int:
 
     print_line(f"yolov3: error: {_without_logins(message)}", sys.stderr)
     return USER_ERROR
+
+
+def _complain_of_system(error: OSError) -> int:
+    """Tell what the system answered about a file or a disk of the user's. Raises what is no such answer."""
+    from yolov3.files.refusals import refused_path
+
+    refused = refused_path(error)
+    if refused is None:
+        raise error
+    if error.filename is None:
+        _silence_output()
+    return _complain(str(refused))
+
+
+def _complain_of_memory(error: Exception) -> int:
+    """Tell that there is too little of it. Raises an error that says something else."""
+    from yolov3.machine.memory import first_line, is_short_of_memory
+
+    if not is_short_of_memory(error):
+        raise error
+    return _complain(f"there is not enough memory: {first_line(error)}")
 
 
 def _without_logins(message: str) -> str:

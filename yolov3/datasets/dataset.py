@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from yolov3.errors import UserError
+from yolov3.files.atomic import file_sha256
 from yolov3.images.files import read_image
 from yolov3.structures import Sample
 from yolov3.watching.words import counted
@@ -119,11 +119,6 @@ def _same_content(first: Path, second: Path) -> bool:
     try:
         if first.stat().st_size != second.stat().st_size:
             return False
-        return _digest(first) == _digest(second)
-    except OSError:
+        return file_sha256(first) == file_sha256(second)
+    except (OSError, UserError):
         return False
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
+from yolov3.files.reading import read_bytes
+from yolov3.watching.printable import quoted, shortened
 from yolov3.watching.words import some
 
 LARGEST_XML = 1_000_000  # bytes
@@ -69,19 +71,28 @@ class XmlFiles:
         return self._by_stem
 
 
+class _Declared(Exception):
+    """An xml declares something."""
+
+
+class _Undeclared(ElementTree.TreeBuilder):
+    """Takes the elements of an xml that declares nothing, whatever its encoding makes of the letters."""
+
+    def doctype(self, name: str, public_id: str, system: str) -> None:
+        """Refuse it."""
+        raise _Declared
+
+
 def read_annotation(path: Path) -> Annotation:
     """An annotation file. Raises UserError naming what is wrong, and refuses what only an attack would contain."""
+    content = read_bytes(path, most=LARGEST_XML, what="an annotation")
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: the annotation cannot be read: {error.strerror or error}") from error
-    if len(content) > LARGEST_XML:
-        raise UserError(f"{path}: {len(content)} bytes; an annotation has at most {LARGEST_XML}")
-    if _DECLARATION.search(content):
-        raise UserError(f"{path}: holds a DOCTYPE or ENTITY declaration, which an annotation does not need")
-    try:
-        tree = ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError) as error:
+        if _DECLARATION.search(content.replace(b"\0", b"")):  # in UTF-16, too
+            raise _Declared
+        tree = ElementTree.fromstring(content, ElementTree.XMLParser(target=_Undeclared()))
+    except _Declared:
+        raise UserError(f"{path}: holds a DOCTYPE or ENTITY declaration, which an annotation does not need") from None
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UserError(f"{path}: not readable as xml: {error}") from error
     objects = tuple(_read_object(path, node, place) for place, node in enumerate(tree.findall("object")))
     return Annotation(path, _read_size(tree), objects)
@@ -91,16 +102,17 @@ def _read_object(path: Path, node: ElementTree.Element, place: int) -> XmlObject
     name = (node.findtext("name") or "").strip()
     if not name:
         raise UserError(f"{path}: object {place + 1} has no name")
+    where = f"{path}: object {place + 1} ({shortened(name)})"
     corners = []
     for corner in _CORNERS:
         text = node.findtext(f"bndbox/{corner}")
         value = _number(text)
         if value is None:
-            raise UserError(f"{path}: object {place + 1} ({name}): bndbox/{corner}: found {text!r}, expected a number")
+            raise UserError(f"{where}: bndbox/{corner}: found {quoted(text)}, expected a number")
         corners.append(value)
     difficult = (node.findtext("difficult") or "0").strip()
     if difficult not in ("0", "1"):
-        raise UserError(f"{path}: object {place + 1} ({name}): difficult: found {difficult!r}, expected 0 or 1")
+        raise UserError(f"{where}: difficult: found {quoted(difficult)}, expected 0 or 1")
     return XmlObject(name, (corners[0], corners[1], corners[2], corners[3]), difficult == "1")
 
 

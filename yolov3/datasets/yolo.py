@@ -24,6 +24,8 @@ from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.errors import UserError
 from yolov3.files.class_names import read_names
+from yolov3.files.reading import is_folder, kind_at
+from yolov3.files.refusals import named
 from yolov3.files.text import read_lines
 from yolov3.images.files import read_image_size
 from yolov3.watching.words import counted, some
@@ -185,7 +187,7 @@ def _to_pixels(shares: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 def _list_images(tree: Tree, text: str) -> tuple[list[Path], tuple[str, ...]]:
     """The images of a folder or a list, and what is to be told of them."""
     place = find_images(tree, text)
-    if place.is_dir():
+    if is_folder(place):
         return images_below(place), ()
     located = read_image_list(place, tree)
     return located.paths, located.notes
@@ -198,10 +200,10 @@ def find_images(tree: Tree, text: str) -> Path:
     leads_out = Path(text).parts[:1] == ("..",)
     written = [tree.root / text, Path(text)]
     for place in [*inside, *written] if leads_out else [*written, *inside]:
-        if place.is_dir() or place.is_file():
+        if kind_at(place) in ("folder", "file"):
             return place
     raise UserError(
-        f"{tree.root / text}: neither a folder of images nor a list of them; in {tree.root} there is: {tree.describe()}"
+        f"{named(tree.root / text)}: neither a folder of images nor a list of them; in {tree.root} there is: {tree.describe()}"
     )
 
 

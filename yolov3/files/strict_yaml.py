@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 
 from yolov3.errors import UserError
+from yolov3.files.reading import read_text
+from yolov3.watching.printable import quoted, shortened
 
 MAXIMUM_BYTES = 1_000_000
 
@@ -39,7 +41,9 @@ class _StrictLoader(yaml.SafeLoader):
             if not isinstance(key, str | int | float | bool):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {quoted(key)} stands twice", key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
@@ -81,22 +85,15 @@ def parse_yaml(text: str, source: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}, line {mark.line + 1}" if mark else source
-        raise UserError(f"{where}: {error.problem or error.context}") from error
+        raise UserError(f"{where}: {shortened(str(error.problem or error.context))}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        reason = "nested too deeply" if isinstance(error, RecursionError) else shortened(str(error).partition("\n")[0])
         raise UserError(f"{source}: not readable as YAML: {reason}") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file (empty for an empty file). Raises UserError."""
-    try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise UserError(f"{path}: {path.stat().st_size} bytes; a YAML file here has at most {MAXIMUM_BYTES}")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a UTF-8 text file") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    text = read_text(path, most=MAXIMUM_BYTES, what="a YAML file")
     value = parse_yaml(text, str(path))
     if value is None:
         return {}

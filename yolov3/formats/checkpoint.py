@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from yolov3.errors import UserError
 from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically
 from yolov3.files.kinds import ARCHIVE, kind_of_path
+from yolov3.files.reading import is_there, require_file
+from yolov3.files.refusals import named
 from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
 from yolov3.structures import ModelMeaning
@@ -100,8 +102,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises UserError for a file that is missing, damaged, or not a checkpoint of this project.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such weights file")
+    if not is_there(path):
+        raise UserError(f"{named(path)}: no such weights file")
+    require_file(path)
     _check_digest(path)
     try:
         with warnings.catch_warnings():
