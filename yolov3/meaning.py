@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from yolov3.limits import LARGEST_SIDE
+
 Size = tuple[int, int]
 """(height, width) in pixels."""
 
@@ -34,6 +36,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if any(not isinstance(side, int) or side < 32 or side % 32 for side in self.size):
             raise ValueError(f"the input size must be multiples of 32 (height, width), found {self.size}")
+        if max(self.size) > LARGEST_SIDE:
+            raise ValueError(f"the input size must be at most {LARGEST_SIDE} a side (height, width), found {self.size}")
         if self.fit not in ("letterbox", "stretch"):
             raise ValueError(f"fit must be letterbox or stretch, found {self.fit!r}")
         if self.resize not in ("area", "bilinear", "darknet"):

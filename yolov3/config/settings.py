@@ -115,10 +115,14 @@ def describe(schema: Mapping[str, Any], *, many: bool = False) -> str:
 
 def _range(schema: Mapping[str, Any]) -> str:
     if {"minimum", "maximum"} <= set(schema):
-        return f" from {schema['minimum']:g} to {schema['maximum']:g}"
+        return f" from {_number(schema['minimum'])} to {_number(schema['maximum'])}"
     ends = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    told = [f"{words} {schema[end]:g}" for end, words in ends.items() if end in schema]
+    told = [f"{words} {_number(schema[end])}" for end, words in ends.items() if end in schema]
     return " " + " and ".join(told) if told else ""
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _settings_of(
