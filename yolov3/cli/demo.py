@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.dialogue.numbers import COUNT, EPOCHS, SEED
-from yolov3.errors import UserError
 
 if TYPE_CHECKING:
     from yolov3.demo import DemoOptions
@@ -24,11 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def parse(arguments: argparse.Namespace) -> DemoOptions:
-    """The command's options. Raises UserError for numbers that cannot be."""
+    """The command's options."""
     from yolov3.demo import DemoOptions
 
-    if arguments.images < 1 or (arguments.epochs is not None and arguments.epochs < 1):
-        raise UserError("--images and --epochs must be at least 1")
     return DemoOptions(arguments.output, arguments.epochs, arguments.images, arguments.seed)
 
 
