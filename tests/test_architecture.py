@@ -34,6 +34,8 @@ TESTS_OF_NO_MODULE: dict[str, str] = {
     "catalogue/test_layouts.py": "the layouts that data/README.md lists",
     "training/test_interruptions.py": "runs as a whole, interrupted again and again",
     "cli/test_main.py": "yolov3/cli/__init__.py",
+    "cli/test_all_options.py": "every option of every command, given what nobody means",
+    "config/test_all_numbers.py": "every setting, given what nobody means",
 }
 """Test files that are named after no module, and what they are about."""
 

@@ -16,6 +16,7 @@ from yolov3.watching.printable import quoted, shortened
 
 SectionKind = TypeVar("SectionKind", bound=Section)
 
+_KINDS = ("int", "float", "str", "bool")
 _QUOTED = re.compile("'([^']*)'")
 
 
@@ -56,7 +57,9 @@ def _distinct(error: ValidationError) -> list[Any]:
 
 
 def _is_union_tag(part: Any) -> bool:
-    return isinstance(part, str) and (("[" in part) or part in ("int", "float", "str", "bool"))
+    return isinstance(part, str) and (
+        "[" in part or part.startswith("constrained-") or part in ("int", "float", "str", "bool")
+    )
 
 
 def _complaint(kind: type[Section], problem: dict[str, Any]) -> Complaint:

@@ -1,6 +1,7 @@
 """YAML as we accept it: PyYAML's safe loader without its surprises.
 
 Refused: duplicate keys, aliases (and so alias bombs), files over 1 MB, anything but a mapping at the top.
+Refused, too: numbers that YAML 1.1 reads as others than they say (``010`` is eight there, ``1:30`` ninety), halves of letters.
 Read as meant: ``1e-3`` is a number; ``yes``, ``no``, ``on``, ``off`` are words, ``true`` and ``false`` the booleans.
 """
 
@@ -34,6 +35,22 @@ class _StrictLoader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not accepted", event.start_mark)
         return super().compose_node(parent, index)
 
+    def construct_scalar(self, node: Any) -> Any:
+        word = super().construct_scalar(node)
+        if isinstance(word, str) and not _is_text(word):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{quoted(word)} holds letters that are none", node.start_mark
+            )
+        return word
+
+    def construct_yaml_int(self, node: Any) -> int:
+        word, value = str(self.construct_scalar(node)), super().construct_yaml_int(node)
+        digits = word.replace("_", "").lstrip("+-").lower()
+        if not digits.startswith("0x") and not (digits.isdigit() and int(digits) == abs(value)):
+            meant = f"{shortened(word)} is {value} in YAML; write the number that is meant, or quotes around a word"
+            raise yaml.constructor.ConstructorError(None, None, meant, node.start_mark)
+        return value
+
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
@@ -48,6 +65,16 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def _is_text(word: str) -> bool:
+    """Whether a word can be written: an escape such as ``"\\ud800"`` makes half a letter."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
 _StrictLoader.yaml_implicit_resolvers = {
     first: [
         (tag, pattern)
