@@ -35,6 +35,7 @@ TESTS_OF_NO_MODULE: dict[str, str] = {
     "training/test_interruptions.py": "runs as a whole, interrupted again and again",
     "cli/test_main.py": "yolov3/cli/__init__.py",
     "cli/test_all_options.py": "every option of every command, given what nobody means",
+    "cli/test_all_paths.py": "every path that a command is given, where nothing can be read or written",
     "config/test_all_numbers.py": "every setting, given what nobody means",
 }
 """Test files that are named after no module, and what they are about."""

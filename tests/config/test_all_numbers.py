@@ -11,6 +11,7 @@ import pytest
 
 from yolov3.config.experiment import Experiment
 from yolov3.config.kinds import Section, section_of
+from yolov3.config.learning import box_losses
 from yolov3.config.loading import build_experiment, load_experiment
 from yolov3.config.settings import all_settings
 from yolov3.errors import UserError
@@ -18,7 +19,8 @@ from yolov3.limits import LARGEST_SEED
 
 BAD = [
     "nan", ".nan", "inf", "-.inf", ".inf", "-1", "0", "-0.0", "1e30", "1e300", "1e400", str(10**24), str(10**31), str(2**63),
-    "9" * 5000, "1:30", "[64, 32]", "[2, 1]", "[1]", "[]", "[0, 0]", "[.nan, 1]", "[[[1, 2]]]", "[[[.inf, 1e30]]]", "{}", "{0: a}",
+    "9" * 5000, "1:30",
+    "[64, 32]", "[2, 1]", "[1]", "[]", "[0, 0]", "[.nan, 1]", "[[[1, 2]]]", "[[[.inf, 1e30]]]", "{}", "{0: a}",
     "{a: {b: 1}}", "true", "null", "''", "x", "010", "65536", "320000000", "[65536, 65536]", "[1, 1e30]", "1e-400", "5e-324",
     '"\\ud800"', '"\\0"', "x" * 20_000, "[" * 60 + "]" * 60, "[" * 3_000, "!!python/name:os.system", "&a [*a]",
 ]  # fmt: skip
@@ -41,6 +43,7 @@ def value_of(experiment: Experiment, name: str) -> Any:
 
 @pytest.mark.parametrize("name", all_settings())
 def test_whatever_a_setting_is_said_to_be_is_taken_or_told(name):
+    box_losses()  # imports torch, which takes seconds
     for text in BAD:
         start = time.monotonic()
         try:

@@ -49,3 +49,12 @@ def test_damaged_files_are_read_or_refused_by_name(tmp_path):
             read_annotation(path)
         except UserError as error:
             assert str(error).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp037"])
+def test_no_declaration_is_read_in_any_encoding(tmp_path, encoding):
+    head = f'<?xml version="1.0" encoding="{encoding}"?>' if encoding != "utf-16" else ""
+    text = f'{head}<!DOCTYPE a [<!ENTITY b "cat">]><annotation><object><name>&b;</name></object></annotation>'
+    (tmp_path / "a.xml").write_bytes(text.encode(encoding))
+    with pytest.raises(UserError, match=r"a\.xml: (holds a DOCTYPE|not readable as xml)"):
+        read_annotation(tmp_path / "a.xml")
