@@ -31,6 +31,7 @@ TESTS_OF_NO_MODULE: dict[str, str] = {
     "test_documents.py": "the documents",
     "test_package.py": "the wheel, and what surrounds the code",
     "test_public.py": "the package's public names",
+    "catalogue/test_strange_data.py": "data files, given what nobody means",
     "catalogue/test_layouts.py": "the layouts that data/README.md lists",
     "training/test_interruptions.py": "runs as a whole, interrupted again and again",
     "cli/test_main.py": "yolov3/cli/__init__.py",

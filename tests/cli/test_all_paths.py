@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -128,3 +130,81 @@ def test_nothing_is_waited_for(places, place, kind, capsys, monkeypatch, tmp_pat
     assert code == 2, printed
     assert printed.err.count("yolov3: error: ") == 1 and "special" in printed.err
     assert time.monotonic() - start < 30
+
+
+def test_what_may_not_be_read_or_written_is_told_in_a_line(unprivileged, weights, images, files):
+    """With real permissions, in processes that have no privilege to pass them: a script that runs many commands."""
+    folder = unprivileged.folder
+    shutil.copy(weights, folder / "model.pt")
+    shutil.copytree(images, folder / "images")
+    files.write_yolo(folder / "data")
+    for name in ("closed", "locked"):
+        (folder / name).mkdir()
+    shutil.copy(weights, folder / "closed" / "model.pt")
+    shutil.copytree(images, folder / "closed" / "images")
+    for name in ("secret.pt", "secret.jpg", "secret.txt", "secret.yaml", "secret.mp4"):
+        (folder / name).write_text("x")
+        (folder / name).chmod(0)
+    (folder / "list.txt").write_text("closed/images/a.jpg\n")
+    (folder / "closed").chmod(0)
+    (folder / "locked").chmod(0o500)
+    commands = [
+        "detect --weights closed/model.pt --source images --output out",
+        "detect --weights secret.pt --source images --output out",
+        "detect --weights model.pt --source closed --output out",
+        "detect --weights model.pt --source closed/images --output out",
+        "detect --weights model.pt --source closed/images/*.png --output out",
+        "detect --weights model.pt --source closed/*.png --output out",
+        "detect --weights model.pt --source secret.jpg --output out",
+        "detect --weights model.pt --source secret.mp4 --output out",
+        "detect --weights model.pt --source secret.txt --output out",
+        "detect --weights model.pt --source list.txt --output out",
+        "detect --weights model.pt --source images --output locked/out",
+        "detect --weights model.pt --source images --output closed",
+        "detect --weights model.pt --source images --output out --thresholds secret.yaml",
+        "evaluate --weights model.pt --data closed --output out",
+        "evaluate --weights model.pt --data closed/images --output out",
+        "evaluate --weights model.pt --data secret.yaml --output out",
+        "evaluate --weights model.pt --data data data.names=[ball,box,star] --output locked/out",
+        "anchors secret.yaml",
+        "anchors data.root=closed/images",
+        "anchors data.root=data data.train=closed/images",
+        "train --resume closed",
+        "train --resume closed/model.pt",
+        "train data.root=data data.train=images/val train.weights=closed/model.pt train.output=out",
+        "train-classifier closed/images --output out",
+        "convert closed/model.pt out.pt",
+        "convert model.pt closed/model.pt",
+        "convert model.pt locked/model.safetensors",
+        "convert model.pt locked/model.weights",
+        "export closed/model.pt --output out",
+        "doctor closed/images",
+        "split closed/images --out out",
+        "convert-data data locked/out --to coco",
+        "compare closed closed",
+        "configs --copy locked/mine",
+        "demo --output locked --epochs 1 --images 1",
+    ]
+    code = """
+import json, sys
+from contextlib import redirect_stderr
+from io import StringIO
+from yolov3.cli import main
+found = []
+for command in json.load(sys.stdin):
+    told = StringIO()
+    try:
+        with redirect_stderr(told):
+            code = main(command.split())
+    except Exception as error:
+        code = repr(error)
+    found.append((command, code, told.getvalue()))
+print("\\n" + json.dumps(found))
+"""
+    done = unprivileged.run("-c", code, given=json.dumps(commands), seconds=300)
+    assert done.returncode == 0, done.stderr
+    for command, code, told in json.loads(done.stdout.splitlines()[-1]):
+        assert code == 2, (command, code, told)
+        (line,) = [line for line in told.splitlines() if line.startswith("yolov3: error: ")]
+        assert "Permission denied" in line, (command, line)
+        assert "closed" in line or "secret" in line or "locked" in line, (command, line)
