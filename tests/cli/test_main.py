@@ -78,8 +78,9 @@ def test_only_the_chosen_command_is_imported() -> None:
     code = "import atexit; atexit.register(lambda: print(sorted(n for n in sys.modules if n.startswith('yolov3.'))))"
     done = program("evaluate", "--help", code=code)
     expected = [
-        "yolov3.cli", "yolov3.cli.evaluate", "yolov3.dialogue", "yolov3.dialogue.answer", "yolov3.dialogue.parser",
-        "yolov3.dialogue.suggestions", "yolov3.errors", "yolov3.options", "yolov3.options.model_options",
+        "yolov3.cli", "yolov3.cli.evaluate", "yolov3.dialogue", "yolov3.dialogue.answer", "yolov3.dialogue.numbers",
+        "yolov3.dialogue.parser", "yolov3.dialogue.suggestions", "yolov3.errors", "yolov3.limits", "yolov3.options",
+        "yolov3.options.model_options", "yolov3.watching", "yolov3.watching.printable",
     ]  # fmt: skip
     assert done.stdout.endswith(f"{expected}\n")
 

@@ -86,7 +86,7 @@ def test_paths_are_settings():
 def test_for_programs():
     plain = SETTINGS["train.batch_size"].as_plain()
     assert plain["default"] == 16 and plain["recipes"] == {"darknet": 64, "modern": 16}
-    assert plain["schema"] == {"type": "integer", "minimum": 1, "maximum": 1_000_000}
+    assert plain["schema"] == {"type": "integer", "minimum": 1, "maximum": 65_536}
 
 
 def test_nothing_slow_is_imported():
