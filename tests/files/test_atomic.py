@@ -233,20 +233,6 @@ def test_links_and_devices_of_the_user_stay(tmp_path):
 @pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs a file system beside the temporary folder's")
 def test_what_is_written_never_passes_through_another_file_system(monkeypatch):
     """A name cannot be moved from one to another, so no temporary file lies where such files usually do."""
-    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
-        path = folder / "a.bin"
-        for content in (OLD, NEW):
-            write_atomically(path, lambda stream, content=content: stream.write(content))
-            assert path.read_bytes() == content
-        write_together([folder / "b", folder / "c"], lambda name, place: place.write_bytes(name.name.encode()))
-        assert {each.name: each.read_bytes() for each in folder.iterdir()} == {"a.bin": NEW, "b": b"b", "c": b"c"}
-
-
-@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs a file system beside the temporary folder's")
-def test_what_is_written_never_passes_through_another_file_system(monkeypatch):
-    """A name cannot be moved from one to another, so no temporary file lies where such files usually do."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
         folder = Path(name)
