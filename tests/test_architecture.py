@@ -29,6 +29,7 @@ WITHOUT_OWN_TEST: dict[str, str] = {
 TESTS_OF_NO_MODULE: dict[str, str] = {
     "test_architecture.py": "the house as a whole",
     "test_documents.py": "the documents",
+    "test_faults.py": "the list of faults and the tests that it names",
     "test_package.py": "the wheel, and what surrounds the code",
     "test_public.py": "the package's public names",
     "catalogue/test_layouts.py": "the layouts that data/README.md lists",
