@@ -92,13 +92,16 @@ def runs_in_a_plain_clone(source: str) -> dict[str, bool]:
             return leaves_out(mark.func) or (ast.unparse(mark.func) == "pytest.mark.skipif" and never)
         return isinstance(mark, ast.Attribute) and ast.unparse(mark.value) == "pytest.mark" and mark.attr in LEFT_OUT
 
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    asks = {node.name: {argument.arg for argument in node.args.args} for node in functions}
+    missing = set(LEFT_OUT)
+    while more := {name for name, wanted in asks.items() if wanted & missing} - missing:
+        missing |= more  # a fixture that asks for one that is not there is none either
     everywhere = "pytestmark" in named and leaves_out(named["pytestmark"])
     return {
-        node.name: not everywhere
-        and not any(map(leaves_out, node.decorator_list))
-        and LEFT_OUT.isdisjoint(argument.arg for argument in node.args.args)
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+        node.name: not (everywhere or node.name in missing or any(map(leaves_out, node.decorator_list)))
+        for node in functions
+        if node.name.startswith("test_")
     }
 
 
@@ -137,6 +140,7 @@ def test_no_test_is_named_for_a_fault_that_is_not_there():
         ("@pytest.mark.skip(reason='later')\ndef test_it(): ...", False),
         ("@pytest.mark.skipif(True, reason='later')\ndef test_it(): ...", False),
         ("def test_it(shared): ...", False),
+        ("def models(shared): ...\ndef best(models): ...\ndef test_it(best): ...", False),
         ("pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]\ndef test_it(): ...", False),
         ("pytestmark = pytest.mark.usefixtures('slow')\ndef test_it(): ...", True),
         ("gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='')\n@gpu\ndef test_it(): ...", False),
