@@ -299,12 +299,12 @@ class Unprivileged:
     folder: Path
     before: tuple[str, ...]
 
-    def run(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        """A run of ``python WORDS`` in the folder."""
+    def run(self, *words: str, given: str = "", seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """A run of ``python WORDS`` in the folder, with a text on its standard input."""
         own = {"PYTHONPATH": str(Path(__file__).resolve().parents[1]), "OMP_NUM_THREADS": "1"}
         return subprocess.run(
             [*self.before, sys.executable, *words], cwd=self.folder, env=os.environ | own, capture_output=True, text=True,
-            errors="surrogateescape", timeout=seconds, check=False,
+            errors="surrogateescape", input=given, timeout=seconds, check=False,
         )  # fmt: skip
 
     def command(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
