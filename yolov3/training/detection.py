@@ -15,8 +15,10 @@ from yolov3.batches.detection import training_loader
 from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.plan import EpochSettings
 from yolov3.catalogue.opening import Splits, open_splits
+from yolov3.checks.described import describe_anchors, describe_data, without_repeated
+from yolov3.checks.start import warnings_at_start
+from yolov3.checks.view import NetworkView
 from yolov3.config.experiment import EvaluateSection, Experiment
-from yolov3.datasets.checks import describe_anchors, describe_data, describe_overlap, without_repeated
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
 from yolov3.evaluation.measure import Evaluation
@@ -101,13 +103,16 @@ class DetectionTask(Task[Batch]):
         ]
 
     def notes(self) -> list[str]:
-        overfit = self.settings.data.overfit
-        lines = [
-            None if overfit else describe_overlap(self.training_data, self.validation_data),
-            *self.beginning.notes,
-            str(self.beginning.taken) if self.beginning.taken is not None else None,
-        ]
-        return [line for line in lines if line]
+        taken = [str(self.beginning.taken)] if self.beginning.taken is not None else []
+        return [*self._warnings(), *self.beginning.notes, *taken]
+
+    def _warnings(self) -> list[str]:
+        """What the doctor would say of the data. Where the same few images are learned and measured on purpose, as some do
+        to see whether all works, nothing is."""
+        if self.settings.data.overfit:
+            return []
+        view = NetworkView(self.meaning.preprocessing, self._levels, self.settings.loss)
+        return [found.warning for found in warnings_at_start(self.training_data, self.validation_data, view)]
 
     def record(self, folder: Path) -> None:
         """The lists of a division that was made here, so that it holds for ever after."""
