@@ -438,5 +438,7 @@ def test_the_size_that_is_used_is_told(weights, images, tmp_path, capsys):
 def test_no_window_without_a_screen(weights, images, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert detect(weights, images, tmp_path, "--view") == 2
+    assert detect(weights, images, tmp_path, "--view", "--no-save") == 2
     assert "--view needs a screen" in capsys.readouterr().err
+    assert detect(weights, images, tmp_path, "--view") == 0
+    assert "warning: --view needs a screen, and none is there (DISPLAY is not set); going on" in capsys.readouterr().err

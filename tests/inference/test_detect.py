@@ -171,8 +171,12 @@ def test_a_window_is_opened_before_anything_is_written(weights, images, tmp_path
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     with pytest.raises(UserError, match="--view needs a screen"):
-        detect(weights=weights, source=images, view=True, output=tmp_path / "out")
+        detect(weights=weights, source=images, view=True, save=(), output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    summary = detect(
+        weights=weights, source=images, view=True, output=tmp_path / "out"
+    )  # there is something else to do
+    assert summary.frames and summary.folder.is_dir()
 
 
 def test_what_happens_once_is_done_before_the_clock_runs(weights, images, monkeypatch):

@@ -4,11 +4,13 @@ A command module has ``HELP`` (one line), ``add_arguments(parser)``, ``parse(arg
 exit code``, and imports nothing heavy before it parses, so that help is there at once. Beyond ``parse`` nobody sees what
 argparse made; what a command does stands below the command line, in a function of its own.
 
-Exit codes: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C, 141 nobody reads the output any more.
+Exit codes: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, 141 nobody reads
+the output any more.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import logging
@@ -66,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # at the interpreter's end a failure would be only a strange message
     except UserError as error:
         code = _complain(str(error))
-    except KeyboardInterrupt:
-        code = _stopped()
+    except KeyboardInterrupt as stop:
+        code = _stopped(stop)
     except BrokenPipeError:
         _silence_output()
         code = NO_READER
@@ -113,17 +115,17 @@ def _dispatch(words: list[str]) -> int:
         arguments = parser_of(name).parse_words(rest)
     except SystemExit as stop:  # argparse has printed its help
         return stop.code if isinstance(stop.code, int) else USER_ERROR
-    from yolov3.processes.interruption import doubled_presses_as_one
+    from yolov3.processes.interruption import stops_raise
 
-    with doubled_presses_as_one():
+    with stops_raise():
         try:
             _prepare_process()
             if name.partition(" ")[0] in READ_IMAGES:
                 _check_opencv()
             command = _load(name)
             code: int = command.run(command.parse(arguments))
-        except KeyboardInterrupt:
-            code = _stopped()
+        except KeyboardInterrupt as stop:
+            code = _stopped(stop)
     return code
 
 
@@ -169,9 +171,14 @@ def _overview() -> str:
     return "\n".join(("usage: yolov3 COMMAND [...]", "", "commands:", *lines, "", end))
 
 
-def _stopped() -> int:
-    print("yolov3: stopped", file=sys.stderr)
-    return STOPPED
+def _stopped(stop: KeyboardInterrupt) -> int:
+    from yolov3.processes.stopping import Stopping
+
+    if Stopping.current is not None:
+        Stopping.current.told = True
+    with contextlib.suppress(OSError):  # the terminal may be what has gone
+        print("yolov3: stopped", file=sys.stderr)
+    return int(getattr(stop, "exit_code", STOPPED))
 
 
 def _complain(message: str) -> int:

@@ -150,7 +150,12 @@ def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFold
         if options.view:
             from yolov3.outputs.window import Window
 
-            outputs.append(stack.enter_context(Window()))
+            try:
+                outputs.append(stack.enter_context(Window()))
+            except UserError as error:
+                if not (options.save or options.verbose):
+                    raise
+                watcher.warn(f"{error}; going on without a window")
         folder = None
         if options.save:
             settings = OutputOptions(scores=options.save_scores)

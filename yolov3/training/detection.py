@@ -36,7 +36,7 @@ from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Batch, ModelMeaning, Size, Suppression, Targets
 from yolov3.training.objective import DetectionObjective
 from yolov3.training.place import Place
-from yolov3.training.run import Stopped, prepare_network
+from yolov3.training.run import Stopped, check_classes, check_images, prepare_network
 from yolov3.training.task import EpochEnd, Scores, Task
 from yolov3.watching.lines import WARNING
 from yolov3.watching.tables import NumberTable
@@ -187,6 +187,9 @@ def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) 
     """The task of an experiment, begun anew or as a stopped run left it. Raises UserError."""
     splits = open_splits(settings.data)
     training_data = splits.train
+    if stopped is not None:
+        check_classes(stopped, training_data.names, str(training_data.source))
+        check_images(stopped, len(training_data), str(training_data.source))
     _check_data(training_data, splits.val)
     start, notes = Start(), list[str]()
     if stopped is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -39,8 +40,13 @@ class TrainResult:
 def run_training(run: Run[Any]) -> TrainResult:
     """Epoch after epoch until the end, or until somebody asks to stop.
 
-    Raises UserError for what the user can mend and Interrupted after Ctrl-C or SIGTERM, when all is saved.
+    Raises UserError for what the user can mend and Interrupted after Ctrl-C, SIGTERM or SIGHUP, when all is saved.
     """
+    with run.lock:
+        return _run_training(run)
+
+
+def _run_training(run: Run[Any]) -> TrainResult:
     progress, epochs = run.state.progress, run.settings.epochs
     ended_by = run.ended_by
     recorder = Recorder(run.folder) if run.place.world.is_first and ended_by is None else None
@@ -76,6 +82,8 @@ def run_training(run: Run[Any]) -> TrainResult:
             if recorder is not None:
                 recorder.close()
                 draw_curves(run.folder / "curves.png", progress.history)
+    if interruption.received:  # after the last place where anybody asked; all is done and saved
+        raise Interrupted(interruption.received, run.folder)
     return _result(run, None)
 
 
@@ -94,7 +102,7 @@ def _train_epoch(
     how = _computing(run)
     due = (progress.epoch + 1) % settings.evaluate_every == 0 or progress.epoch + 1 == settings.epochs
     batches = run.task.loader.epoch(progress.epoch, start=progress.batch, total_epochs=settings.epochs)
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(_saved_when_they_end(run, batches)):
         watch.data_arrived(len(batch))
         if recorder is not None and number == 0 and (due or progress.epoch == 0):
             _show(recorder, "training_batch", run.task.batch_sheet(batch), progress.epoch + 1)
@@ -118,6 +126,16 @@ def _train_epoch(
     if progress.epoch % settings.checkpoint_epochs == 0:
         _save_last(run)
     return scores
+
+
+def _saved_when_they_end(run: Run[Any], batches: Iterator[Any]) -> Iterator[Any]:
+    """The batches. When there is none after all, for a reason the user can mend, what was learned so far is saved."""
+    try:
+        yield from batches
+    except UserError:
+        if run.state.progress.step:
+            _save_last(run)
+        raise
 
 
 def _train_batch(run: Run[Any], batch: Any, how: Computing, display: TrainingDisplay) -> None:

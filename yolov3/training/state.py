@@ -22,7 +22,8 @@ from yolov3.training.averaging import WeightAverage
 @dataclass(kw_only=True)
 class Progress:
     """Where a run stands: ``epoch`` and ``batch`` come next; ``step`` updates were made. ``loss_sums`` has a sum per term
-    of the loss over the ``loss_count`` steps of the epoch so far."""
+    of the loss over the ``loss_count`` steps of the epoch so far; the order is drawn from so many ``images`` (0: not noted,
+    in checkpoints from before it was)."""
 
     epoch: int = 0
     batch: int = 0
@@ -32,6 +33,7 @@ class Progress:
     parts: int = 1  # a batch is computed in this many times train.accumulate parts, because memory asked for it
     skipped: int = 0
     skipped_in_a_row: int = 0
+    images: int = 0
     best_score: float = -1.0
     best_epoch: int = -1
     evaluations_without_gain: int = 0
@@ -59,8 +61,10 @@ class Progress:
 
     def restore(self, values: dict[str, Any], row_kind: type[EpochRow]) -> None:
         """Stand where :meth:`as_plain` was asked."""
+        own_images = self.images
         for name, value in values.items():
             setattr(self, name, value)
+        self.images = values.get("images") or own_images
         self.history = [row_kind.from_plain(row) for row in values["history"]]
 
 
