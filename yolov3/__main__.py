@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def program(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line ``argv`` (default: the program's own) and end with its exit code."""
+    open_missing_streams()  # first: a pipe opened in their place would hear what libraries print
     Stopping(ends_program=True).__enter__()
-    open_missing_streams()
 
     def run() -> int:
         from yolov3.cli import main

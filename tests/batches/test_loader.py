@@ -219,3 +219,13 @@ def test_a_small_dev_shm_as_in_a_container(tmp_path):
     done = subprocess.run(["unshare", "-rm", "sh", "-c", command], capture_output=True, text=True, timeout=100)
     assert done.stdout == "[0, 1, 2, 3, 4, 5]\n", done.stderr[-2000:]
     assert "they come through pipes" in done.stderr
+
+
+def test_where_nothing_can_be_shared_it_is_told_at_once():
+    program = (
+        "import resource\nfrom yolov3.batches.loader import _require_semaphores\nfrom yolov3.errors import UserError\n"
+        "_require_semaphores()\nresource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))\n"
+        "try: _require_semaphores()\nexcept UserError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.startswith("loader processes cannot be started: the system gives no semaphore ("), done.stderr

@@ -84,6 +84,15 @@ def test_the_memory_that_can_be_shared_is_known_where_there_is_some(monkeypatch,
     assert module.free_shared_memory() is None
 
 
+def test_what_processes_share_lies_in_files_and_is_limited_as_these_are():
+    program = (
+        "import resource\nfrom yolov3.batches.worker import free_shared_memory\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\nprint(free_shared_memory())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "1000\n", done.stderr
+
+
 def resize_something(answers) -> None:
     answers.put((cv2.getNumThreads(), cv2.resize(np.full((600, 600, 3), 9, np.uint8), (50, 50)).mean()))
 

@@ -209,7 +209,8 @@ def test_a_full_disk_is_one_clear_line(weights, images, tmp_path):
     )
     arguments = ["detect", "--weights", weights, "--source", images, "--output", tmp_path]
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+    assert "without 5 files that could not be" in done.stdout
 
 
 def test_a_damaged_video_is_used_as_far_as_it_goes(weights, video, tmp_path, capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -188,3 +190,37 @@ def test_missing_archives_and_folders_in_the_way_are_named(tmp_path):
     (tmp_path / "in").write_text("a file")
     with pytest.raises(UserError, match=r"in.*: cannot be unpacked"):
         unpack(archive, tmp_path / "in")
+
+
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+@pytest.mark.parametrize("limit", [0, 500, 3000])
+def test_on_a_full_disk_nothing_is_touched_and_nothing_stays(tmp_path, make, limit):
+    folder = tmp_path / "data"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "1.txt").write_bytes(b"old")
+    noise = np.random.default_rng(0).bytes(4000)
+    archive = make(tmp_path / "archive", {"a/1.txt": noise[:400], "a/2.txt": noise[:1000], "b/3.txt": noise})
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom yolov3.downloads.unpack import unpack\n"
+        "from yolov3.errors import UserError\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "try: unpack(Path(sys.argv[1]), Path(sys.argv[2]))\nexcept UserError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(archive), str(folder)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{folder}: cannot be unpacked: File too large\n"), done.stderr
+    assert files_in(folder) == {"a/1.txt": b"old"} and [path.name for path in folder.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+def test_nothing_is_unpacked_through_a_link_that_lies_there(tmp_path, make):
+    folder, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "mine.txt").write_bytes(b"mine")
+    (folder / "a").symlink_to(elsewhere)
+    (folder / "b.txt").symlink_to(elsewhere / "mine.txt")
+    with pytest.raises(UserError, match=r"data/a: a link lies there"):
+        unpack(make(tmp_path / "one", {"a/1.txt": b"1"}), folder)
+    unpack(make(tmp_path / "two", {"b.txt": b"2"}), folder)
+    assert files_in(elsewhere) == {"mine.txt": b"mine"} and (folder / "b.txt").read_bytes() == b"2"
+    assert not (folder / "b.txt").is_symlink()

@@ -227,6 +227,19 @@ def test_the_last_checkpoint_is_written_as_often_as_asked(scripted, monkeypatch)
     assert (previous["epoch"], previous["batch"]) == (1, 3)
 
 
+def test_a_disk_without_room_for_the_checkpoints_is_told_before_the_first_step(experiment_of, tmp_path, monkeypatch):
+    experiment = experiment_of(tmp_path)
+    size = train(experiment, name="whole").last.stat().st_size
+    for free, enough in ((6 * size, True), (2 * size, False)):
+        monkeypatch.setattr("yolov3.files.unwritable.free_bytes", lambda place, free=free: free)
+        if enough:
+            train(experiment, name="enough")
+            continue
+        with pytest.raises(UserError, match=rf"full: {free} bytes are free there, and at least \d+ are needed$"):
+            train(experiment, name="full")
+        assert not (tmp_path / "full" / "results.csv").exists()
+
+
 def test_the_learning_rate_of_a_row_is_that_of_its_last_step(scripted):
     run = scripted(0.1, 0.1, 0.1)
     result = run_training(run)

@@ -140,6 +140,7 @@ class BatchLoader(Generic[BatchKind]):
 
     def _begin(self) -> Iterator[Arrays | Piped | Failure]:
         """Start the workers, unless they live already, and ask them."""
+        _require_semaphores()
         before = multiprocessing.active_children()
         self._preparation.note_parent()
         with one_opencv_thread(), child_signal_kept(), signals_held_back():
@@ -204,6 +205,17 @@ class OrderedLoader(Generic[BatchKind]):
 
     def __iter__(self) -> Iterator[BatchKind]:
         return self._loader.batches(self._plans)
+
+
+def _require_semaphores() -> None:
+    """Raise UserError where the system has none to give, as under a limit of files; torch would leave half a loader."""
+    try:
+        multiprocessing.Lock()
+    except OSError as error:
+        raise UserError(
+            f"loader processes cannot be started: the system gives no semaphore ({error.strerror}); train.workers=0 reads "
+            "images in the main process"
+        ) from error
 
 
 class _PlanList:

@@ -67,11 +67,24 @@ def signals_held_back() -> Iterator[None]:
 
 
 def free_shared_memory() -> int | None:
-    """The bytes that processes may still share; None where it is not known."""
+    """The bytes that processes may still share, which lie in files and are limited as these are; None where it is not
+    known."""
+    limit = _largest_file()
     try:
-        return shutil.disk_usage(SHARED_MEMORY).free
+        free = shutil.disk_usage(SHARED_MEMORY).free
     except OSError:
+        return limit
+    return free if limit is None else min(free, limit)
+
+
+def _largest_file() -> int | None:
+    """The bytes that this process may write into a file; None where that is not limited."""
+    try:
+        import resource
+    except ImportError:  # Windows
         return None
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 @contextmanager

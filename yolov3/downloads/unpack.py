@@ -6,11 +6,15 @@ The standard library keeps the names inside: ``zipfile`` drops what would lead o
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from yolov3.errors import UserError
+from yolov3.files.temporary import temporary_folder
 
 LARGEST_TOTAL = 100 << 30  # bytes
 MOST_ENTRIES = 2_000_000
@@ -19,7 +23,8 @@ LARGEST_RATIO = 200  # of unpacked to packed; images are near 1, annotations nea
 
 def unpack(archive: Path, folder: Path) -> int:
     """Unpack a zip or tar archive into ``folder`` and return the number of files. Files that lie there already are
-    overwritten. Raises UserError for an archive that is damaged, reaches outside or would grow without measure."""
+    overwritten, when all are unpacked: before, none of them is touched. Raises UserError for an archive that is damaged,
+    reaches outside or would grow without measure, and for a link in the folder that leads elsewhere."""
     try:
         if zipfile.is_zipfile(archive):
             return _unpack_zip(archive, folder)
@@ -30,7 +35,7 @@ def unpack(archive: Path, folder: Path) -> int:
             raise
         raise UserError(f"{archive}: damaged or not to be trusted: {error}") from error
     except OSError as error:
-        raise UserError(f"{error.filename or archive}: cannot be unpacked: {error.strerror or error}") from error
+        raise UserError(f"{error.filename or folder}: cannot be unpacked: {error.strerror or error}") from error
     raise UserError(f"{archive}: neither a zip nor a tar archive")
 
 
@@ -38,7 +43,8 @@ def _unpack_zip(archive: Path, folder: Path) -> int:
     with zipfile.ZipFile(archive) as file:
         entries = [entry for entry in file.infolist() if not entry.is_dir()]
         _check_sizes(archive, len(entries), sum(entry.file_size for entry in entries))
-        file.extractall(folder, entries)
+        with _filled_at_once(folder) as place:
+            file.extractall(place, entries)
     return len(entries)
 
 
@@ -46,9 +52,30 @@ def _unpack_tar(archive: Path, folder: Path) -> int:
     with tarfile.open(archive) as file:
         entries = file.getmembers()
         _check_sizes(archive, len(entries), sum(entry.size for entry in entries))
-        folder.mkdir(parents=True, exist_ok=True)
-        file.extractall(folder, filter="data")
+        with _filled_at_once(folder) as place:
+            file.extractall(place, filter="data")
     return sum(entry.isfile() for entry in entries)
+
+
+@contextlib.contextmanager
+def _filled_at_once(folder: Path) -> Iterator[Path]:
+    """A place in a folder, which is made; what was put there lies in the folder itself afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(folder / "unpacked") as place:
+        yield place
+        _move(place, folder)
+
+
+def _move(place: Path, folder: Path) -> None:
+    """Move all that lies below a place to the same names below a folder."""
+    for name, folders, files in os.walk(place):
+        here = Path(name)
+        target = folder / here.relative_to(place)
+        if target != folder and target.is_symlink():
+            raise UserError(f"{target}: a link lies there, and nothing is unpacked through links")
+        target.mkdir(exist_ok=True)
+        for each in (*files, *(each for each in folders if (here / each).is_symlink())):
+            (here / each).replace(target / each)
 
 
 def _check_sizes(archive: Path, entries: int, total: int) -> None:

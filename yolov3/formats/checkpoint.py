@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from yolov3.errors import UserError
-from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically
+from yolov3.files.atomic import file_sha256, write_text_atomically, written_beside
 from yolov3.files.kinds import ARCHIVE, kind_of_path
+from yolov3.files.temporary import one_at_a_time, sync_folder
 from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
 from yolov3.models.layers import give_memory
@@ -64,11 +65,12 @@ def save_checkpoint(
     Raises UserError when the file cannot be written; an older file of that name is whole then.
     """
     content = checkpoint_content(network, meaning=meaning, weights=weights, experiment=experiment, training=training)
-    incoming = path.with_name(f".{path.name}.new")
-    write_atomically(incoming, lambda stream: torch.save(content, stream))
-    if keep_previous and path.exists():
-        _keep_previous(path)
-    _put_in_place(incoming, path, file_sha256(incoming))
+    with written_beside(path, lambda stream: torch.save(content, stream)) as incoming:
+        sha256 = file_sha256(incoming)
+        with one_at_a_time(path.parent):  # else one writer's file would stay beside another one's digest
+            if keep_previous and path.exists():
+                _keep_previous(path)
+            _put_in_place(incoming, path, sha256)
 
 
 def _keep_previous(path: Path) -> None:
@@ -87,12 +89,13 @@ def _keep_previous(path: Path) -> None:
 
 def _put_in_place(incoming: Path, path: Path, sha256: str) -> None:
     """Rename ``incoming`` to ``path``, its digest with it: at any moment the digests that stand beside a file hold that
-    of the old and of the new one."""
+    of the old and of the new one, also where a computer loses its power and keeps of the renames what it likes."""
     digest = _digest_line(sha256, path)
     digests = _digest_file(path)
     old = digests.read_text() if digests.exists() else ""
     write_text_atomically(digests, digest + old)
     incoming.replace(path)
+    sync_folder(path.parent)  # else the digest of the new file alone could be found beside the old one
     write_text_atomically(digests, digest)
 
 
@@ -205,7 +208,10 @@ def _check_digest(path: Path) -> None:
     if not digests.is_file():
         return
     previous, listed = _previous_of(path), _listed_digests(path)
-    if listed and file_sha256(path) not in listed:
+    while listed and file_sha256(path) not in listed:
+        before, listed = listed, _listed_digests(path)
+        if listed != before:  # a run has saved in between
+            continue
         raise UserError(
             f"{path}: damaged: its sha256 is not the one in {digests.name} (delete that file to load it anyway)"
             + (f"; {previous.name} is the one before it" if previous.exists() else "")

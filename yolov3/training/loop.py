@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from yolov3.errors import UserError
+from yolov3.files.unwritable import require_room
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.journal.curves import draw_curves
 from yolov3.journal.display import Stopwatch, TrainingDisplay
@@ -65,6 +66,7 @@ def _run_training(run: Run[Any]) -> TrainResult:
                 display.say(line)
         if ended_by is not None:
             return _result(run, ended_by)
+        _require_room(run)
         if run.place.device.type == "cuda":
             try_largest_input(run, _computing(run), display.warn)
         try:
@@ -178,6 +180,16 @@ def _close_epoch(run: Run[Any], scores: Scores | None) -> EpochRow:
             _save(run, run.best, resumable=False)
     progress.next_epoch()
     return row
+
+
+def _require_room(run: Run[Any]) -> None:
+    """Raise UserError where the disk has no room for the checkpoints of a new run, before hours are spent on it."""
+    if not run.place.world.is_first or run.stopped is not None:
+        return
+    weights = sum(tensor.nbytes for tensor in run.state.network.state_dict().values())
+    state = 2 + (run.state.average is not None)  # the network, its momentum, its average
+    # last.pt, the one before it, and the next while it is written; best.pt and its next hold the weights alone.
+    require_room(run.folder, (3 * state + 2) * weights)
 
 
 def _show(recorder: Recorder, name: str, sheet: Any, epoch: int) -> None:
