@@ -151,7 +151,8 @@ def test_the_first_checkpoint_has_no_predecessor(tmp_path):
         (bytes(range(128, 256)) * 9, "not readable as a checkpoint (unknown content)"),
         (
             b"PK\x03\x04" + bytes(100),
-            "not readable as a checkpoint (damaged, cut off, or made with pickled classes, which are never loaded)",
+            "not readable as a checkpoint (damaged, cut off, or made with pickled classes, which are never loaded: no "
+            "archive of PyTorch's, or cut off)",
         ),
     ],
     ids=["empty", "page", "text", "bytes", "archive"],

@@ -1,7 +1,8 @@
 """Archives of data sets, unpacked without trusting them: nothing leaves the folder, nothing grows without bound.
 
 The standard library keeps the names inside: ``zipfile`` drops what would lead out of the folder and makes no links,
-``tarfile`` with its data filter refuses both. What they do not look at is how large an archive becomes.
+``tarfile`` with its data filter refuses both. What they do not look at is how large an archive becomes, and whether a
+link lies in the folder already, through which a file would land elsewhere.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import os
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from yolov3.errors import UserError
@@ -43,6 +44,7 @@ def _unpack_zip(archive: Path, folder: Path) -> int:
     with zipfile.ZipFile(archive) as file:
         entries = [entry for entry in file.infolist() if not entry.is_dir()]
         _check_sizes(archive, len(entries), sum(entry.file_size for entry in entries))
+        _refuse_links(folder, (entry.filename for entry in entries))
         with _filled_at_once(folder) as place:
             file.extractall(place, entries)
     return len(entries)
@@ -52,6 +54,7 @@ def _unpack_tar(archive: Path, folder: Path) -> int:
     with tarfile.open(archive) as file:
         entries = file.getmembers()
         _check_sizes(archive, len(entries), sum(entry.size for entry in entries))
+        _refuse_links(folder, (entry.name for entry in entries if entry.isfile()))
         with _filled_at_once(folder) as place:
             file.extractall(place, filter="data")
     return sum(entry.isfile() for entry in entries)
@@ -76,6 +79,20 @@ def _move(place: Path, folder: Path) -> None:
         target.mkdir(exist_ok=True)
         for each in (*files, *(each for each in folders if (here / each).is_symlink())):
             (here / each).replace(target / each)
+
+
+def _refuse_links(folder: Path, names: Iterable[str]) -> None:
+    """Raise UserError where a link lies in the place of a file or on the way to it."""
+    seen: set[Path] = set()
+    for name in names:
+        place = folder
+        for part in name.split("/"):
+            if part in ("", ".", ".."):  # which is left out while unpacking too, or refused
+                continue
+            place = place / part
+            if place not in seen and place.is_symlink():
+                raise UserError(f"{place}: a link, which unpacking would follow out of {folder}; move it away")
+            seen.add(place)
 
 
 def _check_sizes(archive: Path, entries: int, total: int) -> None:

@@ -7,7 +7,6 @@ killed at any moment leaves a pair that agrees.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,26 @@ from torch import Tensor, nn
 
 from yolov3.errors import UserError
 from yolov3.files.atomic import file_sha256, write_text_atomically, written_beside
+from yolov3.files.class_names import class_names
 from yolov3.files.kinds import ARCHIVE, kind_of_path
 from yolov3.files.temporary import one_at_a_time, sync_folder
 from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
+from yolov3.formats.torch_file import TorchFileFault, read_torch_file
 from yolov3.models.layers import give_memory
 from yolov3.structures import ModelMeaning
 from yolov3.watching.words import some
 
 FORMAT = "yolov3-checkpoint"
 VERSION = 1
+
+_LONGEST_LINE = 1000  # characters of what an error tells of a file
+
+_PARTS: dict[str, tuple[type, ...]] = {
+    "model": (dict,), "weights": (dict,), "names": (list, tuple), "preprocessing": (dict,), "nms": (dict,),
+    "experiment": (dict, type(None)), "training": (dict, type(None)),
+}  # fmt: skip
+"""What a checkpoint holds beside its mark and its version."""
 
 
 def checkpoint_content(
@@ -108,16 +117,33 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such weights file")
     _check_digest(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of bytes that are no pickle
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # foreign bytes end in whatever its unpickler stumbles over
-        raise UserError(f"{path}: not readable as a checkpoint ({_looks_like(path)})") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        content = read_torch_file(path)
+    except TorchFileFault as error:
+        raise UserError(f"{path}: not readable as a checkpoint ({_looks_like(path, error)})") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise UserError(
+            f"{path}: cannot be read: there is not enough memory for {path.stat().st_size} bytes"
+        ) from error
+    if not isinstance(content, dict) or not isinstance(content.get("format"), str) or content["format"] != FORMAT:
         raise UserError(f"{path}: a PyTorch file, but not a checkpoint of this project (no format: {FORMAT})")
-    if content.get("version") != VERSION:
-        raise UserError(f"{path}: checkpoint version {content.get('version')}; this program reads version {VERSION}")
+    version = content.get("version")
+    if type(version) is not int or version != VERSION:
+        found = version if isinstance(version, int | None) else type(version).__name__
+        raise UserError(f"{path}: checkpoint version {found}; this program reads version {VERSION}")
+    check_parts(content, str(path))
     return content
+
+
+def check_parts(content: dict[str, Any], source: str) -> None:
+    """Raise UserError where a part of a checkpoint is missing or of another kind than it must be."""
+    for part, kinds in _PARTS.items():
+        if not isinstance(content.get(part, ...), kinds):
+            found = f"found {type(content[part]).__name__}" if part in content else "it is missing"
+            needed = "a list" if list in kinds else "a mapping"
+            raise UserError(f"{source}: damaged or not ours: its part {part} must be {needed}, {found}")
+    class_names(content["names"], f"{source}: damaged or not ours: names")
 
 
 def load_checkpoint(path: Path) -> LoadedModel:
@@ -128,6 +154,7 @@ def load_checkpoint(path: Path) -> LoadedModel:
 def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
     """The model that a checkpoint's content describes, in evaluation mode. Raises UserError naming ``path``; no memory is
     taken for it before its weights are known to fit."""
+    check_parts(content, str(path))
     try:
         with torch.device("meta"):
             network = build_network(content["model"])
@@ -144,10 +171,9 @@ def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
             description=describe_in_words(content["model"], meaning.preprocessing),
         )
     except UserError as error:
-        raise error if str(error).startswith(str(path)) else UserError(f"{path}: {error}") from error
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {reason}") from error
+        raise error if str(error).startswith(str(path)) else UserError(f"{path}: {_shown(error)}") from error
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {_shown(error)}") from error
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
@@ -158,9 +184,14 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) ->
 
 def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
     """Raise UserError naming the first tensors of a state dict that do not fit."""
-    if not isinstance(weights, dict) or not all(_is_plain(tensor) for tensor in weights.values()):
+    if not isinstance(weights, dict) or not all(isinstance(n, str) and _is_plain(t) for n, t in weights.items()):
         raise UserError(f"{source}: its weights are no named tensors")
     own = network.state_dict()
+    wrong = next(
+        (n for n in own if n in weights and own[n].is_floating_point() != weights[n].is_floating_point()), None
+    )
+    if wrong is not None:
+        raise UserError(f"{source}: its weights are no network's: {wrong} holds {weights[wrong].dtype}")
     problems = [
         f"{name} is {tuple(weights[name].shape)}, needed {tuple(own[name].shape)}"
         for name in own
@@ -169,7 +200,14 @@ def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -
     problems += [f"{name} is missing" for name in own if name not in weights]
     problems += [f"{name} is not known" for name in weights if name not in own]
     if problems:
-        raise UserError(f"{source}: weights of another network: {some(problems, most=3, separator='; ')}")
+        raise UserError(f"{source}: weights of another network: {_shown(some(problems, most=3, separator='; '))}")
+
+
+def _shown(text: object) -> str:
+    """The first line of a message in which words of a file may stand, so that a terminal shows it and does nothing else."""
+    line = str(text).partition("\n")[0]
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 def _is_plain(value: object) -> bool:
@@ -177,8 +215,6 @@ def _is_plain(value: object) -> bool:
 
 
 def _check_names(names: tuple[str, ...], network: nn.Module) -> None:
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"names must be words, found {names[:3]}")
     if names and len(names) != network.num_classes:
         raise ValueError(f"{len(names)} names for {network.num_classes} classes")
 
@@ -218,8 +254,8 @@ def _check_digest(path: Path) -> None:
         )
 
 
-def _looks_like(path: Path) -> str:
+def _looks_like(path: Path, error: TorchFileFault) -> str:
     kind = kind_of_path(path)
     if kind == ARCHIVE:
-        return "damaged, cut off, or made with pickled classes, which are never loaded"
+        return f"damaged, cut off, or made with pickled classes, which are never loaded: {error}"
     return kind or "unknown content"

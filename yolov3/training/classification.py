@@ -21,7 +21,7 @@ from yolov3.config.learning import OptimiserSection
 from yolov3.config.loading import validate_section
 from yolov3.datasets.class_folders import ClassFolders, read_class_folders
 from yolov3.errors import UserError
-from yolov3.formats.description import build_network
+from yolov3.formats.checkpoint import model_from_content
 from yolov3.journal.rows import ClassificationRow, EpochRow
 from yolov3.machine.device import mixed_precision
 from yolov3.models.classifier import Darknet53Classifier
@@ -227,7 +227,7 @@ def _make_task(
     torch.manual_seed(options.seed)
     network: nn.Module
     if stopped is not None:
-        network = build_network(stopped.content["model"])
+        network = model_from_content(stopped.content, stopped.last).network.train()
     else:
         network = Darknet53Classifier(num_classes=len(training_data.names), width=options.width)
     return ClassificationTask(options, prepare_network(network, settings, place), training_data, validation_data, place)

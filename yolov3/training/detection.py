@@ -25,7 +25,7 @@ from yolov3.evaluation.measure import Evaluation
 from yolov3.evaluation.report import class_table
 from yolov3.evaluation.shared import SharedRules, evaluate_shared
 from yolov3.formats.build import Start, begin, build_detector, open_start, settle
-from yolov3.formats.description import build_network
+from yolov3.formats.checkpoint import model_from_content
 from yolov3.formats.transfer import TransferReport
 from yolov3.journal.rows import DetectionRow, EpochRow
 from yolov3.journal.sheets import batch_sheet, prediction_sheet
@@ -204,7 +204,7 @@ def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) 
         network = build_detector(settings.model, num_classes=len(training_data.names))
         taken = begin(network, start, names=training_data.names)
     else:
-        network = _detector(build_network(stopped.content["model"]))
+        network = _detector(model_from_content(stopped.content, stopped.last).network.train())
     network = _detector(prepare_network(network, settings.train, place))
     return DetectionTask(settings, network, splits, place, Beginning(tuple(notes), taken))
 

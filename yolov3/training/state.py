@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from yolov3.errors import UserError
-from yolov3.formats.checkpoint import load_weights
+from yolov3.formats.checkpoint import check_weights
 from yolov3.journal.rows import EpochRow
+from yolov3.journal.stored import check_stored
 from yolov3.training.averaging import WeightAverage
 
 
@@ -96,11 +97,18 @@ class TrainingState:
         }
 
     def restore(self, content: dict[str, Any], path: Path, row_kind: type[EpochRow]) -> None:
-        """Take everything from a checkpoint's content. Raises UserError when it does not belong to this run."""
+        """Take everything from a checkpoint's content. Raises UserError, and changes nothing, when it does not belong to this
+        run or is damaged."""
         training = content.get("training")
         if not training or "progress" not in training:
             raise UserError(f"{path}: holds a finished model, not a run that can be resumed (use weights/last.pt)")
-        load_weights(self.network, training["network"] or content["weights"], str(path))
+        own = training.get("network")
+        weights = content["weights"] if own is None else own
+        check_weights(self.network, weights, str(path))
+        check_weights(self.network, content["weights"], str(path))
+        parameters = [each for group in self.optimiser.param_groups for each in group["params"]]
+        check_stored(training, self.as_plain(), parameters, row_kind, path)
+        self.network.load_state_dict(weights)
         if self.average:
             self.average.restore(content["weights"], int(training["average_updates"]))
         self.optimiser.load_state_dict(training["optimiser"])
