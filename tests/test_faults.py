@@ -9,6 +9,7 @@ import functools
 import importlib
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -160,7 +161,7 @@ def test_the_bounds_are_those_of_the_code():
         value = getattr(importlib.import_module(module), name)
         if isinstance(value, datetime.timedelta):
             value = value.total_seconds()
-        assert float(told.replace(",", "")) == value, f"{what}: {told}, and {module}.{name} is {value}"
+        assert Decimal(told.replace(",", "")) == Decimal(str(value)), f"{what}: {told}, and {module}.{name} is {value}"
 
 
 def test_the_page_is_linked_where_the_others_are():
