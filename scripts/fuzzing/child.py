@@ -83,6 +83,7 @@ class Child:
             folder.mkdir(exist_ok=True)
             os.mkfifo(folder / "pipe")
             seeds = reader.prepare(folder)
+            assert seeds, f"{reader.name}: no valid files"
             path = folder / reader.file
             path.parent.mkdir(parents=True, exist_ok=True)
             for seed in seeds:  # what is read once (imports, caches) counts for no input

@@ -66,7 +66,7 @@ def _voc(folder: Path) -> list[bytes]:
 
 def _voc_lists(folder: Path) -> list[bytes]:
     _voc(folder)
-    return [b"one\nthree\ntwo\n", b"one  1\nthree -1\n"]
+    return [b"one\nthree\ntwo\n", b"one\r\ntwo\r\n"]
 
 
 def _yolo(folder: Path) -> list[bytes]:
@@ -120,9 +120,9 @@ def _open(root: str = ".", **settings: object) -> Callable[[Path], None]:
 
 def _read_yaml(path: Path) -> None:
     from yolov3.catalogue.naming import resolve_data
-    from yolov3.catalogue.opening import open_splits
+    from yolov3.catalogue.opening import open_dataset
 
-    open_splits(resolve_data(path))
+    open_dataset(resolve_data(path), "val")
 
 
 def _read_division(path: Path) -> None:
