@@ -155,7 +155,7 @@ def _fault_of_message(text: str) -> Fault | None:
     """What makes a message unfit to be shown."""
     lines = text.split("\n")
     if any(len(line) > LONGEST_LINE for line in lines) or len(lines) > MOST_LINES:
-        return Fault("message", "long", f"{len(text)} letters in {len(lines)} lines: {ascii(text[:500])}")
+        return Fault("message", "long", f"{len(text)} letters in {len(lines)} lines: {text[:500]!a}")
     if _STEERING & set(text) - {"\n"} or any("\ud800" <= letter <= "\udfff" for letter in text):
         return Fault("message", "steers", ascii(text[:2000]))
     return None

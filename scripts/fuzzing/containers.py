@@ -49,7 +49,9 @@ def change_zip(
     else:
         files[place] = (chance.choice(("../x", "/x", "a/" * 200, "x\0y", "", "x" * 300, "\x1b[2J", name + "/")), data)
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", chance.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)) if not wanted else zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(
+        out, "w", chance.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)) if not wanted else zipfile.ZIP_STORED
+    ) as archive:
         for name, data in files:
             archive.writestr(zipfile.ZipInfo(name or "x"), data, archive.compression)
     return out.getvalue()
@@ -106,7 +108,11 @@ def _change_pickle(chance: Random, data: bytes) -> bytes:
     kind = chance.random()
     if kind < 0.35:
         words = [(found.start(), struct.unpack("<I", found.group(1))[0]) for found in _PICKLED_WORD.finditer(data)]
-        words = [data[start : start + 5 + length] for start, length in words if length < 100 and start + 5 + length <= len(data)]
+        words = [
+            data[start : start + 5 + length]
+            for start, length in words
+            if length < 100 and start + 5 + length <= len(data)
+        ]
         if len(words) > 1:
             one, other = chance.choice(words), chance.choice(words)
             return data.replace(one, other, chance.choice((1, 1, -1)))

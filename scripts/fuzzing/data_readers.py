@@ -170,7 +170,9 @@ READERS = [
     Reader("voc-xml", "one.xml", lambda _: [_xml()], _read_xml, change_text),
     Reader("voc-list", "ImageSets/Main/val.txt", _voc_lists, _open(format="voc", val="val"), change_text),
     Reader("yolo", "labels/val/one.txt", _yolo, _open(format="yolo"), change_text),
-    Reader("yolo-labels", "one.txt", lambda _: [b"0 0.5 0.5 0.25 0.125\n2 0.1 0.2 0.2 0.4\n"], _read_labels, change_text),
+    Reader(
+        "yolo-labels", "one.txt", lambda _: [b"0 0.5 0.5 0.25 0.125\n2 0.1 0.2 0.2 0.4\n"], _read_labels, change_text
+    ),
     Reader("yolo-names", "classes.txt", _yolo_names, _open(format="yolo", names=None), change_text),
     Reader("yolo-list", "val.txt", _yolo_lists, _open(format="yolo", val="val.txt"), change_text),
     Reader("data-yaml", "data.yaml", _data_yamls, _read_yaml, change_yaml),

@@ -99,7 +99,9 @@ class Feeder:
                     idle = time.monotonic()
                 slow = number and (used > self._limits.seconds + LOOK or waited > self._limits.patience)
                 if slow:
-                    return self._dead(reader, task, "hang", f"no end after {used:.1f} s of a processor, {waited:.1f} s in all")
+                    return self._dead(
+                        reader, task, "hang", f"no end after {used:.1f} s of a processor, {waited:.1f} s in all"
+                    )
                 if time.monotonic() - idle > LONGEST_START:
                     raise FeederError(f"{reader.name}: does not begin\n{self._output()}")
             elif line == b"":

@@ -76,7 +76,9 @@ def run(plan: Plan, tally: Tally, findings: Findings, tell: Callable[[str], None
         raise broken[0]
 
 
-def replay(catalogue: Path, readers: Sequence[Reader], cases: Sequence[Path], limits: Limits | None = None) -> list[Finding]:
+def replay(
+    catalogue: Path, readers: Sequence[Reader], cases: Sequence[Path], limits: Limits | None = None
+) -> list[Finding]:
     """Feed saved inputs again; the faults that are still there. Raises KeyError for a reader that there is not."""
     found: list[Finding] = []
     by_name = {reader.name: reader for reader in readers}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -53,10 +54,8 @@ def _read_image(path: Path) -> None:
             read(path)
         except UserError:
             continue
-    try:
+    with contextlib.suppress(UserError):
         read_image(path, tolerate_truncation=True)
-    except UserError:
-        pass
     read_image(path)
 
 
@@ -97,10 +96,23 @@ def _video(name: str, suffix: str, code: str) -> Reader:
 
 
 READERS = [
-    _image("jpeg", ".jpg", _saved("JPEG"), _saved("JPEG", progressive=True), _saved("JPEG", mode="L"), _saved("JPEG", mode="CMYK")),
+    _image(
+        "jpeg",
+        ".jpg",
+        _saved("JPEG"),
+        _saved("JPEG", progressive=True),
+        _saved("JPEG", mode="L"),
+        _saved("JPEG", mode="CMYK"),
+    ),
     _image("png", ".png", _saved("PNG"), _saved("PNG", mode="RGBA"), _saved("PNG", mode="P"), _saved("PNG", mode="L")),
     _image("webp", ".webp", _saved("WEBP"), _saved("WEBP", lossless=True)),
-    _image("tiff", ".tif", _saved("TIFF"), _saved("TIFF", compression="tiff_lzw"), _saved("TIFF", compression="tiff_adobe_deflate")),
+    _image(
+        "tiff",
+        ".tif",
+        _saved("TIFF"),
+        _saved("TIFF", compression="tiff_lzw"),
+        _saved("TIFF", compression="tiff_adobe_deflate"),
+    ),
     _image("bmp", ".bmp", _saved("BMP"), _saved("BMP", mode="L"), _saved("BMP", mode="P")),
     _video("mp4", ".mp4", "mp4v"),
     _video("avi", ".avi", "MJPG"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 from pathlib import Path
 from typing import Any
 
-from fuzzing.containers import change_sealed, change_safetensors, change_torch
+from fuzzing.containers import change_safetensors, change_sealed, change_torch
 from fuzzing.mutations import change_bytes, change_text
 from fuzzing.reader import MIB, Reader
 from fuzzing.text_readers import small_cfg
@@ -25,7 +26,9 @@ def _model(**more: Any) -> Any:
 
     torch.manual_seed(0)
     network = graph_from_text(small_cfg().decode()).eval()
-    return LoadedModel(network, ModelMeaning(("cat", "dog"), Preprocessing((96, 64))), source="tiny", description="tiny", **more)
+    return LoadedModel(
+        network, ModelMeaning(("cat", "dog"), Preprocessing((96, 64))), source="tiny", description="tiny", **more
+    )
 
 
 def _content(model: Any, training: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -46,7 +49,6 @@ def _saved(content: dict[str, Any]) -> bytes:
 
 
 def _checkpoints(_: Path) -> list[bytes]:
-    import torch
 
     from yolov3.models.yolov3 import YOLOv3
     from yolov3.structures import ModelMeaning, Preprocessing
@@ -55,7 +57,7 @@ def _checkpoints(_: Path) -> list[bytes]:
     from yolov3.formats.checkpoint import checkpoint_content
 
     content = checkpoint_content(ours, meaning=ModelMeaning(("cat", "dog"), Preprocessing((96, 64))))
-    return [_saved(_content(_model())), _saved({**content, "weights": {k: v.to(torch.float32) for k, v in content["weights"].items()}})]
+    return [_saved(_content(_model())), _saved(content)]
 
 
 def _classifiers(_: Path) -> list[bytes]:
@@ -64,7 +66,15 @@ def _classifiers(_: Path) -> list[bytes]:
     from yolov3.structures import ModelMeaning, Preprocessing
 
     network = Darknet53Classifier(num_classes=2, width=0.02)
-    return [_saved(checkpoint_content(network, meaning=ModelMeaning(("a", "b"), Preprocessing((64, 64))), experiment={"classifier": {"data": "x"}}))]
+    return [
+        _saved(
+            checkpoint_content(
+                network,
+                meaning=ModelMeaning(("a", "b"), Preprocessing((64, 64))),
+                experiment={"classifier": {"data": "x"}},
+            )
+        )
+    ]
 
 
 def _read_model(path: Path) -> None:
@@ -72,10 +82,8 @@ def _read_model(path: Path) -> None:
     from yolov3.formats.load import load_model
 
     model = load_model(path)
-    try:
+    with contextlib.suppress(UserError):  # a classifier
         _ = model.levels
-    except UserError:  # a classifier
-        pass
     for name in model.names:
         name.encode()
 
@@ -179,7 +187,11 @@ READERS = [
     Reader("weights", "x.weights", _weights, _read_model, change_bytes, ROOM, 20),
     Reader("weights-cfg", "x.cfg", _cfgs, _read_cfg_model, change_text, ROOM),
     Reader("network", "x.cfg", lambda _: [small_cfg()], _read_network, change_text, ROOM),
-    *([Reader("onnx", "x.onnx", _onnx, _read_graph, change_sealed, ROOM, 20)] if _installed("onnx", "onnxscript") else []),
+    *(
+        [Reader("onnx", "x.onnx", _onnx, _read_graph, change_sealed, ROOM, 20)]
+        if _installed("onnx", "onnxscript")
+        else []
+    ),
     *(
         [Reader("openvino", "x.xml", _openvino, _read_graph, change_sealed, ROOM, 20)]
         if _installed("onnx", "onnxscript", "openvino")

@@ -7,6 +7,7 @@ reach what it looks at later.
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import struct
@@ -97,7 +98,7 @@ def _change_node(chance: Random, tree: Any) -> Any:
         place = chance.choice(list(node)) if isinstance(node, dict) else chance.randrange(len(node))
         node = node[place]
     if parent is None:
-        return chance.choice(_VALUES) if chance.random() < 0.2 else tree
+        return _value(chance) if chance.random() < 0.2 else tree
     kind = chance.random()
     if kind < 0.15:
         del parent[place]
@@ -110,11 +111,15 @@ def _change_node(chance: Random, tree: Any) -> Any:
         parent[place], parent[other] = parent[other], parent[place]
     elif kind < 0.55:
         parent[place] = [node] if chance.random() < 0.5 else {"x": node}
-    elif kind < 0.7 and isinstance(node, int | float):
+    elif kind < 0.7 and isinstance(node, int | float) and abs(node) < 1e15:
         parent[place] = node + chance.choice((-1, 1, 0.5, 1e-9, -2 * node))
     else:
-        parent[place] = chance.choice(_VALUES)
+        parent[place] = _value(chance)
     return tree
+
+
+def _value(chance: Random) -> Any:
+    return copy.deepcopy(chance.choice(_VALUES))  # it may be changed itself later
 
 
 def _change_tokens(chance: Random, text: str) -> str:
@@ -197,7 +202,9 @@ def _set_length(chance: Random, data: bytearray, _: Sequence[bytes]) -> bytearra
     if len(data) < size:
         return data
     top = (1 << 8 * size) - 1
-    value = chance.choice((0, 1, top, top >> 1, (top >> 1) + 1, top - 1, len(data), len(data) + 1, 0x10000, 0x7FFF, 100_000_000))
+    value = chance.choice(
+        (0, 1, top, top >> 1, (top >> 1) + 1, top - 1, len(data), len(data) + 1, 0x10000, 0x7FFF, 100_000_000)
+    )
     struct.pack_into(chance.choice("<>") + code, data, _early(chance, len(data) - size + 1), value & top)
     return data
 
@@ -212,4 +219,15 @@ def _early(chance: Random, length: int) -> int:
     return chance.randrange(min(length, 128)) if chance.random() < 0.5 else chance.randrange(length)
 
 
-_BYTE_CHANGES = (_flip_bit, _flip_bit, _set_byte, _cut, _remove_block, _double_block, _splice, _set_length, _set_length, _insert)
+_BYTE_CHANGES = (
+    _flip_bit,
+    _flip_bit,
+    _set_byte,
+    _cut,
+    _remove_block,
+    _double_block,
+    _splice,
+    _set_length,
+    _set_length,
+    _insert,
+)

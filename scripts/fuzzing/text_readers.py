@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -30,7 +31,15 @@ def small_cfg() -> bytes:
 
 
 def _cfgs(_: Path) -> list[bytes]:
-    return [small_cfg(), small_cfg(), *((CONFIGS / "darknet" / name).read_bytes() for name in ("yolov3-tiny.cfg", "yolov4-tiny.cfg") if (CONFIGS / "darknet" / name).is_file())]
+    return [
+        small_cfg(),
+        small_cfg(),
+        *(
+            (CONFIGS / "darknet" / name).read_bytes()
+            for name in ("yolov3-tiny.cfg", "yolov4-tiny.cfg")
+            if (CONFIGS / "darknet" / name).is_file()
+        ),
+    ]
 
 
 def _read_cfg(path: Path) -> None:
@@ -91,7 +100,10 @@ def _read_experiment(path: Path) -> None:
 
 
 def _override_lines(_: Path) -> list[bytes]:
-    return [b"train.epochs=3\naugment.mosaic=0.5\ndata.names=[a, b]", b"model.width=0.5\ntrain.multi_scale=[320, 608]\nmodel.image_size=416"]
+    return [
+        b"train.epochs=3\naugment.mosaic=0.5\ndata.names=[a, b]",
+        b"model.width=0.5\ntrain.multi_scale=[320, 608]\nmodel.image_size=416",
+    ]
 
 
 def _read_overrides(path: Path) -> None:
@@ -112,7 +124,9 @@ def _read_thresholds(path: Path) -> None:
 
 def _metric_files(_: Path) -> list[bytes]:
     source = {"data": {"root": "data", "format": "voc", "names": list(NAMES)}, "split": "val", "weights": "x.pt"}
-    return [json.dumps({"settings": {"confidence": 0.001}, "source": source, "coco": {"AP": 0.5}, "classes": []}).encode()]
+    return [
+        json.dumps({"settings": {"confidence": 0.001}, "source": source, "coco": {"AP": 0.5}, "classes": []}).encode()
+    ]
 
 
 def _read_metrics(path: Path) -> None:
@@ -125,7 +139,10 @@ def _source_lists(folder: Path) -> list[bytes]:
     (folder / "one.png").write_bytes(b"x")
     (folder / "two.mp4").write_bytes(b"x")
     (folder / "a b.jpg").write_bytes(b"x")
-    return [b"# cameras\none.png\ntwo.mp4\nrtsp://user:word@camera/stream?x=1\nhttp://host:80/a.jpg\na b.jpg\n", b"one.png\r\ntwo.mp4\r\n"]
+    return [
+        b"# cameras\none.png\ntwo.mp4\nrtsp://user:word@camera/stream?x=1\nhttp://host:80/a.jpg\na b.jpg\n",
+        b"one.png\r\ntwo.mp4\r\n",
+    ]
 
 
 def _read_sources(path: Path) -> None:
@@ -135,7 +152,12 @@ def _read_sources(path: Path) -> None:
 
 
 def _addresses(_: Path) -> list[bytes]:
-    return [b"rtsp://user:pa/ss@camera:554/a?b=c", b"http://u:p@host/x.jpg#y", b"https://[::1]:80/stream.m3u8?token=abc", b"0"]
+    return [
+        b"rtsp://user:pa/ss@camera:554/a?b=c",
+        b"http://u:p@host/x.jpg#y",
+        b"https://[::1]:80/stream.m3u8?token=abc",
+        b"0",
+    ]
 
 
 def _read_address(path: Path) -> None:
@@ -145,10 +167,8 @@ def _read_address(path: Path) -> None:
     text = path.read_text(encoding="utf-8", errors="surrogateescape")
     without_logins(text)
     if is_address(text):
-        try:
+        with contextlib.suppress(ValueError):  # what it says it raises
             split_login(text)
-        except ValueError:  # what it says it raises
-            pass
     find_items(text)
 
 
