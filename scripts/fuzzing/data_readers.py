@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzzing.mutations import change_json, change_text, change_yaml
+from fuzzing.mutations import change_json, change_text, change_xml, change_yaml
 from fuzzing.reader import Reader
 
 NAMES = ("cat", "dog", "bird")
@@ -166,8 +166,8 @@ def _read_labels(path: Path) -> None:
 
 READERS = [
     Reader("coco", "annotations/instances_val.json", _coco, _open(format="coco", names=None), change_json),
-    Reader("voc", "Annotations/one.xml", _voc, _open(format="voc", val="val"), change_text),
-    Reader("voc-xml", "one.xml", lambda _: [_xml()], _read_xml, change_text),
+    Reader("voc", "Annotations/one.xml", _voc, _open(format="voc", val="val"), change_xml),
+    Reader("voc-xml", "one.xml", lambda _: [_xml()], _read_xml, change_xml),
     Reader("voc-list", "ImageSets/Main/val.txt", _voc_lists, _open(format="voc", val="val"), change_text),
     Reader("yolo", "labels/val/one.txt", _yolo, _open(format="yolo"), change_text),
     Reader(

@@ -23,23 +23,27 @@ LARGEST = 1 << 20  # bytes of a changed file
 
 _TOKENS = re.compile(r"<[^<>]*>|[\w.+-]+|\s+|[^\w\s]")
 
+_ELEMENTS = re.compile(r"<(\w+)>([^<]*|(?:<(\w+)>[^<]*</\3>)*)</\1>")
+
 _NUMBERS = (
     "0", "-1", "1", "2", "255", "256", "65535", "65536", "2147483647", "2147483648", "-2147483649", "4294967296",
-    "9223372036854775807", "18446744073709551616", "1e308", "-1e308", "1e309", "1e-320", "nan", "inf", "-inf", "NaN", "Infinity",
-    "0.5", "-0.0", "1e6", "1e39", "3e38", "1:30", "0x10", "010", "1_000", "9" * 30, "9" * 400, "9" * 5000, "1" + "0" * 25, "1.5.2",
+    "9223372036854775807", "18446744073709551616", "1e308", "-1e308", "1e309", "1e-320", "nan", "inf", "-inf", "NaN",
+    "Infinity", "0.5", "-0.0", "1e6", "1e39", "3e38", "1:30", "0x10", "010", "1_000", "9" * 30, "9" * 400, "9" * 5000,
+    "1" + "0" * 25, "1.5.2",
 )  # fmt: skip
 
 _WORDS = (
     "", " ", "\t", "\n", "\r", "\0", "\ufeff", "\ud800", "\x1b[2J", "\u202e", "\u2028", "é", "漢", "x" * 300, "y" * 5000,
-    "true", "no", "null", "~", "None", "[]", "{}", "[[", "]]", "{", "}", ":", "- ", "#", ",", "=", "!", "&a ", "*a", "<<: ", "!!python/none",
-    "%s", "..", "../..", "/dev/zero", "pipe", "input", ".", "a/b/c", "http://x", "rtsp://u:p@h/", "<!DOCTYPE a>", "&amp;", "&#0;", "<a>",
-    "2001-01-01", "0 0 0", "'", '"', "\\", "\\ud800", "\\u0000",
+    "true", "no", "null", "~", "None", "[]", "{}", "[[", "]]", "{", "}", ":", "- ", "#", ",", "=", "!", "&a ", "*a", "<<: ",
+    "!!python/none", "%s", "../input", "/dev/zero", "pipe", "input", ".", "a/b/c", "http://x", "rtsp://u:p@h/", "<!DOCTYPE a>",
+    "&amp;", "&#0;", "<a>", "2001-01-01", "0 0 0", "'", '"', "\\", "\\ud800", "\\u0000",
 )  # fmt: skip
 
 _VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, 10**400, 0.5, -0.0, 1e308, -1e308, 1e-320, float("nan"), float("inf"),
-    "", "x", "\ud800", "\0", "1", "nan", "x" * 5000, "../x", "/dev/zero", "pipe", "\x1b[2J", [], {}, [[]], [None], [1, 2], {"a": 1}, {"": None},
-    [1e400, 2, 3, 4], [0, 0, 0, 0], [-1, -1, 5, 5], list(range(300)),
+    None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, 10**400, 0.5, -0.0, 1e308, -1e308, 1e-320, float("nan"),
+    float("inf"), "", "x", "\ud800", "\0", "1", "nan", "x" * 5000, "../x", "/dev/zero", "pipe", "\x1b[2J", [], {}, [[]],
+    [None], [1, 2], {"a": 1}, {"": None}, [1e400, 2, 3, 4], [0, 0, 0, 0], [-1, -1, 5, 5],
+    list(range(300)),
 )  # fmt: skip
 
 
@@ -58,6 +62,31 @@ def change_text(chance: Random, seeds: Sequence[bytes]) -> bytes:
     text = chance.choice(seeds).decode("utf-8", "surrogateescape")
     for _ in range(1 + int(chance.expovariate(0.7))):
         text = _change_lines(chance, text, seeds) if chance.random() < 0.3 else _change_tokens(chance, text)
+    return text.encode("utf-8", "surrogatepass" if chance.random() < 0.5 else "replace")[:LARGEST]
+
+
+def change_xml(chance: Random, seeds: Sequence[bytes]) -> bytes:
+    """What stands between tags changed for numbers and words, elements doubled, left out or renamed; at times any words."""
+    if chance.random() < 0.25:
+        return change_text(chance, seeds)
+    text = chance.choice(seeds).decode()
+    for _ in range(1 + int(chance.expovariate(0.7))):
+        elements = list(_ELEMENTS.finditer(text))
+        if not elements:
+            break
+        found = chance.choice(elements)
+        name, content, kind = found[1], found[2], chance.random()
+        changed = chance.choice(_NUMBERS if kind < 0.4 else _WORDS)
+        if kind < 0.6:
+            new = f"<{name}>{changed}</{name}>"
+        elif kind < 0.7:
+            new = ""
+        elif kind < 0.85:
+            new = found[0] * chance.choice((2, 3, 300))
+        else:
+            other = chance.choice(elements)
+            new = f"<{other[1]}>{content}</{other[1]}>"
+        text = text[: found.start()] + new + text[found.end() :]
     return text.encode("utf-8", "surrogatepass" if chance.random() < 0.5 else "replace")[:LARGEST]
 
 

@@ -6,12 +6,13 @@ import json
 from random import Random
 
 import pytest
-from fuzzing.mutations import LARGEST, change_bytes, change_json, change_text, change_yaml
+from fuzzing.mutations import LARGEST, change_bytes, change_json, change_text, change_xml, change_yaml
 
 SEEDS = {
     change_bytes: [bytes(range(200)), b"other" * 9],
     change_text: [b"[net]\nwidth=64\n", b"0 0.5 0.5 1 1\n"],
     change_json: [b'{"a": [1, 2.5, {"b": null}], "c": "d"}'],
+    change_xml: [b"<a><object><name>cat</name><box><x>1</x><y>2</y></box></object><size>3</size></a>"],
     change_yaml: [b"a: [1, 2.5]\nb:\n  c: d\n"],
 }
 
