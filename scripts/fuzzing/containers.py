@@ -9,6 +9,7 @@ import json
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -55,6 +56,60 @@ def change_zip(
         for name, data in files:
             archive.writestr(zipfile.ZipInfo(name or "x"), data, archive.compression)
     return out.getvalue()
+
+
+def change_png(chance: Random, seeds: Sequence[bytes]) -> bytes:
+    """A PNG whose chunks have right lengths and checksums, mostly: content changed (of the pixels: as it is packed, or
+    before), chunks left out, doubled, renamed or in another order, a size that is not the pixels'."""
+    if chance.random() < 0.3:
+        return change_bytes(chance, seeds)
+    chunks = _chunks_of(chance.choice(seeds))
+    for _ in range(1 + int(chance.expovariate(1))):
+        place, kind = chance.randrange(len(chunks)), chance.random()
+        name, content = chunks[place]
+        if kind < 0.4:
+            chunks[place] = (name, change_bytes(chance, [content]))
+        elif kind < 0.6 and name == b"IDAT":
+            chunks[place] = (name, _repacked(chance, content))
+        elif kind < 0.7 and name == b"IHDR":
+            sides = [chance.choice((0, 1, 63, 65, 1000, 9999, 10_000, 65_500, 2**31 - 1)) for _ in range(2)]
+            chunks[place] = (name, struct.pack(">II", *sides) + content[8:])
+        elif kind < 0.75:
+            chunks[place] = (
+                chance.choice((b"tEXt", b"zTXt", b"iCCP", b"eXIf", b"PLTE", b"acTL", b"fdAT", b"IEND", b"\0\0\0\0")),
+                content,
+            )
+        elif kind < 0.85:
+            chunks[place:place] = [chunks[chance.randrange(len(chunks))]] * chance.choice((1, 2, 200))
+        elif len(chunks) > 1:
+            del chunks[place]
+    return (_PNG + b"".join(map(_chunk, chunks)))[:LARGEST]
+
+
+def _chunks_of(data: bytes) -> list[tuple[bytes, bytes]]:
+    chunks, place = [], len(_PNG)
+    while place + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        chunks.append((data[place + 4 : place + 8], data[place + 8 : place + 8 + length]))
+        place += 12 + length
+    return chunks
+
+
+def _chunk(chunk: tuple[bytes, bytes]) -> bytes:
+    name, content = chunk
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _repacked(chance: Random, content: bytes) -> bytes:
+    """Pixels changed, or far too many of them, packed again."""
+    try:
+        pixels = zlib.decompress(content)
+    except zlib.error:  # changed before
+        return content
+    return zlib.compress(bytes(1 << 24) if chance.random() < 0.02 else change_bytes(chance, [pixels]))
+
+
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def change_safetensors(chance: Random, seeds: Sequence[bytes]) -> bytes:

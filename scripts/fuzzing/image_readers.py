@@ -7,7 +7,8 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzzing.mutations import change_bytes
+from fuzzing.containers import change_png
+from fuzzing.mutations import Mutation, change_bytes
 from fuzzing.reader import MIB, Reader
 
 IMAGE_ROOM = 1024 * MIB
@@ -87,33 +88,36 @@ def _read_video(path: Path) -> None:
         source.close()
 
 
-def _image(name: str, suffix: str, *makers: Callable[[int], bytes]) -> Reader:
-    return Reader(name, f"x{suffix}", _seeds(*makers), _read_image, change_bytes, IMAGE_ROOM, 50)
+def _look(path: Path) -> None:
+    """As the doctor does, who refuses nothing."""
+    from yolov3.doctor.look import look_at
+
+    look_at(path)
+
+
+def _image(name: str, suffix: str, *makers: Callable[[int], bytes], change: Mutation = change_bytes) -> Reader:
+    return Reader(name, f"x{suffix}", _seeds(*makers), _read_image, change, IMAGE_ROOM, 50)
 
 
 def _video(name: str, suffix: str, code: str) -> Reader:
     return Reader(name, f"x{suffix}", _videos(suffix, code), _read_video, change_bytes, IMAGE_ROOM, 50)
 
 
+JPEGS = (_saved("JPEG"), _saved("JPEG", progressive=True), _saved("JPEG", mode="L"), _saved("JPEG", mode="CMYK"))
+PNGS = (_saved("PNG"), _saved("PNG", mode="RGBA"), _saved("PNG", mode="P"), _saved("PNG", mode="L"))
+WEBPS = (_saved("WEBP"), _saved("WEBP", lossless=True))
+TIFFS = (_saved("TIFF"), _saved("TIFF", compression="tiff_lzw"), _saved("TIFF", compression="tiff_adobe_deflate"))
+BMPS = (_saved("BMP"), _saved("BMP", mode="L"), _saved("BMP", mode="P"))
+GIFS = (_saved("GIF"), _saved("GIF", mode="P"))
+
 READERS = [
-    _image(
-        "jpeg",
-        ".jpg",
-        _saved("JPEG"),
-        _saved("JPEG", progressive=True),
-        _saved("JPEG", mode="L"),
-        _saved("JPEG", mode="CMYK"),
-    ),
-    _image("png", ".png", _saved("PNG"), _saved("PNG", mode="RGBA"), _saved("PNG", mode="P"), _saved("PNG", mode="L")),
-    _image("webp", ".webp", _saved("WEBP"), _saved("WEBP", lossless=True)),
-    _image(
-        "tiff",
-        ".tif",
-        _saved("TIFF"),
-        _saved("TIFF", compression="tiff_lzw"),
-        _saved("TIFF", compression="tiff_adobe_deflate"),
-    ),
-    _image("bmp", ".bmp", _saved("BMP"), _saved("BMP", mode="L"), _saved("BMP", mode="P")),
+    _image("jpeg", ".jpg", *JPEGS),
+    _image("png", ".png", *PNGS, change=change_png),
+    _image("webp", ".webp", *WEBPS),
+    _image("tiff", ".tif", *TIFFS),
+    _image("bmp", ".bmp", *BMPS),
+    _image("gif", ".gif", *GIFS),
+    Reader("look", "x.jpg", _seeds(*JPEGS, *PNGS, *WEBPS, *TIFFS, *BMPS, *GIFS), _look, change_bytes, IMAGE_ROOM, 50),
     _video("mp4", ".mp4", "mp4v"),
     _video("avi", ".avi", "MJPG"),
     _video("mkv", ".mkv", "mp4v"),

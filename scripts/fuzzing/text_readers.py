@@ -175,9 +175,9 @@ def _tables(_: Path) -> list[bytes]:
 
 
 def _read_tables(path: Path) -> None:
-    from yolov3.reporting.training import training_section
+    from yolov3.reporting.training import read_rows
 
-    training_section(path.parent)
+    read_rows(path)
 
 
 def _archives(_: Path) -> list[bytes]:

@@ -57,7 +57,9 @@ def _distinct(error: ValidationError) -> list[Any]:
     problems = list(found.values())
     rest = len(problems) - MOST_TOLD
     if rest > 0:  # a list of thousands of wrong things is one mistake
-        problems[MOST_TOLD:] = [{"loc": (), "type": "value_error", "msg": f"and {rest} more keys whose values are wrong"}]
+        problems[MOST_TOLD:] = [
+            {"loc": (), "type": "value_error", "msg": f"and {rest} more keys whose values are wrong"}
+        ]
     return problems
 
 

@@ -6,9 +6,10 @@ import io
 import json
 import struct
 import zipfile
+import zlib
 from random import Random
 
-from fuzzing.containers import change_safetensors, change_sealed, change_zip, reseal
+from fuzzing.containers import change_png, change_safetensors, change_sealed, change_zip, reseal
 
 from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, SealError, check_seal, seal
 
@@ -29,6 +30,26 @@ def test_changed_zips_have_right_checksums():
             assert archive.testzip() is None
             kinds.add(tuple(sorted(archive.namelist())))
     assert len(kinds) > 3
+
+
+def test_changed_pngs_have_right_checksums():
+    seed = b"\x89PNG\r\n\x1a\n"
+    head = struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0)
+    for name, content in ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(20))), (b"IEND", b"")):
+        seed += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    def is_right(data: bytes) -> bool:
+        place = 8
+        while place + 12 <= len(data):
+            (length,) = struct.unpack_from(">I", data, place)
+            checked = data[place + 4 : place + 8 + length]
+            if data[place + 8 + length : place + 12 + length] != struct.pack(">I", zlib.crc32(checked)):
+                return False
+            place += 12 + length
+        return place == len(data)
+
+    changed = [change_png(Random(number), [seed]) for number in range(300)]
+    assert is_right(seed) and sum(is_right(data) and data != seed for data in changed) > 150
 
 
 def test_changed_headers_have_right_lengths():
