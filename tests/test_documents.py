@@ -52,6 +52,10 @@ TINY: dict[str, tuple[str, ...]] = {
     "train-classifier": ("--epochs", "1", "--width", "0.0625", "--imgsz", "32", "--batch-size", "4", "--workers", "0"),
     "benchmark": ("model.image_size=64", "model.width=0.0625", "train.batch_size=2", "train.accumulate=1", "--rounds", "1"),
     "evaluate": ("--workers", "0"),
+    "doctor": (
+        "train.batch_size=4", "train.accumulate=1", "train.multi_scale=null", "train.workers=0", "train.device=cpu",
+        "train.precision=float32", "model.image_size=64", "model.width=0.0625",
+    ),
     "detect": ("--max-frames", "3"),
     "demo": ("--images", "16", "--epochs", "1"),
     "benchmark detect": ("--rounds", "1"),

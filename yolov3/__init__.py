@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as typing has it, which is slow to import
 if TYPE_CHECKING:  # for who reads or checks types; at run time each name loads what it needs
     from yolov3.config.loading import load_experiment
     from yolov3.detections import Detections
@@ -68,6 +66,8 @@ if not TYPE_CHECKING:  # a checker that saw it would take any name for a good on
     def __getattr__(name: str) -> object:
         if name not in _MODULES:
             raise AttributeError(f"module 'yolov3' has no attribute {name!r}")
+        import importlib
+
         return getattr(importlib.import_module(_MODULES[name]), name)
 
 

@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from yolov3.files.class_names import class_names
+
+LARGEST_SIDE = 8192
+"""Pixels of an input that a model's file may ask for."""
+
 Size = tuple[int, int]
 """(height, width) in pixels."""
 
@@ -32,7 +37,7 @@ class Preprocessing:
     fill: float = 0.5
 
     def __post_init__(self) -> None:
-        if any(not isinstance(side, int) or side < 32 or side % 32 for side in self.size):
+        if len(self.size) != 2 or any(not isinstance(side, int) or side < 32 or side % 32 for side in self.size):
             raise ValueError(f"the input size must be multiples of 32 (height, width), found {self.size}")
         if self.fit not in ("letterbox", "stretch"):
             raise ValueError(f"fit must be letterbox or stretch, found {self.fit!r}")
@@ -85,8 +90,10 @@ class ModelMeaning:
     def from_plain(values: Mapping[str, Any]) -> ModelMeaning:
         """The meaning that :meth:`as_plain` stored. Raises KeyError, TypeError or ValueError for anything else."""
         fitting = values["preprocessing"]
+        if max(fitting["size"]) > LARGEST_SIDE:  # what a user asks for is another matter than what a file does
+            raise ValueError(f"an input of {fitting['size']} pixels, at most {LARGEST_SIDE} a side are read")
         return ModelMeaning(
-            names=tuple(values["names"]),
+            names=class_names(values["names"], "names"),
             preprocessing=Preprocessing(**{**fitting, "size": tuple(fitting["size"])}),
             suppression=Suppression(values["nms"]["kind"], values["nms"]["diou_exponent"]),
         )

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import torch
 
+from yolov3.batches import worker
 from yolov3.batches.loader import Arrays, BatchLoader, EpochLoader, OrderedLoader, Work
 from yolov3.batches.plan import BatchPlan, EpochSettings, plan_in_order
 from yolov3.errors import UserError
@@ -154,7 +155,7 @@ def test_a_hanging_worker_is_named_and_does_not_keep_the_process_from_ending(tmp
         (tmp_path / f"{number}.txt").write_text("0 0.5 0.5 0.5 0.5\n")
     program = f"""
 import time
-import yolov3.batches.loader as module
+import yolov3.batches.patience as module
 import yolov3.batches.sample as reading
 from yolov3.batches.detection import training_loader
 from yolov3.batches.plan import EpochSettings
@@ -180,3 +181,51 @@ list(loader.epoch(0))
         r"UserError: a loader process has not answered for 2 seconds at batch \d of epoch 1, whose first .*5\.png",
         ended.stderr,
     )
+
+
+def test_without_memory_to_share_batches_come_through_pipes_and_are_the_same(dataset, make_loader, monkeypatch, caplog):
+    monkeypatch.setattr(worker, "free_shared_memory", lambda: 1 << 20)
+    helped = make_loader(dataset, workers=2, size=(608, 608), batch_size=2)
+    expected = make_loader(dataset, size=(608, 608), batch_size=2)
+    for first, second in zip(expected.epoch(0), helped.epoch(0), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(fingerprint(first), fingerprint(second), strict=True))
+    assert "/dev/shm has 1 MB left, too little for batches of 2 MB from several processes" in caplog.text
+
+
+SMALL_MEMORY = """
+import sys, torch
+from pathlib import Path
+from yolov3.batches import worker
+from yolov3.batches.loader import Arrays, BatchLoader, Work
+from yolov3.batches.plan import BatchPlan
+
+class Large(Work):
+    def make(self, plan): return Arrays(plan.indices, torch.full((8, 3, *plan.size), plan.number, dtype=torch.uint8), ())
+    def finish(self, arrays): return int(arrays.images.float().mean())
+    def path_of(self, index): return Path("x.png")
+
+plans = [BatchPlan(number, 0, (number,), (608, 608)) for number in range(6)]
+print(list(BatchLoader(Large(), 2).batches(plans)))
+"""
+
+
+def test_a_small_dev_shm_as_in_a_container(tmp_path):
+    mount = "mount -t tmpfs -o size=16m none /dev/shm"
+    if subprocess.run(["unshare", "-rm", "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("no file system of one's own can be mounted here")
+    program = tmp_path / "program.py"
+    program.write_text(SMALL_MEMORY)
+    command = f"{mount} && exec {sys.executable} {program}"
+    done = subprocess.run(["unshare", "-rm", "sh", "-c", command], capture_output=True, text=True, timeout=100)
+    assert done.stdout == "[0, 1, 2, 3, 4, 5]\n", done.stderr[-2000:]
+    assert "they come through pipes" in done.stderr
+
+
+def test_where_nothing_can_be_shared_it_is_told_at_once():
+    program = (
+        "import resource\nfrom yolov3.batches.loader import _require_semaphores\nfrom yolov3.errors import UserError\n"
+        "_require_semaphores()\nresource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))\n"
+        "try: _require_semaphores()\nexcept UserError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.startswith("loader processes cannot be started: the system gives no semaphore ("), done.stderr

@@ -186,7 +186,8 @@ def test_a_full_disk_is_one_clear_line(weights, images, tmp_path):
     )
     arguments = ["detect", "--weights", weights, "--source", images, "--output", tmp_path]
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 2 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+    assert "without 5 files that could not be" in done.stdout
 
 
 def test_a_damaged_video_is_used_as_far_as_it_goes(weights, video, tmp_path, capsys):
@@ -415,5 +416,7 @@ def test_the_size_that_is_used_is_told(weights, images, tmp_path, capsys):
 def test_no_window_without_a_screen(weights, images, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    assert detect(weights, images, tmp_path, "--view") == 2
+    assert detect(weights, images, tmp_path, "--view", "--no-save") == 2
     assert "--view needs a screen" in capsys.readouterr().err
+    assert detect(weights, images, tmp_path, "--view") == 0
+    assert "warning: --view needs a screen, and none is there (DISPLAY is not set); going on" in capsys.readouterr().err

@@ -79,7 +79,8 @@ def test_only_the_chosen_command_is_imported() -> None:
     done = program("evaluate", "--help", code=code)
     expected = [
         "yolov3.cli", "yolov3.cli.evaluate", "yolov3.dialogue", "yolov3.dialogue.answer", "yolov3.dialogue.parser",
-        "yolov3.dialogue.suggestions", "yolov3.errors", "yolov3.options", "yolov3.options.model_options",
+        "yolov3.dialogue.streams", "yolov3.dialogue.suggestions", "yolov3.errors",
+        "yolov3.options", "yolov3.options.model_options",
     ]  # fmt: skip
     assert done.stdout.endswith(f"{expected}\n")
 
@@ -171,12 +172,12 @@ def test_a_fault_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_for_which_there_is_no_space_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its own output, which cannot be written either, is silenced for that; here pytest's stands in."""
-    monkeypatch.setattr("yolov3.cli._silence_output", lambda: None)
     replaced_run(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "/full/results.csv"))
     assert main(["models"]) == 2
-    message = "yolov3: error: /full/results.csv: cannot be written: No space left on device\n"
-    assert capsys.readouterr() == ("", message)
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(
+        "yolov3: error: /full/results.csv: cannot be written: No space left on device ("
+    )
 
 
 def test_other_faults_of_the_system_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +206,53 @@ def test_a_reader_that_leaves_is_no_traceback(count: int) -> None:
         assert writer.stdout and writer.stderr
         writer.stdout.close()
         assert (writer.wait(timeout=60), writer.stderr.read()) == (141, "")
+
+
+WORKING = """
+import sys
+import yolov3.cli.models
+from yolov3.cli import main
+def run(words):
+    from rich.console import Console
+    from yolov3.watching.watcher import Bar
+    with Bar("working") as bar:
+        for number in range(50):
+            print("line " * 100, flush=True)
+            Console().print("line")
+            bar.report("line")
+            bar.warn("beware")
+    open(FILE, "w").write("written")
+    return CODE
+yolov3.cli.models.run = run
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "expected"),
+    [
+        ("| head -1", 0, 141),
+        ("2>&1 | head -1", 0, 141),
+        (">&-", 0, 0),
+        (">&- 2>&-", 0, 0),
+        ("<&- >&- 2>&-", 1, 1),
+        ("> /dev/full", 0, 2),
+        ("> /dev/full 2> /dev/full", 0, 2),
+        ("2> /dev/full > /dev/null", 0, 0),
+        ("| head -1", 1, 1),
+    ],
+)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_the_work_does_not_end_with_its_reader(tmp_path: Path, redirection: str, code: int, expected: int) -> None:
+    file = tmp_path / "result"
+    program = WORKING.replace("FILE", repr(str(file))).replace("CODE", str(code))
+    script = f'exec 3>&1; "$0" -c "$1" models {redirection}; echo "code ${{PIPESTATUS[0]}}" >&3'
+    done = subprocess.run(["bash", "-c", script, sys.executable, program], capture_output=True, text=True, cwd=ROOT)
+    assert file.read_text() == "written"
+    assert f"code {expected}\n" in done.stdout
+    assert "Traceback" not in done.stderr and "Exception" not in done.stderr
+    if redirection == "> /dev/full":
+        assert "yolov3: error: the output: cannot be written: No space left on device\n" in done.stderr
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -222,7 +222,7 @@ def test_a_page_that_cannot_be_written_takes_nothing_from_the_training(config, t
         raise UserError("report.html: cannot be written: No space left on device")
 
     monkeypatch.setattr("yolov3.reporting.run.report_run", fail)
-    assert main(["train", str(config)]) == 0
+    assert main(["train", str(config)]) == 1
     out, err = capsys.readouterr()
     assert err == "warning: no report was written: report.html: cannot be written: No space left on device\n"
     assert f"weights: {tmp_path}/mine/weights/best.pt" in out

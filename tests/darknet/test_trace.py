@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from yolov3.darknet import plan as plans
+from yolov3.darknet.native import native_plan
 from yolov3.darknet.plan import NetworkPlan
 from yolov3.darknet.trace import (
+    LARGEST_KEPT,
     LARGEST_LAYERS,
     LARGEST_NETWORK,
+    LARGEST_OUTPUT,
     PlanError,
     input_shapes,
     stored_layers,
     trace_shapes,
 )
+from yolov3.models.yolov3 import YOLOv3
 
 ANCHORS = ((10.0, 13.0), (16.0, 30.0))
 
@@ -150,3 +155,39 @@ def test_a_network_of_a_thousand_million_weights_is_the_largest():
     assert len(trace_shapes(plan(fits))) == 2
     with pytest.raises(PlanError, match="more than 1000000000 weights"):
         trace_shapes(plan(fits + 1))
+
+
+def upsampling(times: int, kept: int) -> NetworkPlan:
+    """One filter on a map of so many times 32 pixels a side, which so many layers take until the end."""
+    grow = (convolution(-1, 8, 1), plans.UpsamplePlan(sources=(0,), stride=times))
+    copies = tuple(plans.ShortcutPlan(sources=(1,)) for _ in range(kept))
+    return NetworkPlan((3, 32, 32), (*grow, *copies, plans.ShortcutPlan(sources=tuple(range(1, 2 + kept)))))
+
+
+def test_a_few_layers_without_weights_cannot_take_all_memory():
+    """Their numbers for one image are counted before any is computed: each, and those that wait for a later layer."""
+    assert LARGEST_OUTPUT == 2**28 and LARGEST_KEPT == 2**29
+    trace_shapes(upsampling(90, kept=5))
+    with pytest.raises(PlanError, match="its output would be too large") as caught:
+        trace_shapes(NetworkPlan((3, 64, 64), (convolution(-1, 8, 1), plans.UpsamplePlan(sources=(0,), stride=128))))
+    assert caught.value.layer == 1
+    with pytest.raises(PlanError, match=r"one image would take \d+ numbers up to here, at most 536870912"):
+        trace_shapes(upsampling(120, kept=6))
+
+
+def test_what_nobody_takes_any_more_is_not_counted():
+    chain = [plans.UpsamplePlan(sources=(0,), stride=128), *(plans.ShortcutPlan(sources=(n,)) for n in range(1, 40))]
+    plan = NetworkPlan((3, 32, 32), (convolution(-1, 8, 1), *chain))
+    assert len(trace_shapes(plan)) == 41
+
+
+def test_yolov3_may_be_as_large_as_it_is_said():
+    for side, fits in ((2880, True), (3008, False)):
+        with torch.device("meta"):
+            network = YOLOv3(num_classes=80)
+        plan = native_plan(network, (side, side))
+        if fits:
+            trace_shapes(plan)
+        else:
+            with pytest.raises(PlanError, match="too large"):
+                trace_shapes(plan)

@@ -18,6 +18,7 @@ from yolov3.datasets.assemble import (
     Objects,
     as_list,
     assemble,
+    check_class_names,
     given_names,
     path_ids,
     require_distinct,
@@ -134,7 +135,7 @@ def test_names_in_the_order_of_the_labels(names, expected):
     [
         ({0: "a", 2: "b"}, r"data\.names: class numbers must be 0 to 1, found 0, 2"),
         ({1: "a"}, "class numbers must be 0 to 0, found 1"),
-        (("a", "b", "a"), r"data\.names: name 'a' stands 2 times, at positions 0, 2"),
+        (("a", "b", "a"), r"data\.names: class name 'a' stands 2 times, at positions 0, 2"),
         ({0: "a", 1: "a"}, "name 'a' stands 2 times"),
     ],
 )
@@ -152,3 +153,17 @@ def test_doubles_are_told_with_their_places():
     require_distinct([1, "1", 2], what="id", source="x.json")
     with pytest.raises(UserError, match=r"^x\.json: id 7 stands 3 times, at positions 0, 2, 3$"):
         require_distinct([7, 1, 7, 7, 1], what="id", source="x.json")
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("cat", "dog", "cat"), "class name 'cat' stands 2 times, at positions 0, 2"),
+        (("ball\ud800",), "class 0: not a class name: it holds unprintable characters"),
+        (("cat", ""), "class 1: not a class name: it is empty"),
+    ],
+)
+def test_class_names_of_all_formats_pass_one_door(names, message):
+    with pytest.raises(UserError) as caught:
+        check_class_names(names, source="a.json")
+    assert str(caught.value) == f"a.json: {message}"

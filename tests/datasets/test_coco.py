@@ -164,6 +164,11 @@ def test_a_name_that_leads_elsewhere_is_looked_for_in_the_tree_and_only_there(fi
             lambda c: c["categories"][1].update(name=" "),
             r"categories\[1\] \(id 17\): name found \" \"; expected a name",
         ),
+        (lambda c: c["categories"][1].update(name="ball\ud800"), "not a class name: it holds unprintable characters"),
+        (
+            lambda c: c["categories"][1].update(name=c["categories"][0]["name"]),
+            r"class name '\w+' stands 2 times, at positions",
+        ),
         (lambda c: c.update(categories=[]), "categories: none are given"),
         (lambda c: c.pop("categories"), "categories: expected a list"),
         (lambda c: c.update(annotations={}), "annotations: expected a list"),

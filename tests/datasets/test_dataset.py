@@ -71,21 +71,37 @@ def test_an_image_of_another_size_than_its_annotation_is_refused(files, tmp_path
 
 def test_images_in_two_splits_are_found(files, tmp_path):
     dataset = files.opened(files.write_voc(tmp_path))
-    assert shared_images(dataset.first(1), dataset) == (dataset.samples[0].path,)
+    path = dataset.samples[0].path
+    assert shared_images(dataset.first(1), dataset) == ((path, path),)
 
 
-def test_a_copy_of_the_same_name_is_the_same_image_and_another_content_is_not(files, tmp_path):
+def test_a_copy_is_the_same_image_whatever_its_name_and_another_content_is_not(files, tmp_path):
     first = files.opened(files.write_yolo(tmp_path / "a"))
     second = files.opened(files.write_yolo(tmp_path / "b"))
     one, two, three = (sample.path for sample in second.samples)
-    assert shared_images(first, second) == (one, two, three)
+    olds = [sample.path for sample in first.samples]
+    assert shared_images(first, second) == tuple(zip((one, two, three), olds))
     content = bytearray(one.read_bytes())
     content[-20] ^= 1  # as long as before
     one.write_bytes(content)
     two.write_bytes(two.read_bytes() + b" ")
-    assert shared_images(first, second) == (three,)
+    assert shared_images(first, second) == ((three, olds[2]),)
     three.unlink()
     assert shared_images(first, second) == ()
-    renamed = replace(second.samples[0], path=first.samples[0].path.with_name("other.png"))
-    renamed.path.write_bytes(first.samples[0].path.read_bytes())
-    assert shared_images(first, replace(second, samples=(renamed,))) == ()
+    renamed = replace(second.samples[0], path=olds[0].with_name("other.png"))
+    renamed.path.write_bytes(olds[0].read_bytes())
+    assert shared_images(first, replace(second, samples=(renamed,))) == ((renamed.path, olds[0]),)
+
+
+@pytest.mark.parametrize("changed", [0, 10_000, 19_999])
+def test_files_of_one_size_are_told_apart_by_any_byte(changed, files, tmp_path):
+    """Longer than the part that is compared first."""
+    dataset = files.opened(files.write_yolo(tmp_path)).first(1)
+    content = bytes(20_000)
+    old, new = tmp_path / "old.bmp", tmp_path / "new.bmp"
+    old.write_bytes(content)
+    new.write_bytes(content)
+    first, second = (replace(dataset, samples=(replace(dataset.samples[0], path=path),)) for path in (old, new))
+    assert shared_images(first, second) == ((new, old),)
+    new.write_bytes(content[:changed] + b"x" + content[changed + 1 :])
+    assert shared_images(first, second) == ()

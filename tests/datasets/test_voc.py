@@ -56,6 +56,14 @@ def test_what_an_xml_gets_wrong_is_named(files, tmp_path, xml, message):
     assert str(error.value).startswith(f"{root}/Annotations/one.xml: ")
 
 
+def test_a_declaration_in_another_encoding_is_refused_too(files, tmp_path):
+    root = files.write_voc(tmp_path)
+    text = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a [<!ENTITY b "c">]><annotation/>'
+    (root / "Annotations" / "one.xml").write_bytes(text.encode("utf-16"))
+    with pytest.raises(UserError, match=r"one\.xml: holds a DOCTYPE or ENTITY declaration"):
+        files.opened(root)
+
+
 def test_a_missing_xml_is_named(files, tmp_path):
     root = files.write_voc(tmp_path)
     (root / "Annotations" / "two.xml").unlink()

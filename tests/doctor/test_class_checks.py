@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from yolov3.doctor.class_checks import FEWEST_OBJECTS, check_classes
+from yolov3.checks.classes import FEWEST_OBJECTS
+from yolov3.doctor.class_checks import check_classes
 
 
 def found(splits) -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from yolov3.doctor.finding import MOST_PLACES, Examination, Finding, SplitCounts, first_places, in_order
+from yolov3.checks.finding import Finding
+from yolov3.doctor.finding import Examination, SplitCounts, in_order
 
 
 def made(*severities: str) -> Examination:
@@ -53,15 +54,3 @@ def test_plain_values_are_json_and_whole():
              "costs": "much", "advice": "do"}
         ],
     }  # fmt: skip
-
-
-def test_places_that_nobody_keeps_are_not_made():
-    made_so_far = []
-
-    def places():
-        for number in range(10_000):
-            made_so_far.append(number)
-            yield number
-
-    assert first_places(places()) == tuple(map(str, range(MOST_PLACES))) and len(made_so_far) == MOST_PLACES
-    assert made("note").findings[0].with_places(1).places == ("a:1",)

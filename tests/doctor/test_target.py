@@ -8,8 +8,11 @@ import pytest
 import yaml
 
 from yolov3.doctor.examine import examine
-from yolov3.doctor.target import find_experiment
+from yolov3.doctor.target import find_experiment, find_target
 from yolov3.errors import UserError
+from yolov3.formats.checkpoint import save_checkpoint
+from yolov3.models.yolov3 import YOLOv3
+from yolov3.structures import ModelMeaning
 
 
 def test_a_folder_a_json_a_data_file_and_a_yaml_lead_to_the_same_data(data, tmp_path):
@@ -79,3 +82,45 @@ def test_what_is_none_of_these_is_refused(tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"")
     with pytest.raises(UserError, match="expected a data YAML"):
         find_experiment(tmp_path / "x.jpg")
+
+
+def test_an_experiment_is_somebodys_own_and_data_are_not(data, tmp_path):
+    root = data.write("yolo", tmp_path / "yolo")
+    (tmp_path / "data.yaml").write_text(f"root: yolo\nnames: {data.names}\n")
+    (tmp_path / "experiment.yaml").write_text("model: {variant: yolov3-tiny}\ndata: {root: yolo}\n")
+    (tmp_path / "by_file.yaml").write_text("model: {variant: yolov3-tiny}\ndata: {file: data.yaml}\n")
+    run = make_run(tmp_path / "run", {"data": {"root": str(root)}})
+    own = {path.name: find_target(path).is_training for path in (*tmp_path.glob("*.yaml"), run, root)}
+    assert own == {"data.yaml": False, "experiment.yaml": True, "by_file.yaml": True, "run": True, "yolo": False}
+    assert find_target("yolov3_coco.yaml", (f"data.root={root}",)).is_training
+
+
+def test_a_run_without_its_settings_is_examined_by_those_in_its_weights(data, tmp_path):
+    root = data.write("coco", tmp_path / "coco")
+    run = tmp_path / "run"
+    (run / "weights").mkdir(parents=True)
+    experiment = find_experiment(root, ("model.variant=yolov3-tiny",))
+    write_weights(run / "weights" / "last.pt", experiment.as_plain())
+    assert find_experiment(run).model.variant == "yolov3-tiny" and examine(run).exit_code() == 0
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "weights/best.pt"])
+def test_a_run_that_knows_no_data_says_so_and_takes_what_it_is_told(file, data, tmp_path):
+    root, run = data.write("coco", tmp_path / "coco"), tmp_path / "run"
+    (run / "weights").mkdir(parents=True)
+    if file == "config.yaml":
+        (run / file).write_text("model: {variant: yolov3-tiny}\n")
+    else:
+        write_weights(run / file, None)
+    with pytest.raises(UserError) as error:
+        find_experiment(run)
+    assert str(error.value) == (
+        f"{run / file}: knows no data that the run was trained on; say which with data.root=FOLDER or data.file=YAML, or "
+        f"name the data themselves instead of {run}"
+    )
+    assert examine(run, overrides=(f"data.root={root}",)).exit_code() == 0
+
+
+def write_weights(path: Path, experiment: dict | None) -> None:
+    network = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=3)
+    save_checkpoint(path, network, meaning=ModelMeaning(("round", "long", "pointed")), experiment=experiment)

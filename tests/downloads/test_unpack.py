@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -62,6 +64,23 @@ def test_what_lies_there_is_replaced_and_the_rest_stays(tmp_path, make):
     (folder / "mine.txt").write_bytes(b"mine")
     unpack(make(tmp_path / "archive", ENTRIES), folder)
     assert files_in(folder) == {**ENTRIES, "mine.txt": b"mine"}
+
+
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+@pytest.mark.parametrize("place", ["empty.txt", "val2017", "val2017/1.jpg"])
+def test_a_link_that_lies_there_is_not_followed(tmp_path, make, place):
+    folder, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    (folder / place).parent.mkdir(parents=True)
+    if place == "val2017":
+        elsewhere.mkdir()
+        (elsewhere / "1.jpg").write_bytes(b"mine")
+    else:
+        elsewhere.write_bytes(b"mine")
+    before = files_in(tmp_path / "elsewhere") if elsewhere.is_dir() else elsewhere.read_bytes()
+    (folder / place).symlink_to(elsewhere)
+    with pytest.raises(UserError, match=r"a link, which unpacking would follow"):
+        unpack(make(tmp_path / "archive", ENTRIES), folder)
+    assert (files_in(elsewhere) if elsewhere.is_dir() else elsewhere.read_bytes()) == before
 
 
 def test_folders_are_no_files(tmp_path):
@@ -202,3 +221,22 @@ def test_missing_archives_and_folders_in_the_way_are_named(tmp_path):
     (tmp_path / "in").write_text("a file")
     with pytest.raises(UserError, match=r"in.*: cannot be unpacked"):
         unpack(archive, tmp_path / "in")
+
+
+@pytest.mark.parametrize("make", [zip_of, tar_of])
+@pytest.mark.parametrize("limit", [0, 500, 3000])
+def test_on_a_full_disk_nothing_is_touched_and_nothing_stays(tmp_path, make, limit):
+    folder = tmp_path / "data"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "1.txt").write_bytes(b"old")
+    noise = np.random.default_rng(0).bytes(4000)
+    archive = make(tmp_path / "archive", {"a/1.txt": noise[:400], "a/2.txt": noise[:1000], "b/3.txt": noise})
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom yolov3.downloads.unpack import unpack\n"
+        "from yolov3.errors import UserError\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "try: unpack(Path(sys.argv[1]), Path(sys.argv[2]))\nexcept UserError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(archive), str(folder)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{folder}: cannot be unpacked: File too large\n"), done.stderr
+    assert files_in(folder) == {"a/1.txt": b"old"} and [path.name for path in folder.iterdir()] == ["a"]

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yolov3.errors import UserError
-from yolov3.files.class_names import SYNONYMS, class_key, names_text, published_names, read_names, write_names
+from yolov3.files.class_names import (
+    LONGEST_NAME,
+    SYNONYMS,
+    class_key,
+    class_names,
+    names_text,
+    published_names,
+    read_names,
+    write_names,
+)
 
 VOC_DEVKIT = (
     "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep "
@@ -119,3 +128,30 @@ def test_no_two_classes_of_a_data_set_have_one_key():
     for data_set in ("coco", "voc"):
         names = published_names(data_set)
         assert len({class_key(name) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, "class names must be a list of texts, found NoneType"),
+        ("cat", "class names must be a list of texts, found str"),
+        ({"cat": 1}, "class names must be a list of texts, found dict"),
+        (["cat", 3], "class 1: not a class name: it is no text but int"),
+        ([["cat"]], "class 0: not a class name: it is no text but list"),
+        (["cat", " "], "class 1: not a class name: it is empty"),
+        (["ball\ud800"], "class 0: not a class name: it holds unprintable characters"),
+        (["\x1b[2J"], "class 0: not a class name: it holds unprintable characters"),
+        (["a\nb"], "class 0: not a class name: it holds unprintable characters"),
+        (["a\u202eb"], "class 0: not a class name: it holds unprintable characters"),
+        (["x" * (LONGEST_NAME + 1)], "class 0: not a class name: it has 1001 characters, at most 1000 are read"),
+    ],
+)
+def test_what_are_no_class_names_is_refused_wherever_they_come_from(values, message):
+    with pytest.raises(UserError) as caught:
+        class_names(values, "a.pt")
+    assert str(caught.value) == f"a.pt: {message}"
+
+
+def test_names_of_all_languages_are_fine():
+    names = ["naïve", "犬", "مى\u200cخواهم", "traffic light", "a\u00a0b", "🚀"]
+    assert class_names(names, "a.pt") == tuple(names) and class_names((), "a.pt") == ()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
+import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import torch
@@ -107,7 +112,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one_whole(tmp_path):
     path = tmp_path / "model.pt"
     save(path)
     before = path.read_bytes()
-    (tmp_path / ".model.pt.new").mkdir()  # in the way of the new one
+    (tmp_path / ".model.pt.tmp").mkdir()  # in the way of the new one
     with pytest.raises(UserError, match="cannot be written"):
         save(path)
     assert path.read_bytes() == before
@@ -146,7 +151,8 @@ def test_the_first_checkpoint_has_no_predecessor(tmp_path):
         (bytes(range(128, 256)) * 9, "not readable as a checkpoint (unknown content)"),
         (
             b"PK\x03\x04" + bytes(100),
-            "not readable as a checkpoint (damaged, cut off, or made with pickled classes, which are never loaded)",
+            "not readable as a checkpoint (damaged, cut off, or made with pickled classes, which are never loaded: no "
+            "archive of PyTorch's, or cut off)",
         ),
     ],
     ids=["empty", "page", "text", "bytes", "archive"],
@@ -299,6 +305,117 @@ def test_weights_of_another_network_are_named():
     with pytest.raises(UserError, match=r"another network: x is not known$"):
         load_weights(network, {**network.state_dict(), "x": torch.zeros(1)}, "other.pt")
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+class Disk:
+    """What a disk may hold after its computer lost its power: of the names that changed since the folder was last synced
+    some have changed and others not. ``states`` are all such contents of a folder, from a trace of what was done to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.durable = {file.name: file.read_bytes() for file in folder.iterdir()}
+        self.pending: list[tuple[str, bytes | None]] = []
+        self.synced: set[int] = set()
+        self.states: list[dict[str, bytes]] = []
+
+    def changed(self, name: str, content: bytes | None) -> None:
+        self.pending.append((name, content))
+        for kept in itertools.product((False, True), repeat=len(self.pending)):
+            self.states.append(self._with(change for change, is_kept in zip(self.pending, kept) if is_kept))
+
+    def sync(self) -> None:
+        self.durable, self.pending = self._with(self.pending), []
+
+    def _with(self, changes: Iterable[tuple[str, bytes | None]]) -> dict[str, bytes]:
+        state = dict(self.durable)
+        for name, content in changes:
+            state[name] = content
+        return {name: content for name, content in state.items() if content is not None}
+
+
+@pytest.fixture
+def disk(tmp_path, monkeypatch):
+    """The folder ``run`` as a disk; a file that is renamed before it was synced may be empty."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    disk = Disk(folder)
+    replace, fsync, unlink, link = Path.replace, os.fsync, Path.unlink, Path.hardlink_to
+
+    def traced_replace(self: Path, target: Path) -> Path:
+        content = self.read_bytes() if self.stat().st_ino in disk.synced else b""
+        done = replace(self, target)
+        disk.changed(target.name, content)
+        return done
+
+    def traced_fsync(descriptor: int) -> None:
+        fsync(descriptor)
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            disk.sync()
+        disk.synced.add(status.st_ino)
+
+    def traced_unlink(self: Path, missing_ok: bool = False) -> None:
+        unlink(self, missing_ok)
+        disk.changed(self.name, None)
+
+    def traced_link(self: Path, target: Path) -> None:
+        link(self, target)
+        disk.changed(self.name, target.read_bytes())
+
+    for owner, name, traced in (
+        (Path, "replace", traced_replace),
+        (Path, "unlink", traced_unlink),
+        (Path, "hardlink_to", traced_link),
+        (os, "fsync", traced_fsync),
+    ):
+        monkeypatch.setattr(owner, name, traced)
+    return disk
+
+
+@pytest.mark.parametrize("keep_previous", [False, True])
+def test_every_state_that_a_lost_power_can_leave_is_loadable(disk, tmp_path, keep_previous):
+    path = disk.folder / "model.pt"
+    for number in range(3):
+        network = tiny()
+        torch.nn.init.constant_(network.heads[0].predict.bias, float(number))
+        save_checkpoint(path, network, meaning=MEANING, keep_previous=keep_previous)
+        if number == 0:
+            disk.states.clear()  # before the first one is finished there may be none
+    assert len(disk.states) > 8
+    distinct = {tuple(sorted(state.items())) for state in disk.states}
+    for count, state in enumerate(distinct):
+        place = tmp_path / f"state-{count}"
+        place.mkdir()
+        for name, content in state:
+            (place / name).write_bytes(content)
+        assert load_checkpoint(place / "model.pt").names == ("a", "b")
+        if (place / "model-previous.pt").exists():
+            assert load_checkpoint(place / "model-previous.pt").names == ("a", "b")
+
+
+def test_of_several_writers_of_one_file_the_last_one_wins_whole(tmp_path):
+    path, networks = tmp_path / "model.pt", [tiny(), tiny()]
+    for _ in range(10):
+        start = threading.Barrier(2)
+
+        def write(network, start=start) -> None:
+            start.wait()
+            save_checkpoint(path, network, meaning=MEANING, keep_previous=True)
+
+        writers = [threading.Thread(target=write, args=(network,)) for network in networks]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        weights = load_checkpoint(path).network.state_dict()
+        assert any(
+            all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
+            for network in networks
+        )
+        assert (tmp_path / "model.pt.sha256").read_text() == f"{file_sha256(path)}  model.pt\n"
+    assert {file.name for file in tmp_path.iterdir()} <= {
+        f"{name}.pt{digest}" for name in ("model", "model-previous") for digest in ("", ".sha256")
+    }
 
 
 WRITER = """

@@ -105,6 +105,7 @@ def test_cut_files_are_refused(saved, share):
         b"garbage" * 100,
         b"<!doctype html>",
         struct.pack("<Q", 2**63) + b"{}",
+        struct.pack("<Q", 2**24 + 1) + b"{}" + b" " * (2**24 - 1),
         struct.pack("<Q", 10**8) + b"{}",
         struct.pack("<Q", 2) + b"[]",
         struct.pack("<Q", 70) + b'{"x":{"dtype":"F32","shape":[4000000000,4000000000],"data_offsets":[0,4]}}'[:70],
@@ -136,10 +137,13 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         ({FORMAT: "[]"}, "metadata of another version; this program reads version 1"),
         ({FORMAT: "{"}, "its metadata is not readable: "),
         ({FORMAT: "[" * 100_000}, "its metadata is not readable: "),
-        ({FORMAT: json.dumps({"version": 1})}, "the checkpoint's description of its model cannot be used: "),
+        (
+            {FORMAT: json.dumps({"version": 1})},
+            "damaged or not ours: its part model must be a mapping, it is missing",
+        ),
         (
             {FORMAT: json.dumps({"version": 1, "model": 3})},
-            "the checkpoint's description of its model cannot be used: ",
+            "damaged or not ours: its part model must be a mapping, found int",
         ),
     ],
 )

@@ -79,3 +79,9 @@ def test_a_pillow_image_that_cannot_be_decoded(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
     with Image.open(path) as image, pytest.raises(UserError, match="the Pillow image cannot be decoded"):
         image_of(image)
+
+
+def test_a_pillow_image_of_too_many_pixels_is_refused():
+    image = Image.new("1", (12_000, 12_000))
+    with pytest.raises(UserError, match="a Pillow image of 12000x12000 pixels; at most 100000000 are read"):
+        image_of(image)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, JpegImagePlugin
 
-from yolov3.images.jpeg import LARGEST, read_jpeg_head
+from yolov3.images.jpeg import LARGEST, MOST_SCANS, check_scans, read_jpeg_head
 
 
 def jpeg(mode: str = "RGB", **how: object) -> bytes:
@@ -98,6 +98,31 @@ def test_what_is_no_head_is_refused(data, message):
         read_jpeg_head(io.BytesIO(data))
 
 
+def with_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan, of a few bytes, is there so many times more."""
+    data = jpeg(progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * count + data[-2:]
+
+
+@pytest.mark.parametrize("name", JPEGS)
+def test_the_scans_of_real_jpegs_are_few(name):
+    _, _, start = by_us(JPEGS[name])
+    check_scans(JPEGS[name], (9_000, 11_000), start)
+
+
+def test_thousands_of_scans_are_refused_before_they_are_decoded():
+    """Each goes over the whole image, however few bytes it has."""
+    few, many = with_scans(10), with_scans(3_000)
+    assert len(many) < 450_000
+    check_scans(few, (1_000, 1_000), by_us(few)[2])
+    check_scans(with_scans(400), (1_000, 1_000), by_us(few)[2])
+    with pytest.raises(ValueError, match=rf"^30\d\d scans; of a JPEG of this size at most {MOST_SCANS} are decoded"):
+        check_scans(many, (1_000, 1_000), by_us(many)[2])
+    with pytest.raises(ValueError, match=r"^4\d\d scans; of a JPEG of this size at most 25 are decoded"):
+        check_scans(with_scans(400), (10_000, 10_000), by_us(few)[2])
+
+
 @pytest.mark.shared
 def test_photographs_say_what_pillow_says(shared: Path):
     photographs = sorted((shared / "images").glob("*.jpg")) + sorted(
@@ -105,4 +130,6 @@ def test_photographs_say_what_pillow_says(shared: Path):
     )
     assert len(photographs) > 100
     for path in photographs:
-        assert by_us(path.read_bytes()) == by_pillow(path.read_bytes()) is not None
+        data = path.read_bytes()
+        assert by_us(data) == by_pillow(data) is not None
+        check_scans(data, *by_us(data)[::2])

@@ -160,9 +160,19 @@ def png(width: int, height: int, pixels: bytes, *, depth: int = 8, colour: int =
     ],
     ids=["interlaced", "damaged", "unknown colours"],
 )
-def test_a_png_that_cannot_be_ended_comes_back_as_it_was(data):
+def test_a_png_whose_pixels_cannot_be_unpacked_gets_its_end_behind_what_is_there(data):
     header = read_header(io.BytesIO(png(20, 10, zlib.compress(b"\0"))))
-    assert is_truncated(data, header) and complete(data, header) == data
+    assert is_truncated(data, header) and complete(data, header) == data + chunk(b"IEND", b"")
+
+
+def test_a_cut_png_whose_header_stands_elsewhere_is_not_unpacked():
+    """The numbers in the header's place would be those of another image: none high, so without a limit."""
+    shifted = png(100, 100, zlib.compress(bytes(100_000)))
+    shifted = shifted[:8] + chunk(b"tEXt", struct.pack(">II", 100, 0) + bytes(5)) + shifted[8:]
+    with pytest.raises(HeaderError, match="does not begin with it"):
+        read_header(io.BytesIO(shifted))
+    header = read_header(io.BytesIO(png(20, 10, zlib.compress(b"\0"))))
+    assert len(complete(shifted, header)) < len(shifted) + 100
 
 
 LIMITED = """
@@ -191,4 +201,4 @@ def test_bombs_take_no_more_memory_than_the_image_they_promise(tmp_path):
     large.write_bytes(png(10_000, 10_000, bomb, depth=16, colour=6))  # for which there is no memory
     command = [sys.executable, "-c", LIMITED, str(small), str(large)]
     done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "[False, True]\n"), done.stderr[-2000:]
+    assert (done.returncode, done.stdout) == (0, "[False, False]\n"), done.stderr[-2000:]

@@ -16,6 +16,7 @@ from yolov3.catalogue.naming import named_section
 from yolov3.catalogue.opening import open_dataset
 from yolov3.evaluation.evaluate import evaluate
 from yolov3.formats.load import load_model
+from yolov3.images.files import write_image
 from yolov3.inference.detect import DetectOptions, detect
 from yolov3.inference.options import DetectorOptions
 from yolov3.outputs.catalogue import OUTPUTS
@@ -94,13 +95,66 @@ def test_writing_behind_the_network_writes_the_same_files_to_the_last_byte(
     assert files_below(behind.folder) == files_below(directly.folder)
 
 
-def test_an_output_that_cannot_write_ends_the_run(weights, images, tmp_path, monkeypatch):
+def test_an_output_that_cannot_write_is_told_counted_and_not_called_whole(weights, images, tmp_path, monkeypatch):
     def full(path: Path, image: np.ndarray) -> None:
-        raise UserError(f"{path}: No space left on device")
+        if path.name == "000003.jpg":
+            raise UserError(f"{path}: No space left on device")
+        write_image(path, image)
 
     monkeypatch.setattr("yolov3.outputs.drawings.write_image", full)
-    with pytest.raises(UserError, match=r"000001\.jpg: No space left on device$"):
-        detect(weights=weights, source=images, detector=SURE, output=tmp_path)
+    watcher = Told()
+    summary = detect(weights=weights, source=images, detector=SURE, output=tmp_path, watcher=watcher)
+    assert summary.frames == 5 and not summary.is_whole and len(list(summary.folder.iterdir())) == 4
+    (reason,) = summary.lost
+    assert reason == f"{summary.folder}/000003.jpg: No space left on device"
+    assert watcher.said == [f"warning: not written: {reason}"]
+
+
+def test_one_video_that_cannot_be_written_takes_nothing_from_what_follows(weights, images, tmp_path):
+    (tmp_path / "in").mkdir()
+    wide = tmp_path / "in" / "b.avi"
+    writer = cv2.VideoWriter(str(wide), cv2.VideoWriter.fourcc(*"MJPG"), 5.0, (9000, 16))
+    for _ in range(3):
+        writer.write(np.zeros((16, 9000, 3), np.uint8))
+    writer.release()
+    for name in ("a", "c", "d"):
+        shutil.copy(images / "000001.jpg", tmp_path / "in" / f"{name}.jpg")
+    save = ("drawn", "txt", "json")
+    summary = detect(weights=weights, source=tmp_path / "in", detector=SURE, save=save, output=tmp_path)
+    assert summary.frames == 6 and not summary.is_whole
+    assert summary.lost == (f"{summary.folder}/b.mp4: a video of 9000x16 cannot be written here",)
+    assert {path.name for path in summary.folder.glob("*.*")} == {"a.jpg", "c.jpg", "d.jpg", "detections.json"}
+    assert len(list((summary.folder / "labels").iterdir())) == 6
+    assert len(json.loads((summary.folder / "detections.json").read_text())) == 6
+
+
+def test_a_frame_and_an_image_of_its_name_have_files_of_their_own(weights, images, video, tmp_path):
+    (tmp_path / "in").mkdir()
+    shutil.copy(video, tmp_path / "in" / "v.mp4")
+    shutil.copy(images / "000001.jpg", tmp_path / "in" / "v_000000.jpg")
+    save = ("txt", "crop")
+    summary = detect(weights=weights, source=tmp_path / "in", detector=SURE, save=save, output=tmp_path)
+    assert summary.frames == 14 and len(list((summary.folder / "labels").iterdir())) == 14
+    assert len(list((summary.folder / "crops").rglob("*.jpg"))) == sum(summary.boxes.values())
+
+
+def test_half_a_video_is_told(weights, video, tmp_path):
+    whole = tmp_path / "whole.avi"
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 12.5, (64, 48))
+    for _ in range(30):
+        writer.write(np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    writer.release()
+    content = whole.read_bytes()
+    (tmp_path / "half.avi").write_bytes(content[: len(content) // 2])
+    assert detect(weights=weights, source=whole, detector=SURE, save=()).is_whole
+    watcher = Told()
+    summary = detect(weights=weights, source=tmp_path / "half.avi", detector=SURE, save=(), watcher=watcher)
+    assert not summary.is_whole and 10 < summary.frames < 20
+    assert summary.damaged == (
+        f"{tmp_path}/half.avi: ends after {summary.frames} of the 30 frames that it says to have",
+    )
+    assert watcher.said == [f"warning: damaged: {summary.damaged[0]}"]
+    assert detect(weights=weights, source=tmp_path / "half.avi", detector=SURE, save=(), max_frames=10).is_whole
 
 
 def test_nothing_saved_is_no_folder(weights, images, tmp_path):
@@ -171,8 +225,12 @@ def test_a_window_is_opened_before_anything_is_written(weights, images, tmp_path
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     with pytest.raises(UserError, match="--view needs a screen"):
-        detect(weights=weights, source=images, view=True, output=tmp_path / "out")
+        detect(weights=weights, source=images, view=True, save=(), output=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    summary = detect(
+        weights=weights, source=images, view=True, output=tmp_path / "out"
+    )  # there is something else to do
+    assert summary.frames and summary.folder.is_dir()
 
 
 def test_what_happens_once_is_done_before_the_clock_runs(weights, images, monkeypatch):

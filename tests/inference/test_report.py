@@ -57,3 +57,12 @@ def test_the_result_alone():
     summary = DetectSummary(2, {"cat": 3}, ("x",), (), TIMES, Path("runs/detect"))
     assert result_lines(summary) == ["2 images, 3 boxes: 3 cat", "written: runs/detect"]
     assert result_lines(DetectSummary(2, {}, (), (), TIMES, None)) == ["2 images, 0 boxes"]
+
+
+def test_what_could_not_be_written_is_counted():
+    for lost, words in ((("a",), "1 file"), (("a", "b"), "2 files")):
+        summary = DetectSummary(2, {}, (), (), TIMES, Path("runs/detect"), lost)
+        assert not summary.is_whole
+        for lines in (result_lines(summary), summary_lines(summary)):
+            assert lines[-1] == f"written: runs/detect, without {words} that could not be"
+        assert not any("could not be used" in line for line in lines)

@@ -67,5 +67,19 @@ def test_a_place_that_cannot_be_written_is_told(make_result, tmp_path):
     drawings = Drawings(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"street\.jpg: cannot be written"):
         drawings.write(make_result())
-    with pytest.raises(UserError, match=r"street\.mp4: a video of 64x48 cannot be written here"):
+    with pytest.raises(UserError, match=r"street\.mp4: cannot be written: No such file"):
         drawings.write(make_result(index=0))
+
+
+def test_a_video_that_cannot_be_written_is_told_once_and_takes_nothing_from_the_others(make_result, tmp_path):
+    wide = np.zeros((8, 9000, 3), np.uint8)
+    with Drawings(tmp_path) as drawings:
+        with pytest.raises(UserError, match=r"wide\.mp4: a video of 9000x8 cannot be written here"):
+            drawings.write(make_result(index=0, name="wide", image=wide))
+        for index in range(3):
+            drawings.write(make_result(index=index + 1, name="wide", image=wide))
+            drawings.write(make_result(index=index, name="clip"))
+        drawings.end("wide")
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+    with VideoFile(tmp_path / "clip.mp4") as source:
+        assert len(list(source)) == 3

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from yolov3.outputs.names import LONGEST_NAME, OutputNames, safe_name
+from yolov3.outputs.names import LONGEST_NAME, OutputNames, frame_name, safe_name
 
 
 def test_names_are_distinct_even_without_regard_to_case():
@@ -37,6 +37,31 @@ def test_a_source_that_has_ended_keeps_its_name_to_itself():
     names.end("a.mp4")
     names.end("never seen.mp4")
     assert names.name_of("a.mp4") == names.name_of("a.mp4") == "a-2"
+
+
+def test_no_image_is_called_as_the_frame_of_a_video():
+    names = OutputNames()
+    assert names.name_of("v.mp4", has_frames=True) == "v"
+    assert names.name_of("a/V_000000.jpg") == "V_000000-2"
+    assert names.name_of("v_1.jpg") == "v_1", "no frame is called so"
+    assert names.name_of("w_1000000.jpg") == "w_1000000"
+    assert names.name_of("W.avi", has_frames=True) == "W-2"
+    assert names.name_of("w.jpg") == "w" and names.name_of("x_000001.jpg") == "x_000001"
+    assert names.name_of("x.jpg") == "x", "two images have nothing to do with each other"
+
+
+@settings(max_examples=300)
+@given(
+    some.lists(some.tuples(some.sampled_from(("v", "v-2", "v_000000", "v_000001", "v_000000-2", "V")), some.booleans()))
+)
+def test_no_two_files_of_a_frame_have_one_name(sources):
+    names, stems = OutputNames(), []
+    for number, (stem, is_video) in enumerate(sources):
+        name = names.name_of(f"{number}/{stem}.x", has_frames=is_video)
+        stems += [frame_name(name, index) for index in range(3)] if is_video else [name]
+    files = [f"{stem}{crop}" for stem in stems for crop in ("", "_1", "_2")]
+    assert len({file.casefold() for file in stems}) == len(stems)
+    assert len({file.casefold() for file in files if file not in stems}) == 2 * len(stems)
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 import numpy as np
 import pytest
 
 from yolov3.errors import UserError
+from yolov3.outputs import window as module
 from yolov3.outputs.output import StopDetecting
 from yolov3.outputs.window import IMAGE_MILLISECONDS, Window
 
@@ -18,6 +21,7 @@ class Screen:
         self.key, self.shown, self.waited, self.closed = -1, [], [], False
         monkeypatch.setenv("DISPLAY", ":99")
         monkeypatch.setattr(cv2, "currentUIFramework", lambda: "QT")
+        monkeypatch.setattr(module, "can_open_windows", lambda: True)
         monkeypatch.setattr(cv2, "imshow", lambda title, image: self.shown.append(image))
         monkeypatch.setattr(cv2, "waitKey", self.wait)
         monkeypatch.setattr(cv2, "destroyAllWindows", self.close)
@@ -43,7 +47,18 @@ def test_no_window_without_a_screen(monkeypatch):
         Window()
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "QT")
+    monkeypatch.setattr(module, "can_open_windows", lambda: True)
     Window()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where a screen has a name")
+def test_a_screen_that_does_not_answer_ends_nothing(monkeypatch):
+    """OpenCV's windows abort the process that cannot open them."""
+    monkeypatch.setenv("DISPLAY", ":98765")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(cv2, "currentUIFramework", lambda: "QT")
+    with pytest.raises(UserError, match=r"^--view needs a screen, and no window can be opened on ':98765'$"):
+        Window()
 
 
 def test_no_window_by_an_opencv_without_windows(screen, monkeypatch):

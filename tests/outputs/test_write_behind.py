@@ -10,6 +10,7 @@ import pytest
 
 from yolov3.detections import Detections
 from yolov3.errors import UserError
+from yolov3.outputs import write_behind as module
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.frames import Frame
@@ -132,3 +133,16 @@ def test_an_interruption_of_the_waiting_gives_up_what_has_not_begun(monkeypatch)
             output.write(result(number))
         time.sleep(0.1)
     assert slow.done == [0, "closed"], "what was being written is whole"
+
+
+def test_who_is_told_to_end_does_not_wait_long_for_what_has_not_begun(monkeypatch):
+    """What has begun is finished, and the output is closed in order."""
+    monkeypatch.setattr(module, "LEAVING", 0.05)
+    slow = Slow(let=False)
+    with pytest.raises(KeyboardInterrupt), WriteBehind(slow, most=9) as output:
+        for number in range(5):
+            output.write(result(number))
+        time.sleep(0.1)
+        threading.Timer(0.2, slow.let.set).start()
+        raise KeyboardInterrupt
+    assert slow.done == [0, "closed"]

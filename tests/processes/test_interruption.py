@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from yolov3.processes.interruption import DOUBLED, EXIT_CODES, Interrupted, Interruption, doubled_presses_as_one
+from yolov3.processes.interruption import DOUBLED, EXIT_CODES, Interrupted, Interruption, stops_raise
 
 LONG_CALL = """
 import hashlib, signal, sys, threading, time
@@ -137,7 +137,7 @@ def pythons_handler() -> Iterator[None]:
 def test_elsewhere_a_doubled_press_does_not_break_what_is_done_because_of_the_first(pythons_handler):
     before = signal.getsignal(signal.SIGINT)
     done = []
-    with doubled_presses_as_one():
+    with stops_raise():
         for _ in range(2):
             try:
                 signal.raise_signal(signal.SIGINT)
@@ -155,7 +155,7 @@ def test_elsewhere_a_doubled_press_does_not_break_what_is_done_because_of_the_fi
 def test_who_has_decided_about_ctrl_c_keeps_deciding():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with doubled_presses_as_one():
+        with stops_raise():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)

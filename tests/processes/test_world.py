@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -119,6 +120,76 @@ def test_a_process_that_ends_is_noticed_by_the_others_in_one_line(torchrun, tmp_
     assert done.returncode != 0 and time.monotonic() - start < 45
     assert done.stdout.startswith("rank 0: another process of the run has ended or does not answer (")
     assert done.stdout.endswith("start it again with --resume\n") and done.stdout.count("\n") == 1
+
+
+STOPPED = """
+import datetime, os, signal, sys, time
+from yolov3.errors import UserError
+from yolov3.processes import world as module
+
+module.PATIENCE = datetime.timedelta(seconds=4)
+try:
+    with module.join_world() as world:
+        world.largest(1.0)
+        if world.rank == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        start = time.monotonic()
+        world.largest(1.0)
+except UserError as error:
+    print(error, flush=True)
+    print(time.monotonic() - start, flush=True)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as some:
+        some.bind(("127.0.0.1", 0))
+        return int(some.getsockname()[1])
+
+
+def test_a_process_that_is_stopped_is_noticed_within_the_patience(one_thread, tmp_path):
+    """By its own processes, without torchrun, which itself waits for half a minute before it kills one that is stopped."""
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True,
+            env={**one_thread, **place, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    try:
+        output, _ = started[0].communicate(timeout=100)
+        line, seconds = output.splitlines()
+        assert line.startswith("rank 0: another process of the run has ended or does not answer (")
+        assert float(seconds) < 4 + 3
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
+
+
+LEFT = """
+import sys
+from pathlib import Path
+from yolov3.processes.world import join_world
+
+def threads():
+    return [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+
+with join_world() as world:
+    world.gather(world.largest(1.0))
+    assert any("gloo" in name for name in threads()), threads()
+Path(sys.argv[1], str(world.rank)).write_text(" ".join(threads()))
+"""
+
+
+def test_who_keeps_the_world_keeps_no_thread_that_could_abort_the_interpreters_end(torchrun, tmp_path):
+    script = tmp_path / "left.py"
+    script.write_text(LEFT)
+    done = torchrun(script, tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    for rank in range(2):
+        assert "gloo" not in (tmp_path / str(rank)).read_text()
 
 
 OUTSIDE = """

@@ -128,3 +128,23 @@ def test_frames_that_broke_behind_the_last_one_asked_for_are_not_counted(write_a
         assert [next(frames).index for _ in range(3)] == [0, 1, 2]
         time.sleep(0.2)
         assert source.broken == 1
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_video_that_ends_long_before_it_should_says_so(tmp_path, share):
+    path = tmp_path / "a.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, (64, 48))
+    for number in range(60):
+        writer.write(np.random.default_rng(number).integers(0, 255, (48, 64, 3), dtype=np.uint8))
+    writer.release()
+    with VideoFile(path) as source:
+        assert len(list(source)) == 60 and source.ended_after is None
+    content = path.read_bytes()
+    path.write_bytes(content[: round(share * len(content))])
+    with VideoFile(path) as source:
+        count = len(list(source))
+        assert source.ended_after == count < 60 and source.length == 60
+    with VideoFile(path) as source:
+        for _, _ in zip(source, range(count - 1)):
+            pass
+        assert source.ended_after is None, "nobody looked so far"

@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from yolov3 import UserError, evaluate
+from yolov3.checks.start import warnings_at_start
+from yolov3.checks.view import NetworkView
 from yolov3.config.experiment import EvaluateSection
 from yolov3.datasets.dataset import Dataset, DatasetReport
 from yolov3.formats.checkpoint import read_checkpoint, save_checkpoint
@@ -24,6 +26,7 @@ from yolov3.shapes.dataset import CLASSES, write_shapes_dataset
 from yolov3.structures import ModelMeaning, Preprocessing, Sample, Suppression
 from yolov3.training.detection import (
     DetectionScores,
+    DetectionTask,
     detection_task,
     grey_batch,
     most_boxes,
@@ -104,13 +107,21 @@ def test_the_largest_batch_has_the_boxes_of_as_many_images_as_may_be_joined(expe
     assert len(batch) == 3 and len(batch.targets) == 3 * joined * fullest > 0
 
 
+def beside_data(task: DetectionTask) -> list[str]:
+    """The notes of a task that are not about its data, which are few and small here."""
+    view = NetworkView(task.meaning.preprocessing, task.network.levels, task.settings.loss)
+    of_data = {found.warning for found in warnings_at_start(task.training_data, task.validation_data, view)}
+    assert of_data <= set(task.notes())
+    return [line for line in task.notes() if line not in of_data]
+
+
 def test_a_task_tells_what_it_will_learn_from(experiment_of, data, tmp_path):
     task = detection_task(experiment_of(tmp_path), CPU, None)
     training, validation, anchors = task.describe()
     assert training.startswith("train: 20 images, ") and f"6 classes (COCO, train: {data}/annotations" in training
     assert validation.startswith("val: 6 images, ")
     assert re.match(r"boxes are \d+ to \d+ pixels in the network's input .*its strides 32, 16; anchors fit", anchors)
-    assert task.notes() == []
+    assert beside_data(task) == []
     assert task.meaning == ModelMeaning(CLASSES, Preprocessing((96, 96)), Suppression())
     assert task.backbone is task.network.backbone and len(task.loader) == 3
 
@@ -137,7 +148,7 @@ def test_a_network_begins_with_what_other_weights_have_and_says_so(experiment_of
     given, own = read_checkpoint(weights)["weights"], task.network.state_dict()
     taken = [name for name in own if name.startswith("backbone.")]
     assert taken and all(torch.equal(own[name], given[name]) for name in taken)
-    fit, table = task.notes()
+    fit, table = beside_data(task)
     assert fit == f"model.fit: stretch, as {weights} has it"
     assert f"started from {weights}" in table and "classes taken: ball, star" in table
     assert task.meaning.preprocessing == Preprocessing((96, 96), fit="stretch")  # the size was given
@@ -149,13 +160,13 @@ def test_a_stopped_task_has_its_networks_kind_and_no_notes(experiment_of, tmp_pa
     stopped = Stopped(weights, read_checkpoint(weights))
     experiment = experiment_of(tmp_path, train={"weights": "/gone/since.pt"}, model={"width": 0.5})
     task = detection_task(experiment, CPU, stopped)
-    assert task.network.width == 0.125 and task.notes() == []
+    assert task.network.width == 0.125 and beside_data(task) == []
 
 
 def test_images_in_both_splits_are_warned_of(experiment_of, data, tmp_path):
     same = {"val": "annotations/instances_train.json", "val_images": "train"}
-    (warning,) = detection_task(experiment_of(tmp_path, data=same), CPU, None).notes()
-    assert warning.startswith("warning: 20 of the validation images are training images too, such as ")
+    warning, *_ = detection_task(experiment_of(tmp_path, data=same), CPU, None).notes()
+    assert warning.startswith("warning: 20 images of val in train too, such as ")
     # Where it was asked for nobody is warned.
     assert detection_task(experiment_of(tmp_path, data={"overfit": 4}), CPU, None).notes() == []
 
@@ -176,7 +187,7 @@ def test_freezing_a_network_without_a_backbone_is_warned_of(experiment_of, tmp_p
     for epochs, warnings in ((0, 0), (2, 1)):
         experiment = experiment_of(tmp_path, model={"cfg": str(cfg)}, train={"freeze_backbone": epochs})
         task = detection_task(experiment, CPU, None)
-        told = [line for line in task.notes() if line.startswith("warning: ")]
+        told = [line for line in beside_data(task) if line.startswith("warning: ")]
         assert len(told) == warnings and task.backbone is None
         if told:
             message = f"warning: train.freeze_backbone does nothing: {cfg} does not say what its backbone is"

@@ -23,8 +23,10 @@ from yolov3.datasets.class_folders import read_class_folders
 from yolov3.formats.checkpoint import read_checkpoint, save_checkpoint
 from yolov3.models.classifier import Darknet53Classifier
 from yolov3.models.darknet_tiny import DarknetTiny
+from yolov3.processes.interruption import Interrupted
 from yolov3.processes.world import World
 from yolov3.structures import ModelMeaning
+from yolov3.training import loop
 from yolov3.training.classification import Accuracy, ClassificationTask, ClassifierOptions
 from yolov3.training.loop import run_training
 from yolov3.training.place import Place
@@ -225,6 +227,19 @@ def test_the_last_checkpoint_is_written_as_often_as_asked(scripted, monkeypatch)
     assert (previous["epoch"], previous["batch"]) == (1, 3)
 
 
+def test_a_disk_without_room_for_the_checkpoints_is_told_before_the_first_step(experiment_of, tmp_path, monkeypatch):
+    experiment = experiment_of(tmp_path)
+    size = train(experiment, name="whole").last.stat().st_size
+    for free, enough in ((6 * size, True), (2 * size, False)):
+        monkeypatch.setattr("yolov3.files.unwritable.free_bytes", lambda place, free=free: free)
+        if enough:
+            train(experiment, name="enough")
+            continue
+        with pytest.raises(UserError, match=rf"full: {free} bytes are free there, and at least \d+ are needed$"):
+            train(experiment, name="full")
+        assert not (tmp_path / "full" / "results.csv").exists()
+
+
 def test_the_learning_rate_of_a_row_is_that_of_its_last_step(scripted):
     run = scripted(0.1, 0.1, 0.1)
     result = run_training(run)
@@ -359,3 +374,52 @@ def test_the_settings_of_a_checkpoint_are_those_of_the_run(scripted):
     stored = read_checkpoint(result.last)
     written = yaml.safe_load((result.folder / "config.yaml").read_text())
     assert stored["experiment"] == json.loads(json.dumps(written)) and stored["names"] == ["blue", "red"]
+
+
+STOPPED_WORKER = """
+import multiprocessing, os, signal, sys
+import yolov3.batches.patience as patience
+import yolov3.training.loop as loop
+patience.PATIENCE = 4.0
+train_batch = loop._train_batch
+
+def stop_one(run, *more):
+    train_batch(run, *more)
+    if run.state.progress.step == 3:
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, {how})
+
+loop._train_batch = stop_one
+from yolov3.__main__ import program
+program(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "told"), [("signal.SIGSTOP", "has not answered for 4 seconds"), ("signal.SIGKILL", "was killed")]
+)
+@pytest.mark.parametrize("command", ["train", "train-classifier"])
+def test_a_run_whose_workers_are_lost_is_saved(settings_of, classifier_of, tmp_path, command, how, told):
+    if command == "train":
+        (tmp_path / "e.yaml").write_text(
+            yaml.safe_dump(settings_of(tmp_path, train={"workers": 2, "name": "run", "epochs": 9}))
+        )
+        words = [str(tmp_path / "e.yaml")]
+    else:
+        options = classifier_of(tmp_path, workers=2, epochs=9)
+        words = [options["data"], "--width", "0.0625", "--imgsz", "32", "--batch-size", "8", "--epochs", "9"]
+        words += ["--output", str(tmp_path), "--name", "run"]
+    program = [sys.executable, "-c", STOPPED_WORKER.replace("{how}", how), command, *words]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    assert f"yolov3: error: a loader process {told}" in done.stderr
+    progress = read_checkpoint(tmp_path / "run" / "weights" / "last.pt")["training"]["progress"]
+    assert 3 <= progress["step"] <= 9
+
+
+def test_a_signal_after_the_last_question_is_no_end_of_a_training(scripted, monkeypatch):
+    """It came too late to cut anything short, but the program was told to end."""
+    monkeypatch.setattr(loop, "draw_curves", lambda *_: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(Interrupted) as caught:
+        run_training(scripted(0.5))
+    assert caught.value.exit_code == 143

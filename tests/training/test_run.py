@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,13 +16,15 @@ from torch import nn
 from yolov3 import UserError
 from yolov3.config.experiment import TrainSection
 from yolov3.config.learning import OptimiserSection
+from yolov3.files.run_lock import RunLock
 from yolov3.formats.checkpoint import read_checkpoint, save_checkpoint
 from yolov3.models.yolov3 import YOLOv3
 from yolov3.processes.world import World
 from yolov3.structures import ModelMeaning
 from yolov3.training.detection import detection_task
+from yolov3.training.loop import run_training
 from yolov3.training.place import Place
-from yolov3.training.run import find_stopped, make_state, open_run, prepare_network
+from yolov3.training.run import Stopped, check_images, find_stopped, make_state, open_run, prepare_network
 from yolov3.training.train import start_run, train
 
 CPU = Place(torch.device("cpu"), torch.float32)
@@ -43,6 +48,7 @@ def test_a_stopped_run_is_found_by_its_folder_and_by_its_file(tmp_path):
         stopped = find_stopped(named, tmp_path)
         assert stopped.folder == folder and stopped.last == folder / "weights" / "last.pt"
         assert stopped.content["experiment"] == {"train": {"epochs": 3}}
+        stopped.lock.release()
 
 
 def test_nothing_is_gone_on_with_where_nobody_asks(tmp_path):
@@ -153,3 +159,89 @@ def test_a_run_that_goes_on_stays_in_its_folder_and_stands_where_it_stood(experi
     stored = read_checkpoint(first.last)["training"]
     assert run.state.progress.as_plain() == stored["progress"] and run.state.progress.step == 6
     assert all(torch.equal(tensor, stored["network"][name]) for name, tensor in run.state.network.state_dict().items())
+
+
+def change_categories(data: Path, change: Callable[[list[dict]], list[dict]]) -> None:
+    """Write the list of a data set's classes anew, in both parts."""
+    for split in ("train", "val"):
+        path = data / "annotations" / f"instances_{split}.json"
+        content = json.loads(path.read_text())
+        content["categories"] = change(content["categories"])
+        known = {category["id"] for category in content["categories"]}
+        content["annotations"] = [each for each in content["annotations"] if each["category_id"] in known]
+        path.write_text(json.dumps(content))
+
+
+def reversed_names(categories: list[dict]) -> list[dict]:
+    names = [category["name"] for category in categories]
+    return [{**category, "name": name} for category, name in zip(categories, reversed(names))]
+
+
+def one_more(categories: list[dict]) -> list[dict]:
+    return [*categories, {"id": 99, "name": "zebra"}]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (reversed_names, r"but in another order: class 0 is \w+( \w+)* and was \w+( \w+)*; the weights mean"),
+        (one_more, "but with zebra more; the weights mean"),
+        (lambda categories: categories[:-1], r"but without \w+( \w+)*; the weights mean"),
+    ],
+)
+def test_a_run_does_not_go_on_with_other_classes(experiment_of, data, tmp_path, change, told):
+    shutil.copytree(data, tmp_path / "data")
+    short = experiment_of(tmp_path / "runs", data={"root": str(tmp_path / "data")}, train={"epochs": 1, "name": "run"})
+    folder = train(short).folder
+    before = (folder / "weights" / "last.pt").read_bytes()
+    change_categories(tmp_path / "data", change)
+    with pytest.raises(UserError, match=f"{tmp_path}/data.*: the classes are not those of {folder}.*{told}"):
+        train(short, resume=folder, changes={"train": {"epochs": 2}})
+    assert (folder / "weights" / "last.pt").read_bytes() == before
+
+
+def test_a_run_does_not_go_on_with_fewer_images(experiment_of, data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    short = experiment_of(tmp_path / "runs", data={"root": str(tmp_path / "data")}, train={"epochs": 1, "name": "run"})
+    folder = train(short).folder
+    path = tmp_path / "data" / "annotations" / "instances_train.json"
+    content = json.loads(path.read_text())
+    gone = content["images"].pop()["id"]
+    content["annotations"] = [each for each in content["annotations"] if each["image_id"] != gone]
+    path.write_text(json.dumps(content))
+    with pytest.raises(
+        UserError, match=r": 19 training images, but .*last\.pt was trained with 20; a run goes on with"
+    ):
+        train(short, resume=folder, changes={"train": {"epochs": 2}})
+
+
+def test_a_checkpoint_that_noted_no_images_goes_on(experiment_of, tmp_path):
+    """Those of before are such."""
+    folder = train(experiment_of(tmp_path, train={"epochs": 1, "name": "run"})).folder
+    content = read_checkpoint(folder / "weights" / "last.pt")
+    del content["training"]["progress"]["images"]
+    check_images(Stopped(folder / "weights" / "last.pt", content), 7, "data")
+    content["training"]["progress"]["images"] = 6
+    with pytest.raises(UserError, match="7 training images"):
+        check_images(Stopped(folder / "weights" / "last.pt", content), 7, "data")
+
+
+def test_two_do_not_go_on_with_one_run_and_who_ends_lets_others_in(experiment_of, tmp_path):
+    short = experiment_of(tmp_path, train={"epochs": 1, "name": "run"})
+    folder = train(short).folder
+    first = find_stopped(folder, tmp_path)
+    with pytest.raises(UserError, match=f"^{folder}: another process trains in this folder"):
+        train(short, resume=folder, changes={"train": {"epochs": 2}})
+    first.lock.release()
+    run = start_run(short, name="run", resume=folder, world=World(), changes={"train": {"epochs": 2}})
+    with pytest.raises(UserError, match="another process"):
+        find_stopped(folder, tmp_path)
+    run_training(run)
+    find_stopped(folder, tmp_path).lock.release()
+
+
+def test_a_new_run_is_locked_too(experiment_of, tmp_path):
+    run = start_run(experiment_of(tmp_path), name="run", resume=None, world=World())
+    with pytest.raises(UserError, match="another process"):
+        RunLock.of(run.folder)
+    run.lock.release()

@@ -104,7 +104,7 @@ def test_a_checkpoint_has_the_entries_that_older_ones_have():
     ]  # fmt: skip
     assert plain["progress"] == {
         "epoch": 0, "batch": 0, "step": 0, "loss_sums": [0.0, 0.0, 0.0], "loss_count": 0, "parts": 1, "skipped": 0,
-        "skipped_in_a_row": 0, "best_score": -1.0, "best_epoch": -1, "evaluations_without_gain": 0, "history": [],
+        "skipped_in_a_row": 0, "images": 0, "best_score": -1.0, "best_epoch": -1, "evaluations_without_gain": 0, "history": [],
     }  # fmt: skip
 
 

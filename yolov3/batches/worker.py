@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import shutil
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
+
+from yolov3.processes.stopping import EXIT_CODES
+
+SHARED_MEMORY = "/dev/shm"
+_SET_SIGNAL_OF_PARENTS_DEATH = 1  # PR_SET_PDEATHSIG of Linux's prctl
 
 
 @dataclass(frozen=True)
@@ -18,9 +28,63 @@ class Failure:
     message: str
 
 
-def prepare_worker(_: int) -> None:
-    """Ctrl-C is the main process's business, workers ignore it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@dataclass
+class Preparation:
+    """What a worker does first, forked by the process ``parent``: signals are the main process's business, workers ignore
+    them, and are killed with it. ``by_main_thread``: else the worker would be killed when that other thread ends."""
+
+    parent: int = 0
+    by_main_thread: bool = True
+
+    def note_parent(self) -> None:
+        """In the main process, before a worker is forked."""
+        self.parent, self.by_main_thread = os.getpid(), threading.current_thread() is threading.main_thread()
+
+    def __call__(self, _: int) -> None:
+        """In the worker."""
+        for number in EXIT_CODES:
+            signal.signal(number, signal.SIG_IGN)
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, EXIT_CODES)
+        if sys.platform == "linux" and self.by_main_thread:
+            ctypes.CDLL(None).prctl(_SET_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
+            if os.getppid() != self.parent:
+                os._exit(1)
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """What is forked in here hears no signal before it has decided about them; until then it would act in the main process's
+    place."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, EXIT_CODES)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def free_shared_memory() -> int | None:
+    """The bytes that processes may still share, which lie in files and are limited as these are; None where it is not
+    known."""
+    limit = _largest_file()
+    try:
+        free = shutil.disk_usage(SHARED_MEMORY).free
+    except OSError:
+        return limit
+    return free if limit is None else min(free, limit)
+
+
+def _largest_file() -> int | None:
+    """The bytes that this process may write into a file; None where that is not limited."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 @contextmanager

@@ -4,15 +4,16 @@ A command module has ``HELP`` (one line), ``add_arguments(parser)``, ``parse(arg
 exit code``, and imports nothing heavy before it parses, so that help is there at once. Beyond ``parse`` nobody sees what
 argparse made; what a command does stands below the command line, in a function of its own.
 
-Exit codes: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C, 141 nobody reads the output any more.
+Exit codes: 0 done, 2 something the user can mend, 130 stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP, 141 done, but
+nobody read the output to its end (the work does not end with its reader: files are written all the same). An output that is
+closed is one that nobody wanted.
 """
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import importlib
 import logging
-import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from types import ModuleType
 
 from yolov3 import __version__
 from yolov3.dialogue.parser import WordParser
+from yolov3.dialogue.streams import guarded_streams
 from yolov3.dialogue.suggestions import did_you_mean
 from yolov3.errors import UserError
 
@@ -61,21 +63,20 @@ NO_READER = 141  # as shells report a program that ended by SIGPIPE
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (default: the program's own) and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    try:
-        code = _dispatch(words)
-        sys.stdout.flush()  # at the interpreter's end a failure would be only a strange message
-    except UserError as error:
-        code = _complain(str(error))
-    except KeyboardInterrupt:
-        code = _stopped()
-    except BrokenPipeError:
-        _silence_output()
-        code = NO_READER
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _silence_output()
-        code = _complain(f"{error.filename or 'the output'}: cannot be written: {error.strerror}")
+    with guarded_streams() as output:
+        try:
+            code = _dispatch(words)
+        except UserError as error:
+            code = _complain(str(error))
+        except KeyboardInterrupt as stop:
+            code = _stopped(stop)
+        except OSError as error:
+            code = _complain_of_no_room(error)
+        sys.stdout.flush()
+        if isinstance(output.failure, BrokenPipeError):
+            code = code or NO_READER
+        elif output.failure is not None:
+            code = code or _complain(f"the output: cannot be written: {output.failure.strerror or output.failure}")
     return code
 
 
@@ -113,17 +114,17 @@ def _dispatch(words: list[str]) -> int:
         arguments = parser_of(name).parse_words(rest)
     except SystemExit as stop:  # argparse has printed its help
         return stop.code if isinstance(stop.code, int) else USER_ERROR
-    from yolov3.processes.interruption import doubled_presses_as_one
+    from yolov3.processes.interruption import stops_raise
 
-    with doubled_presses_as_one():
+    with stops_raise():
         try:
             _prepare_process()
             if name.partition(" ")[0] in READ_IMAGES:
                 _check_opencv()
             command = _load(name)
             code: int = command.run(command.parse(arguments))
-        except KeyboardInterrupt:
-            code = _stopped()
+        except KeyboardInterrupt as stop:
+            code = _stopped(stop)
     return code
 
 
@@ -169,9 +170,14 @@ def _overview() -> str:
     return "\n".join(("usage: yolov3 COMMAND [...]", "", "commands:", *lines, "", end))
 
 
-def _stopped() -> int:
-    print("yolov3: stopped", file=sys.stderr)
-    return STOPPED
+def _stopped(stop: KeyboardInterrupt) -> int:
+    from yolov3.processes.stopping import Stopping
+
+    if Stopping.current is not None:
+        Stopping.current.told = True
+    with contextlib.suppress(OSError):  # the terminal may be what has gone
+        print("yolov3: stopped", file=sys.stderr)
+    return int(getattr(stop, "exit_code", STOPPED))
 
 
 def _complain(message: str) -> int:
@@ -181,13 +187,16 @@ def _complain(message: str) -> int:
     return USER_ERROR
 
 
+def _complain_of_no_room(error: OSError) -> int:
+    """Complain where a disk is full, wherever that was noticed. Raises any other error."""
+    from yolov3.files.unwritable import NO_ROOM, unwritable  # where something is wrong, and no sooner
+
+    if error.errno not in NO_ROOM:
+        raise error
+    return _complain(str(unwritable(error.filename or "a file", error)))
+
+
 def _without_logins(message: str) -> str:
     from yolov3.sources.address import without_logins  # where something is wrong, and no sooner
 
     return without_logins(message)
-
-
-def _silence_output() -> None:
-    # Else the interpreter tries to flush once more at its end and complains.
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())

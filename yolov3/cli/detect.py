@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HELP = "find things in images, folders, videos and camera streams"
 
 SOME_NOT_USED = 1
-"""Exit code when the rest was processed but files could not be used, or only in part."""
+"""Exit code when the rest was processed but files could not be used, or only in part, or could not be written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,8 +84,8 @@ def parse(arguments: argparse.Namespace) -> Request:
 
 
 def run(request: Request) -> int:
-    """Detect, write what was asked for, print a summary. Returns 1 when some files could not be used; raises UserError
-    when nothing could begin."""
+    """Detect, write what was asked for, print a summary. Returns 1 when some files could not be used or written; raises
+    UserError when nothing could begin."""
     from yolov3.inference.detect import detect
     from yolov3.inference.report import result_lines, summary_lines
     from yolov3.watching.lines import print_line

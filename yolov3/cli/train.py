@@ -12,6 +12,9 @@ from yolov3.options.experiment_options import ExperimentWords, add_experiment_ar
 
 HELP = "train a detector as an experiment file says"
 
+NO_REPORT = 1
+"""Exit code when all is trained and saved, but the report could not be written."""
+
 
 @dataclass(frozen=True)
 class TrainWords:
@@ -51,7 +54,8 @@ def parse(arguments: argparse.Namespace) -> TrainWords:
 
 
 def run(words: TrainWords) -> int:
-    """Train; 0 when done, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything saved."""
+    """Train; 0 when done, 1 when done but for the report, 130 or 143 when stopped by Ctrl-C or SIGTERM with everything
+    saved."""
     from yolov3 import __version__
     from yolov3.config.loading import read_settings
 
@@ -71,6 +75,7 @@ def run(words: TrainWords) -> int:
     except Interrupted as stop:
         print_line(f"{stop}; everything is saved, go on with: yolov3 train --resume {stop.folder}")
         return stop.exit_code
+    code = 0
     if is_first_process():
         if result.was_ended_by:
             longer = {"epochs": f"train.epochs={2 * len(result.history)}", "patience": "train.patience=0"}
@@ -83,5 +88,6 @@ def run(words: TrainWords) -> int:
                 print_line(f"what it gets wrong, and what to do: {result.folder / REPORT}")
             except UserError as error:  # the training is done and saved all the same
                 print_line(f"{WARNING}no report was written: {error}", sys.stderr)
+                code = NO_REPORT
         print_line(f"best AP {result.best_score:.4f}; weights: {result.best}")
-    return 0
+    return code

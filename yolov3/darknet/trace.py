@@ -6,6 +6,7 @@ What cannot be, or is beyond all reason, is refused with the number of the layer
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from yolov3.darknet.plan import (
     IMAGES,
@@ -20,7 +21,8 @@ from yolov3.darknet.plan import (
 
 LARGEST_LAYERS = 2000
 LARGEST_CHANNELS = 65_536  # of a concatenation
-LARGEST_OUTPUT = 2**31  # numbers in one layer's output for one image
+LARGEST_OUTPUT = 2**28  # numbers in one layer's output for one image, 1 GiB: YOLOv3 reaches them at 2,896 pixels a side
+LARGEST_KEPT = 2**29  # numbers in all outputs that are kept at a time, because a later layer takes them
 LARGEST_NETWORK = 1_000_000_000  # numbers in a network
 
 
@@ -53,6 +55,7 @@ def trace_shapes(plan: NetworkPlan) -> tuple[Shape, ...]:
         except ValueError as error:
             raise PlanError(index, str(error)) from error
         shapes.append(shape)
+    _check_kept(plan, shapes)
     return tuple(shapes)
 
 
@@ -77,9 +80,33 @@ def _is_cost(plan: NetworkPlan, index: int) -> bool:
     return isinstance(plan.layers[index], CostPlan)
 
 
+def _check_kept(plan: NetworkPlan, shapes: Sequence[Shape]) -> None:
+    """Raise PlanError where one image would take memory beyond all reason on its way through the network: a few bytes of a
+    ``.cfg`` can ask for any amount, and its weights do not tell."""
+    end = len(plan.layers) - 1
+    last_reader = list(range(len(plan.layers)))
+    for index, layer in enumerate(plan.layers):
+        for source in layer.sources:
+            if source >= 0:
+                last_reader[source] = index
+        if isinstance(layer, YoloPlan):
+            last_reader[index] = end
+    leaving: list[list[int]] = [[] for _ in plan.layers]
+    for index, reader in enumerate(last_reader):
+        leaving[reader].append(index)
+    kept = prod(plan.input_shape)
+    for index, shape in enumerate(shapes):
+        kept += prod(shape)
+        if kept > LARGEST_KEPT:
+            raise PlanError(
+                index, f"one image would take {kept} numbers up to here, at most {LARGEST_KEPT} are computed"
+            )
+        kept -= sum(prod(shapes[number]) for number in leaving[index])
+
+
 def _check_output(shape: Shape) -> None:
     channels, height, width = shape
     if min(shape) < 1:
         raise ValueError(f"its output would be empty ({shape_text(shape)})")
-    if max(height, width) > LARGEST_SIDE or channels > LARGEST_CHANNELS or channels * height * width > LARGEST_OUTPUT:
+    if max(height, width) > LARGEST_SIDE or channels > LARGEST_CHANNELS or prod(shape) > LARGEST_OUTPUT:
         raise ValueError(f"its output would be too large ({shape_text(shape)})")

@@ -17,6 +17,7 @@ import numpy as np
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.dataset import Dataset, DatasetReport, count_samples
 from yolov3.errors import UserError
+from yolov3.files.class_names import class_names
 from yolov3.structures import Sample
 from yolov3.watching.words import some
 
@@ -53,7 +54,9 @@ class Classes:
 
 
 def assemble(images: Images, objects: Objects, classes: Classes, *, source: str, problems: Sequence[str]) -> Dataset:
-    """The data set of these images and objects, with the rules above applied."""
+    """The data set of these images and objects, with the rules above applied. Raises UserError for classes that cannot be
+    told from each other, or whose names cannot be shown."""
+    check_class_names(classes.names, source=source)
     boxes, keep, counts = _tidy_boxes(objects.boxes, images.sizes[objects.image_index])
     # One stable sort, then every sample takes a slice: no small arrays are made for the thousands of images.
     order = np.flatnonzero(keep)
@@ -108,7 +111,7 @@ def given_names(data: DataSection) -> tuple[str, ...] | None:
             raise UserError(f"data.names: class numbers must be 0 to {len(names) - 1}, found {some(sorted(names))}")
         names = tuple(names[number] for number in range(len(names)))
     if names is not None:
-        require_distinct(names, what="name", source="data.names")
+        check_class_names(names, source="data.names")
     return names
 
 
@@ -120,6 +123,11 @@ def as_list(given: str | Sequence[str]) -> tuple[str, ...]:
 def describe_places(given: Sequence[str]) -> str:
     """Where a split lies, in words."""
     return ", ".join("all images" if text == "." else text for text in given)
+
+
+def check_class_names(names: Sequence[object], *, source: str) -> None:
+    """Raise UserError for class names that a data set cannot have."""
+    require_distinct(class_names(tuple(names), source), what="class name", source=source)
 
 
 def require_distinct(names: Sequence[object], *, what: str, source: str) -> None:

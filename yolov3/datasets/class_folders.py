@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from yolov3.datasets.assemble import check_class_names
 from yolov3.errors import UserError
 from yolov3.images.files import IMAGE_SUFFIXES
 
@@ -26,6 +27,7 @@ def read_class_folders(folder: Path, *, names: tuple[str, ...] | None = None) ->
     if not folder.is_dir():
         raise UserError(f"{folder}: the folder does not exist")
     found = tuple(sorted(place.name for place in folder.iterdir() if place.is_dir()))
+    check_class_names(found, source=str(folder))
     unknown = [name for name in found if names is not None and name not in names]
     if unknown:
         raise UserError(f"{folder}: class folders that the training data does not have: {', '.join(unknown[:5])}")

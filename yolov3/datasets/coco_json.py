@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from yolov3.boxes import xywh_to_xyxy
-from yolov3.datasets.assemble import Classes, Objects, require_distinct
+from yolov3.datasets.assemble import Classes, Objects, check_class_names, require_distinct
 from yolov3.errors import UserError
 
 Entries = list[dict[str, Any]]
@@ -136,6 +136,7 @@ def read_classes(content: CocoJson) -> tuple[Classes, str | None]:
         raise UserError(f"{file}: categories: none are given")
     placeholder = _placeholder(content)
     pairs = sorted((number, name) for number, name in zip(ids, names) if number != placeholder)
+    check_class_names([name for _, name in pairs], source=f"{file}: categories")
     note = None
     if placeholder is not None:
         named = dict(zip(ids, names))[placeholder]

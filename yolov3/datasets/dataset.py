@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,9 @@ from yolov3.errors import UserError
 from yolov3.images.files import read_image
 from yolov3.structures import Sample
 from yolov3.watching.words import counted
+
+PROBE = 4096
+"""Bytes of two files of one size that are compared before all of both are read: of raw formats all have one size."""
 
 
 @dataclass(frozen=True)
@@ -101,29 +106,42 @@ def read_sample_image(sample: Sample) -> np.ndarray:
     return image
 
 
-def shared_images(first: Dataset, second: Dataset) -> tuple[Path, ...]:
-    """The images of ``second`` that ``first`` has too: the same file, or a file of the same name and content.
-    A training image in the validation split makes its result worthless."""
+def shared_images(first: Dataset, second: Dataset) -> tuple[tuple[Path, Path], ...]:
+    """The images of ``second`` that ``first`` has too, each with the one there: the same file, or another one of the same
+    content, whatever its name. A training image in the validation split makes its result worthless."""
     paths = {sample.path for sample in first.samples}
-    by_name = defaultdict(list)
-    for path in paths:
-        by_name[path.name].append(path)
-    return tuple(
-        sample.path
-        for sample in second.samples
-        if sample.path in paths or any(_same_content(sample.path, other) for other in by_name[sample.path.name])
-    )
+    by_size: dict[int | None, list[Path]] = defaultdict(list)
+    for path in dict.fromkeys(sample.path for sample in first.samples):
+        by_size[_file_size(path)].append(path)
+    content = cache(_content)
+    pairs = []
+    for sample in second.samples:
+        size = _file_size(sample.path)
+        alike = by_size.get(size, ()) if size is not None else ()
+        twin: Path | None = sample.path if sample.path in paths else None
+        for path in alike if twin is None else ():
+            if content(path, PROBE) == content(sample.path, PROBE) and content(path) == content(sample.path):
+                twin = path
+                break
+        if twin is not None:
+            pairs.append((sample.path, twin))
+    return tuple(pairs)
 
 
-def _same_content(first: Path, second: Path) -> bool:
+def _file_size(path: Path) -> int | None:
     try:
-        if first.stat().st_size != second.stat().st_size:
-            return False
-        return _digest(first) == _digest(second)
+        return path.stat().st_size
     except OSError:
-        return False
+        return None
 
 
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _content(path: Path, part: int | None = None) -> bytes | Path:
+    """A digest of a file, or of ``part`` bytes in its middle; of one that cannot be read the path, which no other has."""
+    try:
+        with path.open("rb") as file:
+            if part is None:
+                return hashlib.file_digest(file, "sha256").digest()
+            file.seek(max(0, os.fstat(file.fileno()).st_size - part) // 2)
+            return hashlib.sha256(file.read(part)).digest()
+    except OSError:
+        return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import xml.etree.ElementTree as ElementTree
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from pathlib import Path
 
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
+from yolov3.files.plain_xml import DeclarationFault, XmlFault, parse_xml
 from yolov3.watching.words import some
 
 LARGEST_XML = 1_000_000  # bytes
 LARGEST_SIDE = 2**31 - 1  # pixels; larger ones are as wrong as this
-_DECLARATION = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -78,11 +77,11 @@ def read_annotation(path: Path) -> Annotation:
         raise UserError(f"{path}: the annotation cannot be read: {error.strerror or error}") from error
     if len(content) > LARGEST_XML:
         raise UserError(f"{path}: {len(content)} bytes; an annotation has at most {LARGEST_XML}")
-    if _DECLARATION.search(content):
-        raise UserError(f"{path}: holds a DOCTYPE or ENTITY declaration, which an annotation does not need")
     try:
-        tree = ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError) as error:
+        tree = parse_xml(content)
+    except DeclarationFault as error:
+        raise UserError(f"{path}: {error}, which an annotation does not need") from error
+    except XmlFault as error:
         raise UserError(f"{path}: not readable as xml: {error}") from error
     objects = tuple(_read_object(path, node, place) for place, node in enumerate(tree.findall("object")))
     return Annotation(path, _read_size(tree), objects)

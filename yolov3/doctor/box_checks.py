@@ -8,8 +8,8 @@ from typing import get_args
 
 import numpy as np
 
+from yolov3.checks.finding import Finding, Severity, first_places
 from yolov3.datasets.assemble import CLIP_TOLERANCE
-from yolov3.doctor.finding import Finding, Severity, first_places
 from yolov3.doctor.opened import OpenedSplit
 from yolov3.doctor.survey import Form, corners
 from yolov3.watching.words import counted

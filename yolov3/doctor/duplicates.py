@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from yolov3.catalogue.look_alikes import MOST_DIFFERENT
-from yolov3.doctor.finding import Finding, first_places
+from yolov3.checks.finding import Finding, first_places
+from yolov3.checks.overlap import told_of_overlap
 from yolov3.doctor.look import Look
 from yolov3.doctor.opened import OpenedSplit
 from yolov3.watching.words import counted
@@ -83,14 +84,14 @@ def _copies_within(contents: Sequence[Content], split: str) -> Iterator[Finding]
 
 
 def _copies_between(contents: Sequence[Content], first: str, second: str) -> Iterator[Finding]:
-    both = [(content.home_in(second), content.home_in(first)) for content in contents]
-    both = [(new, old) for new, old in both if new is not None and old is not None]
-    if both:
-        yield Finding(
-            "image-in-two-splits", "error", f"{counted(len(both), 'image')} of {second} in {first} too",
-            first_places(f"{new} = {old}" for new, old in both), len(both),
-            f"what is measured on {second} is partly memory: the result is too good", f"take them out of {first} or {second}",
-        )  # fmt: skip
+    pairs = []
+    for content in contents:
+        old = content.home_in(first)
+        if old is not None:
+            there = {path for name, path in content.homes if name == first}
+            news = (path for name, path in content.homes if name == second)
+            pairs += [(new, new if new in there else old) for new in news]
+    yield from told_of_overlap(pairs, first, second)
 
 
 def _alike_within(contents: Sequence[Content], pairs: Sequence[tuple[int, int]], split: str) -> Iterator[Finding]:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from yolov3.catalogue.opening import find_data
+from yolov3.checks.finding import MOST_PLACES, Finding
+from yolov3.checks.view import NetworkView, check_network
 from yolov3.doctor.box_checks import check_boxes
 from yolov3.doctor.class_checks import check_classes
 from yolov3.doctor.duplicates import check_duplicates
-from yolov3.doctor.finding import MOST_PLACES, Examination, Finding, SplitCounts, in_order
+from yolov3.doctor.finding import Examination, SplitCounts, in_order
 from yolov3.doctor.image_checks import check_images
 from yolov3.doctor.look import look_at_all
-from yolov3.doctor.network_checks import NetworkView, check_network
 from yolov3.doctor.opened import OpenedSplit, divide_survey, open_split, refused_opening, survey_splits
 from yolov3.doctor.survey import unread
-from yolov3.doctor.target import find_experiment
+from yolov3.doctor.target import Target, find_target
 from yolov3.errors import UserError
 from yolov3.watching.watcher import Watcher
 
@@ -32,8 +33,13 @@ def examine(
 
     Raises UserError for a target that is none of these; what is wrong within the data is found, not raised.
     """
+    return examine_target(find_target(target, overrides), most_places=most_places, watcher=watcher)
+
+
+def examine_target(target: Target, *, most_places: int = MOST_PLACES, watcher: Watcher | None = None) -> Examination:
+    """As :func:`examine`, of a target that was found."""
     watcher = watcher or Watcher()
-    experiment = find_experiment(target, overrides)
+    experiment = target.experiment
     view = NetworkView.of(experiment, num_classes=1)  # a wrong model is told before all images are looked at
     found = find_data(experiment.data)
     surveyed = survey_splits(found)
@@ -52,7 +58,7 @@ def examine(
     splits = [open_split(survey, tuple(looks[path] for path in survey.images)) for survey in surveys]
     findings += _check(splits, view)
     return Examination(
-        str(target),
+        target.name,
         tuple(_count(split) for split in splits),
         splits[0].survey.names if splits else (),
         in_order(finding.with_places(most_places) for finding in dict.fromkeys(findings)),

@@ -1,54 +1,19 @@
-"""What an examination finds, as records."""
+"""What an examination looked at and found, as records."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
-Severity = Literal["note", "warning", "error"]
+from yolov3.checks.finding import Finding, Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 """The worst first."""
 
-MOST_PLACES = 100
-"""So many places are kept of a finding; a person is shown fewer."""
-
 FINE, WARNINGS, ERRORS = 0, 1, 2
 """The exit codes of an examination."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is wrong or worth knowing.
-
-    ``kind`` is its stable word for programs, ``what`` one sentence with numbers, ``places`` the first of the files
-    (``file``, ``file:line``, ``file: entry``) it was found in, ``count`` how many there are in all, ``costs`` what comes of
-    leaving it, ``advice`` what to do.
-    """
-
-    kind: str
-    severity: Severity
-    what: str
-    places: tuple[str, ...] = ()
-    count: int = 1
-    costs: str = ""
-    advice: str = ""
-
-    def with_places(self, most: int) -> Finding:
-        """The same with at most so many places."""
-        return replace(self, places=self.places[:most])
-
-    def as_plain(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "places": list(self.places)}
-
-
-def first_places(places: Iterable[object]) -> tuple[str, ...]:
-    """As many places as a finding keeps; the others are not even made."""
-    return tuple(str(place) for place in islice(places, MOST_PLACES))
 
 
 @dataclass(frozen=True)
@@ -78,6 +43,10 @@ class Examination:
     def of_kind(self, kind: str) -> tuple[Finding, ...]:
         """The findings of a kind."""
         return tuple(finding for finding in self.findings if finding.kind == kind)
+
+    def with_findings(self, more: Iterable[Finding]) -> Examination:
+        """The same with what else was found."""
+        return replace(self, findings=in_order((*self.findings, *more)))
 
     def exit_code(self, *, strict: bool = False) -> int:
         """0 fine (notes do not count), 1 warnings, 2 errors; where it is ``strict`` warnings are errors."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from yolov3.doctor.finding import Finding, Severity, first_places
+from yolov3.checks.finding import Finding, Severity, first_places
 from yolov3.doctor.look import Look
 from yolov3.doctor.opened import OpenedSplit
 from yolov3.structures import Size

@@ -9,11 +9,11 @@ from typing import get_args
 import numpy as np
 
 from yolov3.catalogue.opening import FoundData, open_splits
+from yolov3.checks.finding import Finding
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import Classes, Images, Objects, assemble
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import Reference, Split
-from yolov3.doctor.finding import Finding
 from yolov3.doctor.look import Look
 from yolov3.doctor.survey import UNKNOWN_CLASS, Survey, unread
 from yolov3.doctor.survey_coco import survey_coco

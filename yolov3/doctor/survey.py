@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 
 from yolov3.boxes import cxcywh_to_xyxy, xywh_to_xyxy
+from yolov3.checks.finding import Finding, Severity, first_places
 from yolov3.datasets.label_format import Split
 from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree
-from yolov3.doctor.finding import Finding, Severity, first_places
 from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.watching.words import counted
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yolov3.checks.finding import Finding
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.assemble import as_list, describe_places, given_names, path_ids
 from yolov3.datasets.image_lists import images_below
@@ -23,7 +24,6 @@ from yolov3.datasets.yolo import (
     label_path,
     names_beside,
 )
-from yolov3.doctor.finding import Finding
 from yolov3.doctor.survey import (
     UNKNOWN_CLASS,
     Complaints,

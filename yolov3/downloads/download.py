@@ -22,6 +22,8 @@ from typing import Any
 from yolov3.downloads.manifest import RemoteFile
 from yolov3.errors import UserError
 from yolov3.files.kinds import ENOUGH, WEB_PAGE, kind_of_file
+from yolov3.files.temporary import sync_folder
+from yolov3.files.unwritable import unwritable
 from yolov3.watching.watcher import Watcher
 
 TRIES = 3  # connections per address
@@ -70,10 +72,11 @@ def download(
                 complaint = _try_address(url, file, part, watcher or Watcher(), patience or Patience())
                 if complaint is None:
                     part.replace(target)
+                    sync_folder(folder)
                     return target
                 complaints.append(f"{url}: {complaint}")
     except OSError as error:
-        raise UserError(f"{error.filename or part}: cannot be written: {error.strerror or error}") from error
+        raise unwritable(error.filename or part, error) from error
     raise UserError(
         f"{file.name} could not be downloaded ({'; '.join(complaints)}). Without a network: fetch it elsewhere and put it "
         f"at {target}"

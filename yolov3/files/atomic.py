@@ -1,45 +1,46 @@
 """Files that are either the old one or the new one, never half of either.
 
-Written to a temporary file in the same folder, fsynced, renamed over the old one, the folder fsynced. A temporary file
-left by a killed process is named ``.NAME.tmp`` and is overwritten by the next attempt.
+Written to a temporary file in the same folder (:mod:`yolov3.files.temporary`), fsynced, renamed over the old one, the
+folder fsynced. Of two writers of one file the last one wins whole.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, cast
 
 from yolov3.errors import UserError
+from yolov3.files.temporary import discard, sync_folder, temporary_file, temporary_folder
+from yolov3.files.unwritable import unwritable
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let ``write`` fill a new file that then takes ``path``'s place.
 
-    Raises UserError naming the file and the reason when it cannot be written; the old file is whole then.
+    Raises UserError naming the file, the reason and the free bytes when it cannot be written; the old file is whole then.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    with written_beside(path, write) as temporary:
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def written_beside(path: Path, write: Callable[[IO[bytes]], object]) -> Iterator[Path]:
+    """Let ``write`` fill a new file that is to become ``path``, and wait until it is on the disk: its place, from which it
+    is to be renamed in here. Raises UserError, also for the system's errors in here, as :func:`write_atomically`."""
     try:
-        with temporary.open("wb") as stream:
-            write(stream)
+        with temporary_file(path) as (stream, temporary):
+            _write_through(stream, write)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:
-        _discard(temporary)
-        reason: BaseException = error
-        if isinstance(error, RuntimeError):
-            # torch reports a full disk in this way, after the system's own error or in place of it.
-            if isinstance(error.__context__, OSError):
-                reason = error.__context__
-            elif "PytorchStreamWriter" not in str(error):
-                raise  # any other is a fault of ours
-        raise UserError(f"{path}: cannot be written: {reason}") from error
+            yield temporary
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def write_text_atomically(path: Path, text: str) -> None:
@@ -48,20 +49,23 @@ def write_text_atomically(path: Path, text: str) -> None:
 
 
 def write_together(paths: Sequence[Path], write: Callable[[Path, Path], object]) -> None:
-    """Let ``write(path, place)`` write what is to become each file to a place beside it; when all are written, each takes
-    its place. Raises what ``write`` raises; the old files are whole then."""
-    places = {path: path.with_name(f".{path.name}.new") for path in paths}
+    """Let ``write(path, place)`` write what is to become each file, all in one folder, to a place of the same name in a
+    folder beside it; when all are written, each takes its place. Raises what ``write`` raises, and UserError when a file
+    cannot be written; the old files are whole then."""
+    first = paths[0]
     try:
-        for path, place in places.items():
-            try:
-                write(path, place)
-            except UserError as error:  # people know the file by the name it is to have
-                raise UserError(str(error).replace(place.name, path.name)) from error
-        for path, place in places.items():
-            place.replace(path)
-    finally:
-        for place in places.values():
-            _discard(place)
+        with temporary_folder(first) as folder:
+            places = {path: folder / path.name for path in paths}
+            for path, place in places.items():
+                try:
+                    write(path, place)
+                except UserError as error:  # people know the file by the place it is to have
+                    raise UserError(str(error).replace(str(place), str(path))) from error
+            for path, place in places.items():
+                place.replace(path)
+            sync_folder(first.parent)
+    except OSError as error:
+        raise unwritable(first, error) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -70,10 +74,8 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            if stat.S_ISREG(path.lstat().st_mode):
-                path.unlink()
-        raise UserError(f"{path}: cannot be written: {error.strerror or error}") from error
+        discard(path)
+        raise unwritable(path, error) from error
 
 
 def file_sha256(path: Path) -> str:
@@ -82,16 +84,37 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _discard(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+def _write_through(stream: IO[bytes], write: Callable[[IO[bytes]], object]) -> None:
+    """Let ``write`` fill a stream. Raises the system's error, whatever ``write`` makes of it."""
+    remembering = _Remembering(stream)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        write(cast("IO[bytes]", remembering))
+    except Exception as error:
+        # torch turns a full disk into a RuntimeError of its own, with the words of a broken program.
+        if remembering.failure is not None and error is not remembering.failure:
+            raise remembering.failure from error
+        raise
+
+
+class _Remembering(io.RawIOBase):
+    """A stream that remembers the first error of the system when it was written to."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        try:
+            return self._stream.write(data)
+        except OSError as error:
+            self.failure = self.failure or error
+            raise
+
+    def flush(self) -> None:
+        """Nothing: it is flushed when all is there."""
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._stream.fileno()

@@ -16,12 +16,41 @@ from yolov3.files.text import read_lines
 SYNONYMS = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
 """Pascal VOC's word (and that of Darknet's coco.names): COCO's word."""
 
+LONGEST_NAME = 1000  # characters
+_JOINERS = "\u00a0\u200c\u200d\u3000"  # blanks and joiners that languages are written with, though Python prints none
+
 
 def class_key(name: str) -> str:
     """Names with one key mean one class: without regard to case, blanks, hyphens and underscores, and to the few words
     that VOC and COCO spell differently."""
     plain = re.sub(r"[\s_-]+", "", name).casefold()
     return SYNONYMS.get(plain, plain)
+
+
+def class_names(values: object, source: str) -> tuple[str, ...]:
+    """The class names that a file holds, whatever kind of file; ``source`` is its name, and where it helps the part of it.
+    Raises UserError for what is no list of names: each is a text that can be shown on a line, as terminals, drawings and
+    other files want it."""
+    if not isinstance(values, list | tuple):
+        raise UserError(f"{source}: class names must be a list of texts, found {type(values).__name__}")
+    for place, name in enumerate(values):
+        fault = fault_of_name(name)
+        if fault is not None:
+            raise UserError(f"{source}: class {place}: not a class name: {fault}")
+    return tuple(values)
+
+
+def fault_of_name(name: object) -> str | None:
+    """Why this is no class name, in words that can be shown; None where it is one."""
+    if not isinstance(name, str):
+        return f"it is no text but {type(name).__name__}"
+    if not name.strip():
+        return "it is empty"
+    if len(name) > LONGEST_NAME:
+        return f"it has {len(name)} characters, at most {LONGEST_NAME} are read"
+    if not all(character.isprintable() or character in _JOINERS for character in name):
+        return "it holds unprintable characters"
+    return None
 
 
 def read_names(path: str | Path) -> tuple[str, ...]:
@@ -36,8 +65,9 @@ def read_names(path: str | Path) -> tuple[str, ...]:
     for number, name in enumerate(names, start=1):
         if not name:
             raise UserError(f"{path}:{number}: a blank line among the class names")
-        if not name.isprintable():
-            raise UserError(f"{path}:{number}: not a class name: it holds unprintable characters")
+        fault = fault_of_name(name)
+        if fault is not None:
+            raise UserError(f"{path}:{number}: not a class name: {fault}")
     return tuple(names)
 
 
@@ -50,7 +80,7 @@ def names_text(names: Iterable[str]) -> str:
     """The text of a ``.names`` file. Raises UserError for a name that does not fit on a line."""
     names = tuple(names)
     for name in names:
-        if not name.strip() or not name.isprintable():
+        if fault_of_name(name) is not None:
             raise UserError(f"class name {name!r} cannot be written to a .names file")
     return "".join(f"{name}\n" for name in names)
 

@@ -6,18 +6,20 @@ import itertools
 from pathlib import Path
 
 from yolov3.errors import UserError
+from yolov3.files.unwritable import require_room
 
 
 def make_run_folder(parent: Path, name: str) -> Path:
     """Make and return the first of ``parent/name``, ``parent/name-2`` ... that does not exist yet.
 
     The making is the test (an exclusive mkdir), so programs that start at the same moment get a folder each.
-    Raises UserError when ``name`` is not the name of one folder, when the folder cannot be made, or when something
-    that is no folder lies in its place.
+    Raises UserError when ``name`` is not the name of one folder, when the folder cannot be made, when something
+    that is no folder lies in its place, or when the disk is full.
     """
     check_run_name(name)
     try:
         parent.mkdir(parents=True, exist_ok=True)
+        require_room(parent)
         for number in itertools.count(1):
             folder = parent / (name if number == 1 else f"{name}-{number}")
             try:

@@ -7,7 +7,6 @@ killed at any moment leaves a pair that agrees.
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,27 @@ import torch
 from torch import Tensor, nn
 
 from yolov3.errors import UserError
-from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically
+from yolov3.files.atomic import file_sha256, write_text_atomically, written_beside
+from yolov3.files.class_names import class_names
 from yolov3.files.kinds import ARCHIVE, kind_of_path
+from yolov3.files.temporary import one_at_a_time, sync_folder
 from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
+from yolov3.formats.torch_file import TorchFileFault, read_torch_file
 from yolov3.models.layers import give_memory
 from yolov3.structures import ModelMeaning
 from yolov3.watching.words import some
 
 FORMAT = "yolov3-checkpoint"
 VERSION = 1
+
+_LONGEST_LINE = 1000  # characters of what an error tells of a file
+
+_PARTS: dict[str, tuple[type, ...]] = {
+    "model": (dict,), "weights": (dict,), "names": (list, tuple), "preprocessing": (dict,), "nms": (dict,),
+    "experiment": (dict, type(None)), "training": (dict, type(None)),
+}  # fmt: skip
+"""What a checkpoint holds beside its mark and its version."""
 
 
 def checkpoint_content(
@@ -64,11 +74,12 @@ def save_checkpoint(
     Raises UserError when the file cannot be written; an older file of that name is whole then.
     """
     content = checkpoint_content(network, meaning=meaning, weights=weights, experiment=experiment, training=training)
-    incoming = path.with_name(f".{path.name}.new")
-    write_atomically(incoming, lambda stream: torch.save(content, stream))
-    if keep_previous and path.exists():
-        _keep_previous(path)
-    _put_in_place(incoming, path, file_sha256(incoming))
+    with written_beside(path, lambda stream: torch.save(content, stream)) as incoming:
+        sha256 = file_sha256(incoming)
+        with one_at_a_time(path.parent):  # else one writer's file would stay beside another one's digest
+            if keep_previous and path.exists():
+                _keep_previous(path)
+            _put_in_place(incoming, path, sha256)
 
 
 def _keep_previous(path: Path) -> None:
@@ -87,12 +98,13 @@ def _keep_previous(path: Path) -> None:
 
 def _put_in_place(incoming: Path, path: Path, sha256: str) -> None:
     """Rename ``incoming`` to ``path``, its digest with it: at any moment the digests that stand beside a file hold that
-    of the old and of the new one."""
+    of the old and of the new one, also where a computer loses its power and keeps of the renames what it likes."""
     digest = _digest_line(sha256, path)
     digests = _digest_file(path)
     old = digests.read_text() if digests.exists() else ""
     write_text_atomically(digests, digest + old)
     incoming.replace(path)
+    sync_folder(path.parent)  # else the digest of the new file alone could be found beside the old one
     write_text_atomically(digests, digest)
 
 
@@ -105,16 +117,33 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such weights file")
     _check_digest(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of bytes that are no pickle
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # foreign bytes end in whatever its unpickler stumbles over
-        raise UserError(f"{path}: not readable as a checkpoint ({_looks_like(path)})") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        content = read_torch_file(path)
+    except TorchFileFault as error:
+        raise UserError(f"{path}: not readable as a checkpoint ({_looks_like(path, error)})") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise UserError(
+            f"{path}: cannot be read: there is not enough memory for {path.stat().st_size} bytes"
+        ) from error
+    if not isinstance(content, dict) or not isinstance(content.get("format"), str) or content["format"] != FORMAT:
         raise UserError(f"{path}: a PyTorch file, but not a checkpoint of this project (no format: {FORMAT})")
-    if content.get("version") != VERSION:
-        raise UserError(f"{path}: checkpoint version {content.get('version')}; this program reads version {VERSION}")
+    version = content.get("version")
+    if type(version) is not int or version != VERSION:
+        found = version if isinstance(version, int | None) else type(version).__name__
+        raise UserError(f"{path}: checkpoint version {found}; this program reads version {VERSION}")
+    check_parts(content, str(path))
     return content
+
+
+def check_parts(content: dict[str, Any], source: str) -> None:
+    """Raise UserError where a part of a checkpoint is missing or of another kind than it must be."""
+    for part, kinds in _PARTS.items():
+        if not isinstance(content.get(part, ...), kinds):
+            found = f"found {type(content[part]).__name__}" if part in content else "it is missing"
+            needed = "a list" if list in kinds else "a mapping"
+            raise UserError(f"{source}: damaged or not ours: its part {part} must be {needed}, {found}")
+    class_names(content["names"], f"{source}: damaged or not ours: names")
 
 
 def load_checkpoint(path: Path) -> LoadedModel:
@@ -125,6 +154,7 @@ def load_checkpoint(path: Path) -> LoadedModel:
 def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
     """The model that a checkpoint's content describes, in evaluation mode. Raises UserError naming ``path``; no memory is
     taken for it before its weights are known to fit."""
+    check_parts(content, str(path))
     try:
         with torch.device("meta"):
             network = build_network(content["model"])
@@ -141,10 +171,9 @@ def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
             description=describe_in_words(content["model"], meaning.preprocessing),
         )
     except UserError as error:
-        raise error if str(error).startswith(str(path)) else UserError(f"{path}: {error}") from error
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {reason}") from error
+        raise error if str(error).startswith(str(path)) else UserError(f"{path}: {_shown(error)}") from error
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {_shown(error)}") from error
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
@@ -155,9 +184,14 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) ->
 
 def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
     """Raise UserError naming the first tensors of a state dict that do not fit."""
-    if not isinstance(weights, dict) or not all(_is_plain(tensor) for tensor in weights.values()):
+    if not isinstance(weights, dict) or not all(isinstance(n, str) and _is_plain(t) for n, t in weights.items()):
         raise UserError(f"{source}: its weights are no named tensors")
     own = network.state_dict()
+    wrong = next(
+        (n for n in own if n in weights and own[n].is_floating_point() != weights[n].is_floating_point()), None
+    )
+    if wrong is not None:
+        raise UserError(f"{source}: its weights are no network's: {wrong} holds {weights[wrong].dtype}")
     problems = [
         f"{name} is {tuple(weights[name].shape)}, needed {tuple(own[name].shape)}"
         for name in own
@@ -166,7 +200,14 @@ def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -
     problems += [f"{name} is missing" for name in own if name not in weights]
     problems += [f"{name} is not known" for name in weights if name not in own]
     if problems:
-        raise UserError(f"{source}: weights of another network: {some(problems, most=3, separator='; ')}")
+        raise UserError(f"{source}: weights of another network: {_shown(some(problems, most=3, separator='; '))}")
+
+
+def _shown(text: object) -> str:
+    """The first line of a message in which words of a file may stand, so that a terminal shows it and does nothing else."""
+    line = str(text).partition("\n")[0]
+    line = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}..."
 
 
 def _is_plain(value: object) -> bool:
@@ -174,8 +215,6 @@ def _is_plain(value: object) -> bool:
 
 
 def _check_names(names: tuple[str, ...], network: nn.Module) -> None:
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"names must be words, found {names[:3]}")
     if names and len(names) != network.num_classes:
         raise ValueError(f"{len(names)} names for {network.num_classes} classes")
 
@@ -205,15 +244,18 @@ def _check_digest(path: Path) -> None:
     if not digests.is_file():
         return
     previous, listed = _previous_of(path), _listed_digests(path)
-    if listed and file_sha256(path) not in listed:
+    while listed and file_sha256(path) not in listed:
+        before, listed = listed, _listed_digests(path)
+        if listed != before:  # a run has saved in between
+            continue
         raise UserError(
             f"{path}: damaged: its sha256 is not the one in {digests.name} (delete that file to load it anyway)"
             + (f"; {previous.name} is the one before it" if previous.exists() else "")
         )
 
 
-def _looks_like(path: Path) -> str:
+def _looks_like(path: Path, error: TorchFileFault) -> str:
     kind = kind_of_path(path)
     if kind == ARCHIVE:
-        return "damaged, cut off, or made with pickled classes, which are never loaded"
+        return f"damaged, cut off, or made with pickled classes, which are never loaded: {error}"
     return kind or "unknown content"

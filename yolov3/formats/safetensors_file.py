@@ -14,6 +14,8 @@ from yolov3.files.atomic import write_atomically
 from yolov3.formats.checkpoint import FORMAT, VERSION, checkpoint_content, model_from_content
 from yolov3.formats.model import LoadedModel
 
+LARGEST_HEADER = 1 << 24  # bytes
+
 
 def save_safetensors(path: Path, model: LoadedModel) -> None:
     """Write a model. Raises UserError when the file cannot be written."""
@@ -26,6 +28,7 @@ def save_safetensors(path: Path, model: LoadedModel) -> None:
 
 def load_safetensors(path: Path) -> LoadedModel:
     """The model in a file of :func:`save_safetensors`, in evaluation mode. Raises UserError."""
+    _check_header(path)
     try:
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
@@ -36,6 +39,20 @@ def load_safetensors(path: Path) -> LoadedModel:
         raise UserError(f"{path}: a safetensors file, but not a model of this project (no {FORMAT} in its metadata)")
     content = _read_metadata(path, metadata[FORMAT])
     return model_from_content({**content, "weights": weights}, path)
+
+
+def _check_header(path: Path) -> None:
+    """Raise UserError for a description that is larger than any model's: reading one takes many times its memory."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise UserError(f"{path}: not readable as safetensors: {error.strerror or error}") from error
+    length = int.from_bytes(start, "little")
+    if len(start) == 8 and length > LARGEST_HEADER:
+        raise UserError(
+            f"{path}: not readable as safetensors: a header of {length} bytes, at most {LARGEST_HEADER} are read"
+        )
 
 
 def _read_metadata(path: Path, text: str) -> dict[str, Any]:

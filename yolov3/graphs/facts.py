@@ -23,6 +23,8 @@ KEY = "yolov3"
 Outputs = Literal["boxes", "raw", "darknet"]
 InputKind = Literal["uint8", "float32"]
 
+MOST_CLASSES = 100_000
+
 PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 """In which a graph computes."""
 
@@ -158,10 +160,10 @@ def _from_values(values: Mapping[str, Any]) -> GraphFacts:
         source_sha256=str(values["source_sha256"]),
         made_with=str(values["made_with"]),
     )
-    if not facts.levels or facts.num_classes < 1:
+    if not facts.levels or not 1 <= facts.num_classes <= MOST_CLASSES:
         raise ValueError(f"it has {len(facts.levels)} levels and {facts.num_classes} classes")
-    if not all(isinstance(name, str) for name in facts.meaning.names):
-        raise ValueError(f"the names of classes must be texts, found {facts.meaning.names}")
+    if facts.meaning.names and len(facts.meaning.names) != facts.num_classes:
+        raise ValueError(f"it has {len(facts.meaning.names)} names and {facts.num_classes} classes")
     return facts
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yolov3.errors import UserError
-from yolov3.files.atomic import write_whole
+from yolov3.files.atomic import write_atomically
 from yolov3.graphs.facts import KEY, GraphFacts
 from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, seal
 from yolov3.graphs.sealed_file import facts_among, read_file, require_seal
@@ -24,7 +24,8 @@ def write_onnx(path: Path, model: onnx.ModelProto, facts: GraphFacts) -> None:
     library: Any = require_extra("onnx", "writing ONNX files")
     library.helper.set_model_props(model, {KEY: facts.as_text(), SEAL_KEY: OPEN_SEAL})
     model.producer_name, _, model.producer_version = facts.made_with.partition(",")[0].partition(" ")
-    write_whole(path, seal(model.SerializeToString()))
+    content = seal(model.SerializeToString())
+    write_atomically(path, lambda stream: stream.write(content))
 
 
 def read_onnx_facts(path: Path) -> GraphFacts:

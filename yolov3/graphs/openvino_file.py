@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
 from yolov3.errors import UserError
-from yolov3.files.atomic import file_sha256, write_whole
+from yolov3.files.atomic import file_sha256, write_atomically
+from yolov3.files.plain_xml import XmlFault, parse_xml
+from yolov3.files.unwritable import unwritable
 from yolov3.graphs.facts import KEY, GraphFacts
 from yolov3.graphs.seal import OPEN_SEAL, SEAL_KEY, seal
 from yolov3.graphs.sealed_file import facts_among, read_file, require_seal
@@ -27,8 +28,9 @@ def write_openvino(path: Path, model: Any, facts: GraphFacts) -> tuple[Path, Pat
     try:
         text = _save(openvino, path, model, half=facts.precision == "float16")
     except (OSError, RuntimeError) as error:  # a RuntimeError is OpenVINO's word for a full disk
-        raise UserError(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
-    write_whole(path, seal(text))
+        raise unwritable(path, error) from error
+    content = seal(text)
+    write_atomically(path, lambda stream: stream.write(content))
     return path, path.with_suffix(".bin")
 
 
@@ -71,8 +73,8 @@ def _read(path: Path) -> bytes:
 def _rt_info(path: Path, content: bytes) -> dict[str, str]:
     """Our texts among what the file says of itself."""
     try:
-        root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
+        root = parse_xml(content)
+    except XmlFault as error:
         raise UserError(f"{path}: no XML: {error}") from error
     info = root.find("rt_info")
     return {} if info is None else {each.tag: each.get("value", "") for each in info}

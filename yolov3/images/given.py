@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from yolov3.errors import UserError
-from yolov3.images.files import decode_image, read_image
+from yolov3.images.files import MAXIMUM_PIXELS, decode_image, read_image
 
 GivenImage = np.ndarray | str | Path | bytes | Image.Image
 """An (H, W, 3) uint8 RGB array, a path, the bytes of an image file, a Pillow image."""
@@ -40,6 +40,8 @@ def _checked(image: np.ndarray) -> np.ndarray:
 def _from_pillow(image: Image.Image) -> np.ndarray:
     if min(image.size) < 1:
         raise UserError(f"an image must have pixels, found a Pillow image of {image.width}x{image.height}")
+    if image.width * image.height > MAXIMUM_PIXELS:
+        raise UserError(f"a Pillow image of {image.width}x{image.height} pixels; at most {MAXIMUM_PIXELS} are read")
     if image.mode in ("I", "F"):
         raise UserError(f"a Pillow image of mode {image.mode} has no fixed white; convert it to RGB first")
     try:

@@ -1,9 +1,10 @@
 """What an image's file says before anything is decoded: its format, its size, how the camera was held.
 
-Pillow reads PNG, BMP, GIF and TIFF, each by the reader that its first bytes name, whatever the file is called; pixels are
+Pillow reads BMP and GIF, each by the reader that its first bytes name, whatever the file is called; pixels are
 left alone. Its readers are called one by one because ``Image.open`` warns of images that we read. Of a WebP Pillow makes
-a decoder, which takes memory for the whole image; so its few bytes are read here (Google's container specification, RFC
-6386), as a JPEG's are in ``jpeg.py``.
+a decoder, which takes memory for the whole image, of a TIFF it reads all that its entries claim, of a PNG all texts; so
+their few bytes are read here (Google's container specification, RFC 6386), in ``tiff.py`` and in ``png.py``, as a JPEG's
+are in ``jpeg.py``.
 """
 
 from __future__ import annotations
@@ -19,22 +20,20 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageFile,
-    PngImagePlugin,
-    TiffImagePlugin,
 )
 
+from yolov3.images import tiff
 from yolov3.images.jpeg import read_jpeg_head
+from yolov3.images.png import LONGEST_EXIF, SIGNATURE, read_png_head
 from yolov3.structures import Size
 
-ORIENTATION_TAG = 0x0112
-LONGEST_EXIF = 1_000_000  # bytes
 MOST_WEBP_CHUNKS = 10_000
+SMALL_TILE = 2048**2  # pixels of a TIFF's tile that are fine whatever the image's size
+DEEPEST = 16  # bits of a sample
 
 _READERS: dict[tuple[bytes, ...], tuple[str, Callable[[BinaryIO], ImageFile.ImageFile]]] = {
-    (b"\x89PNG\r\n\x1a\n",): ("PNG", PngImagePlugin.PngImageFile),
     (b"GIF87a", b"GIF89a"): ("GIF", GifImagePlugin.GifImageFile),
     (b"BM",): ("BMP", BmpImagePlugin.BmpImageFile),
-    (b"II*\0", b"MM\0*"): ("TIFF", TiffImagePlugin.TiffImageFile),
 }
 
 # What Pillow's readers raise for files that are not what their first bytes say.
@@ -73,6 +72,10 @@ def read_header(file: BinaryIO) -> ImageHeader:
         return _read_webp(file)
     if start.startswith(b"\xff\xd8\xff"):
         return _read_jpeg(file)
+    if start.startswith(tiff.SIGNATURES):
+        return _read_tiff(file)
+    if start.startswith(SIGNATURE):
+        return _read_png(file)
     for signatures, (name, reader) in _READERS.items():
         if start.startswith(signatures):
             file.seek(0)
@@ -83,38 +86,37 @@ def read_header(file: BinaryIO) -> ImageHeader:
 def _read_with(reader: Callable[[BinaryIO], ImageFile.ImageFile], name: str, file: BinaryIO) -> ImageHeader:
     try:
         image = reader(file)
-        width, height = _stored_size(image)
-        orientation = _orientation_of(image)
+        width, height = image.size
     except _DAMAGED as error:
         raise HeaderError("its header is cut off or damaged") from error
-    return ImageHeader(name, (height, width), orientation)
+    return ImageHeader(name, (height, width))
 
 
-def _stored_size(image: ImageFile.ImageFile) -> tuple[int, int]:
-    if isinstance(image, TiffImagePlugin.TiffImageFile):  # its size is that of the upright image
-        return int(image.tag_v2[TiffImagePlugin.IMAGEWIDTH]), int(image.tag_v2[TiffImagePlugin.IMAGELENGTH])
-    return image.size
-
-
-def _orientation_of(image: ImageFile.ImageFile) -> int:
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return _valid(image.tag_v2.get(ORIENTATION_TAG, 1))
-    block = image.info.get("exif")
-    return _exif_orientation(block) if isinstance(block, bytes) else 1
-
-
-def _exif_orientation(block: bytes) -> int:
-    exif = Image.Exif()
+def _read_png(file: BinaryIO) -> ImageHeader:
     try:
-        exif.load(block)
-        return _valid(exif.get(ORIENTATION_TAG, 1))
-    except _DAMAGED:
-        # Damaged EXIF is common in the wild and no reason to refuse an image: it then says nothing.
-        return 1
+        image, exif = read_png_head(file)
+    except ValueError as error:
+        raise HeaderError(f"its header is cut off or damaged ({error})") from error
+    return ImageHeader("PNG", (image.height, image.width), tiff.exif_orientation(exif))
 
 
-def _valid(orientation: object) -> int:
-    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+def _read_tiff(file: BinaryIO) -> ImageHeader:
+    """The header of a TIFF whose pixels take no more memory than the image: neither deeper samples nor tiles far beyond
+    it."""
+    asked = (tiff.WIDTH, tiff.HEIGHT, tiff.BITS, tiff.SAMPLE_FORMAT, tiff.TILE_WIDTH, tiff.TILE_HEIGHT)
+    try:
+        found = tiff.read_directory(file, *asked, tiff.ORIENTATION)
+        width, height = found[tiff.WIDTH][0], found[tiff.HEIGHT][0]
+    except (ValueError, KeyError) as error:
+        raise HeaderError("its header is cut off or damaged") from error
+    bits, formats = found.get(tiff.BITS, (1,)), found.get(tiff.SAMPLE_FORMAT, (1,))
+    if not 1 <= max(bits) <= DEEPEST or max(formats) == tiff.FLOATING:
+        kind = "float" if max(formats) == tiff.FLOATING else "int"
+        raise HeaderError(f"{kind}{max(bits)} samples; 8 and 16 bit images are read")
+    tile_width, tile_height = found.get(tiff.TILE_WIDTH, (1,))[0], found.get(tiff.TILE_HEIGHT, (1,))[0]
+    if tile_width * tile_height > max(SMALL_TILE, 2 * width * height):
+        raise HeaderError(f"tiles of {tile_width}x{tile_height} pixels in an image of {width}x{height}")
+    return ImageHeader("TIFF", (height, width), tiff.orientation_of(found))
 
 
 def _read_jpeg(file: BinaryIO) -> ImageHeader:
@@ -123,7 +125,7 @@ def _read_jpeg(file: BinaryIO) -> ImageHeader:
         head = read_jpeg_head(file)
     except ValueError as error:
         raise HeaderError(f"its header is cut off or damaged ({error})") from error
-    return ImageHeader("JPEG", head.size, _exif_orientation(head.exif) if head.exif else 1, head.data_start)
+    return ImageHeader("JPEG", head.size, tiff.exif_orientation(head.exif) if head.exif else 1, head.data_start)
 
 
 def _read_webp(file: BinaryIO) -> ImageHeader:
@@ -150,7 +152,7 @@ def _read_webp(file: BinaryIO) -> ImageHeader:
                 size = (1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF))
                 break
             elif kind == b"EXIF" and length <= LONGEST_EXIF:
-                orientation = _exif_orientation(file.read(length))
+                orientation = tiff.exif_orientation(file.read(length))
             file.seek(content + length + (length & 1))
     except (struct.error, IndexError) as error:
         raise HeaderError("its header is cut off or damaged") from error

@@ -11,6 +11,12 @@ from typing import BinaryIO, NamedTuple
 LARGEST = 2**20
 """Bytes of what is no segment between two of them; more is no JPEG."""
 
+MOST_SCANS = 500
+"""A progressive JPEG has about ten; libjpeg-turbo's own tools take more than 500 for an attack."""
+
+MOST_SCANNED = 2_500_000_000
+"""Scans times pixels: every scan goes over the whole image, however few bytes it has; a second or two."""
+
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # the others are tables
 _ALONE = frozenset((0x01, *range(0xD0, 0xDA)))  # markers without a segment
 _SCAN, _APP1 = 0xDA, 0xE1
@@ -49,6 +55,16 @@ def read_jpeg_head(file: BinaryIO) -> JpegHead:
             if size is None:
                 raise ValueError("a scan of no frame")
             return JpegHead(size, exif, file.tell())
+
+
+def check_scans(data: bytes, size: tuple[int, int], data_start: int) -> None:
+    """Raise ValueError for a JPEG (height, width) whose scans, of which the first one's data begin at ``data_start``, would be
+    decoded for minutes. In a scan's data 0xFF is never followed by a scan's mark; what tables between two scans hold
+    may be counted with them."""
+    scans = 1 + data.count(bytes((0xFF, _SCAN)), data_start)
+    most = min(MOST_SCANS, MOST_SCANNED // (size[0] * size[1]))
+    if scans > most:
+        raise ValueError(f"{scans} scans; of a JPEG of this size at most {most} are decoded")
 
 
 def _next_marker(file: BinaryIO, most: int) -> tuple[int, int]:

@@ -89,11 +89,12 @@ class DetectSummary:
     damaged: tuple[str, ...]
     times: StageTimes
     folder: Path | None
+    lost: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
-        """Whether every file could be used as a whole."""
-        return not self.problems and not self.damaged
+        """Whether every file could be used, and written, as a whole."""
+        return not self.problems and not self.damaged and not self.lost
 
 
 def detect(
@@ -131,6 +132,7 @@ def detect(
         damaged=tuple(tally.damaged),
         times=detector.times,
         folder=folder.folder if folder else None,
+        lost=tuple(folder.lost) if folder else (),
     )
 
 
@@ -150,11 +152,16 @@ def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFold
         if options.view:
             from yolov3.outputs.window import Window
 
-            outputs.append(stack.enter_context(Window()))
+            try:
+                outputs.append(stack.enter_context(Window()))
+            except UserError as error:
+                if not (options.save or options.verbose):
+                    raise
+                watcher.warn(f"{error}; going on without a window")
         folder = None
         if options.save:
             settings = OutputOptions(scores=options.save_scores)
-            folder = NewFolder(Path(options.output), options.name, options.save, settings)
+            folder = NewFolder(Path(options.output), options.name, options.save, settings, watcher.warn)
             outputs.append(stack.enter_context(WriteBehind(folder, most=2 * options.batch_size)))
         if options.verbose:
             outputs.append(LinePerImage(watcher.report))

@@ -91,7 +91,7 @@ class DetectionLoop:
             if source.rate is not None:
                 with self.detector.times.spent_in("writing"):
                     for output in self.outputs:
-                        output.end(self.names.name_of(source.name))
+                        output.end(self.names.name_of(source.name, has_frames=True))
                 self.names.end(source.name)
         broken = what_broke(source)
         if broken is not None:
@@ -101,7 +101,8 @@ class DetectionLoop:
         found = self.detector.detect_prepared(prepared, [frame.source for frame in batch])
         for frame, detections in zip(batch, found):
             with self.detector.times.spent_in("writing"):
-                result = Result(frame, detections, self.names.name_of(frame.source), source.rate)
+                name = self.names.name_of(frame.source, has_frames=frame.index is not None)
+                result = Result(frame, detections, name, source.rate)
                 stops = [self._write(output, result) for output in self.outputs]
             self.tally.add(detections)
             self.watcher.advance(self.tally.frames, total)

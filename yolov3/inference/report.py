@@ -13,7 +13,8 @@ def result_lines(summary: DetectSummary) -> list[str]:
     """What was found, what was written."""
     lines = [f"{counted(summary.frames, 'image')}, {boxes_in_words(summary.boxes, MOST_CLASSES)}"]
     if summary.folder is not None:
-        lines.append(f"written: {summary.folder}")
+        lost = f", without {counted(len(summary.lost), 'file')} that could not be" if summary.lost else ""
+        lines.append(f"written: {summary.folder}{lost}")
     return lines
 
 
@@ -29,7 +30,7 @@ def summary_lines(summary: DetectSummary) -> list[str]:
         "drawing and writing": times.milliseconds("writing"),
     }
     lines = [found, "milliseconds per image: " + ", ".join(f"{name} {value:.1f}" for name, value in stages.items())]
-    if not summary.is_whole:
+    if summary.problems or summary.damaged:
         damaged = len(summary.damaged)
         lines.append(
             f"{counted(len(summary.problems), 'file')} could not be used, {damaged} {'was' if damaged == 1 else 'were'} "

@@ -55,7 +55,10 @@ def prepared_batches(
 
 
 def what_broke(source: FrameSource) -> str | None:
-    """A line about what was passed over on the way through a source; None where nothing was."""
+    """A line about what was passed over on the way through a source, or is missing at its end; None where nothing is."""
+    if source.ended_after is not None:
+        end = f"{source.name}: ends after {source.ended_after} of the {source.length} frames that it says to have"
+        return end + (f", {source.broken} of which were damaged and passed over" if source.broken else "")
     if not source.broken:
         return None
     if source.live:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from yolov3.files.atomic import write_text_atomically
+from yolov3.files.growing import append_text
 from yolov3.images.files import write_image
 from yolov3.journal.rows import EpochRow, TimingRow
 
@@ -31,8 +32,7 @@ class Recorder:
         write_text_atomically(self.folder / "results.csv", _as_csv(last.columns(), [row.as_plain() for row in history]))
         path = self.folder / "timing.csv"
         head = "" if path.exists() else ",".join(each.name for each in fields(timing)) + "\n"
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(head + ",".join(f"{value:g}" for value in timing.as_plain().values()) + "\n")
+        append_text(path, head + ",".join(f"{value:g}" for value in timing.as_plain().values()) + "\n")
         if self._board is not None:
             for name, value in {**last.as_plain(), **timing.as_plain()}.items():
                 if name != "epoch" and value is not None:
@@ -46,8 +46,7 @@ class Recorder:
             {"epoch": epoch, "class": name, "AP": f"{value:.6f}"} for name, value in scores.items() if value is not None
         ]
         text = _as_csv(("epoch", "class", "AP"), rows)
-        with path.open("a", encoding="utf-8", newline="") as stream:
-            stream.write(text if not stream.tell() else text.partition("\n")[2])
+        append_text(path, text.partition("\n")[2] if path.exists() else text)
         if self._board is not None:
             for name, value in scores.items():
                 if value is not None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
-from typing import TextIO
 
+from yolov3.files.growing import GrowingText
 from yolov3.outputs.catalogue import OutputOptions
 from yolov3.outputs.output import Output, Result, printable
 
@@ -16,21 +17,22 @@ class CsvTable(Output):
     """One file for all frames."""
 
     def __init__(self, folder: Path) -> None:
-        self._stream: TextIO = (folder / "detections.csv").open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._stream, lineterminator="\n")
-        self._writer.writerow(COLUMNS)
+        self._text = GrowingText(folder / "detections.csv", ",".join(COLUMNS) + "\n")
 
     def write(self, result: Result) -> None:
         frame = result.frame
+        rows = io.StringIO(newline="")
+        writer = csv.writer(rows, lineterminator="\n")
         index = "" if frame.index is None else frame.index
         seconds = "" if frame.seconds is None else f"{frame.seconds:.3f}"
         for box, score, label in result.rows:
             name = result.detections.name_of(label)
             row = (printable(frame.source), index, seconds, label, name, f"{score:.6f}")
-            self._writer.writerow((*row, *(f"{value:.2f}" for value in box)))
+            writer.writerow((*row, *(f"{value:.2f}" for value in box)))
+        self._text.add(rows.getvalue())
 
     def close(self) -> None:
-        self._stream.close()
+        self._text.close()
 
 
 def open_output(folder: Path, options: OutputOptions) -> CsvTable:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
+from yolov3.errors import UserError
 from yolov3.images.files import WRITTEN_SUFFIXES, write_image
 from yolov3.outputs.catalogue import OutputOptions
 from yolov3.outputs.output import Output, Result
-from yolov3.outputs.video_writer import VideoWriter
+from yolov3.videos.writer import VideoWriter
 
 
 class Drawings(Output):
-    """A video of each source that has a rate, an image of every other frame."""
+    """A video of each source that has a rate, an image of every other frame. A video that could not be written once ends
+    there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._videos: dict[str, VideoWriter] = {}
+        self._videos: dict[str, VideoWriter | None] = {}  # None: it has ended before its source
 
     def write(self, result: Result) -> None:
         if result.frame.index is None:
@@ -23,20 +26,33 @@ class Drawings(Output):
             suffix = suffix if suffix in WRITTEN_SUFFIXES else ".jpg"
             write_image(self.folder / f"{result.name}{suffix}", result.drawn())
             return
-        if result.name not in self._videos:
-            height, width = result.frame.image.shape[:2]
-            assert result.rate is not None, "a video has a rate"
-            path = self.folder / f"{result.name}.mp4"
-            self._videos[result.name] = VideoWriter(path, rate=result.rate, size=(height, width))
-        self._videos[result.name].write(result.drawn())
+        try:
+            if result.name not in self._videos:
+                self._videos[result.name] = None
+                self._videos[result.name] = self._begin(result)
+            video = self._videos[result.name]
+            if video is not None:
+                video.write(result.drawn())
+        except UserError:
+            video, self._videos[result.name] = self._videos[result.name], None
+            if video is not None:
+                video.give_up()
+            raise
 
     def end(self, name: str) -> None:
-        if name in self._videos:
-            self._videos.pop(name).close()
+        video = self._videos.pop(name, None)
+        if video is not None:
+            video.close()
 
     def close(self) -> None:
-        for name in list(self._videos):
-            self.end(name)
+        with ExitStack() as stack:  # all, also after one that cannot be finished
+            for name in list(self._videos):
+                stack.callback(self.end, name)
+
+    def _begin(self, result: Result) -> VideoWriter:
+        height, width = result.frame.image.shape[:2]
+        assert result.rate is not None, "a video has a rate"
+        return VideoWriter(self.folder / f"{result.name}.mp4", rate=result.rate, size=(height, width))
 
 
 def open_output(folder: Path, options: OutputOptions) -> Drawings:

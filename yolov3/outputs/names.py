@@ -7,33 +7,64 @@ from pathlib import PurePath
 
 LONGEST_NAME = 180  # bytes; room for a suffix, a number and the 255 that file systems allow
 _LOST_END = re.compile(r"[\s.]+\Z")  # Windows takes dots and blanks off a name's end
+_FRAME = re.compile(r"(.*)_[0-9]{6,}", re.DOTALL)
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
 
 
 class OutputNames:
     """Gives every source a name of its own: ``a/1.jpg`` becomes ``1``, then ``b/1.jpg`` and ``1.png`` ``1-2`` and
-    ``1-3``. Names differ in more than case, because some file systems do not tell it."""
+    ``1-3``. Names differ in more than case, because some file systems do not tell it. An image is not called as a frame
+    of a video: beside ``v.mp4``, whose first frame is ``v_000000``, ``v_000000.jpg`` becomes ``v_000000-2``."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._given: dict[str, str] = {}
+        self._of_videos: set[str] = set()
+        self._like_frames: set[str] = set()  # of which videos the images' names could be frames
 
-    def name_of(self, source: str) -> str:
-        """The name for a source (a path, a camera's number, an address), the same every time."""
+    def name_of(self, source: str, *, has_frames: bool = False) -> str:
+        """The name for a source (a path, a camera's number, an address; of one that ``has_frames`` the name without their
+        numbers), the same every time."""
         if source not in self._given:
             base = safe_name(_stem_of(source))
             name, number = base, 1
-            while name.casefold() in self._taken:
+            while not self._take(name.casefold(), has_frames):
                 number += 1
                 name = f"{base}-{number}"
-            self._taken.add(name.casefold())
             self._given[source] = name
         return self._given[source]
+
+    def _take(self, name: str, has_frames: bool) -> bool:
+        """Whether it was free."""
+        if name in self._taken:
+            return False
+        video = _video_of_frame(name)
+        if has_frames:
+            if name in self._like_frames:
+                return False
+            self._of_videos.add(name)
+        elif video is not None:
+            if video in self._of_videos:
+                return False
+            self._like_frames.add(video)
+        self._taken.add(name)
+        return True
 
     def end(self, source: str) -> None:
         """The source has ended: should one of the same name follow, it gets a name of its own."""
         self._given.pop(source, None)
+
+
+def frame_name(video: str, index: int) -> str:
+    """What the files of a video's frame are called."""
+    return f"{video}_{index:06d}"
+
+
+def _video_of_frame(name: str) -> str | None:
+    """Of which video it would be a frame."""
+    match = _FRAME.fullmatch(name)
+    return match and match[1]
 
 
 def _stem_of(source: str) -> str:

@@ -2,40 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from yolov3.errors import UserError
 from yolov3.files.run_folder import check_run_name, make_run_folder
 from yolov3.outputs.catalogue import OutputOptions, open_output
 from yolov3.outputs.output import Output, Result
 
+MOST_TOLD = 10  # files that could not be written; on a full disk they are many
+
 
 class NewFolder(Output):
     """The outputs of some words of the catalogue, in the new folder ``name`` in ``parent``; ``folder`` is that folder once
-    it is there. Raises UserError for what is no name of a folder."""
+    it is there.
 
-    def __init__(self, parent: Path, name: str, words: Sequence[str], options: OutputOptions) -> None:
+    What one of them cannot write is told, counted in ``lost`` by its reason, and passed over: the others go on. Raises
+    UserError for what is no name of a folder, and when the folder or none of its outputs can be made.
+    """
+
+    def __init__(
+        self,
+        parent: Path,
+        name: str,
+        words: Sequence[str],
+        options: OutputOptions,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
         check_run_name(name)
         self.parent, self.name, self.words, self.options = parent, name, words, options
         self.folder: Path | None = None
+        self.lost: list[str] = []
+        self._warn = warn
         self._outputs: list[Output] = []
-        self._stack = ExitStack()
 
     def write(self, result: Result) -> None:
         if self.folder is None:
             self._open()
-        for output in self._outputs:
-            output.write(result)
+        self._each(lambda output: output.write(result))
 
     def end(self, name: str) -> None:
-        for output in self._outputs:
-            output.end(name)
+        self._each(lambda output: output.end(name))
 
     def close(self) -> None:
-        self._stack.close()
+        outputs, self._outputs = self._outputs, []
+        failures: list[BaseException] = []
+        for output in reversed(outputs):
+            try:
+                self._try(output.close)
+            except BaseException as error:  # the others are to be finished all the same
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     def _open(self) -> None:
         self.folder = make_run_folder(self.parent, self.name)
         for word in self.words:
-            self._outputs.append(self._stack.enter_context(open_output(word, self.folder, self.options)))
+            self._outputs.append(open_output(word, self.folder, self.options))
+
+    def _each(self, do: Callable[[Output], None]) -> None:
+        for output in self._outputs:
+            self._try(lambda output=output: do(output))  # type: ignore[misc]
+
+    def _try(self, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except UserError as error:
+            self.lost.append(str(error))
+            if self._warn is not None and len(self.lost) <= MOST_TOLD:
+                last = "; more such files are only counted" if len(self.lost) == MOST_TOLD else ""
+                self._warn(f"not written: {error}{last}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from yolov3.detections import Detections
 from yolov3.errors import UserError
+from yolov3.outputs.names import frame_name
 from yolov3.sources.frames import Frame
 
 Row = tuple[list[float], float, int]
@@ -29,7 +30,7 @@ class Result:
     @property
     def file_stem(self) -> str:
         """The name of this frame's own files."""
-        return self.name if self.frame.index is None else f"{self.name}_{self.frame.index:06d}"
+        return self.name if self.frame.index is None else frame_name(self.name, self.frame.index)
 
     @property
     def rows(self) -> list[Row]:

@@ -32,7 +32,7 @@ class TextLabels(Output):
             shares = xyxy_to_cxcywh(np.array(box)) / (width, height, width, height)
             numbers = [f"{share:.6f}" for share in shares] + ([f"{score:.6f}"] if self.with_scores else [])
             lines.append(" ".join((str(label), *numbers)) + "\n")
-        (self.folder / f"{result.file_stem}.txt").write_text("".join(lines), encoding="utf-8")
+        write_whole(self.folder / f"{result.file_stem}.txt", "".join(lines).encode())
 
 
 def open_output(folder: Path, options: OutputOptions) -> TextLabels:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from queue import Queue
+from types import TracebackType
 from typing import Self
 
 from yolov3.outputs.output import Output, Result
+
+LEAVING = 0.5  # seconds for what is still to be written when the program is told to end
 
 
 class WriteBehind(Output):
@@ -16,8 +21,8 @@ class WriteBehind(Output):
     thread does waits.
 
     What the output raises is raised by the next call here, once; what comes after it is not written any more. Leaving waits
-    until all is written and finished, so that no file is left half written; should that waiting be interrupted, what has
-    not been begun is given up.
+    until all is written and finished, so that no file is left half written; when the program is told to end, what has not been
+    begun within LEAVING is given up, and when that waiting is interrupted, at once.
     """
 
     def __init__(self, output: Output, *, most: int) -> None:
@@ -26,10 +31,18 @@ class WriteBehind(Output):
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._failure: BaseException | None = None
         self._given_up = False
+        self._latest = math.inf
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self._latest = time.monotonic() + LEAVING
+        self.close()
 
     def write(self, result: Result) -> None:
         self._give(partial(self.output.write, result))
@@ -67,11 +80,11 @@ class WriteBehind(Output):
             self._try(task)
             del task  # it holds an image
             self._tasks.task_done()
-        self._given_up = False
+        self._given_up, self._latest = False, math.inf
         self._try(self.output.close)
 
     def _try(self, task: Callable[[], None]) -> None:
-        if self._given_up:
+        if self._given_up or time.monotonic() > self._latest:
             return
         try:
             task()

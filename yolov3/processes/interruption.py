@@ -1,26 +1,16 @@
-"""Ctrl-C and SIGTERM as a wish that is granted at the next safe place instead of a blow.
-
-One press may come twice: `timeout` and others that start programs send a signal to the program and then to its whole
-group. So what follows a Ctrl-C within DOUBLED is no second one.
-"""
+"""A signal as a wish that is granted at the next safe place instead of a blow."""
 
 from __future__ import annotations
 
-import _thread
-import os
 import signal
-import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 
-EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-DOUBLED = 0.5  # seconds within which two signals are one press of Ctrl-C
-GRACE = 2.0  # seconds that the program has to leave in order after the second Ctrl-C
+from yolov3.processes.stopping import DOUBLED, EXIT_CODES, GRACE, Stopped, Stopping, wake_main_thread
 
 
 class Interrupted(Exception):
@@ -43,87 +33,74 @@ class Interruption:
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._first: float | None = None
         self._insisted = False
         self._heard = threading.Event()
-        self._previous: dict[int, object] = {}
+        self._stopping: Stopping | None = None
+        self._own: Stopping | None = None
+        self._taken: list[int] = []
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():  # elsewhere Python refuses handlers
-            for number in EXIT_CODES:
-                self._previous[number] = signal.signal(number, self._remember)
-            self._arrivals, self._signals = socket.socketpair()
-            self._signals.setblocking(False)
-            self._previous_descriptor = signal.set_wakeup_fd(self._signals.fileno(), warn_on_full_buffer=False)
-            self._thread = threading.Thread(target=self._watch, daemon=True)
-            self._thread.start()
+            if Stopping.current is None:
+                self._own = Stopping().__enter__()
+            self._stopping = Stopping.current
+            assert self._stopping is not None
+            self._stopping.wish = self
+            # Who starts a run in the background of a shell may not hear Ctrl-C, but the run is told by `kill -INT`.
+            self._taken = self._stopping.take(number for number in EXIT_CODES if number != _hang_up())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._previous:
-            signal.set_wakeup_fd(self._previous_descriptor)
-            self._heard.set()
-            self._signals.close()  # which ends the thread
-            self._thread.join(GRACE)  # so that nothing it sends meets the handlers from before
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
+        if self._stopping is None:
+            return
+        for number in self._taken:
+            self._stopping.give_back(number)
+        self._stopping.wish = None
+        self._heard.set()
+        if self._own is not None:
+            self._own.__exit__(kind, error, trace)
 
-    def _remember(self, number: int, frame: FrameType | None) -> None:
+    def remember(self, number: int) -> None:
+        """Keep the wish; raises Stopped when it was the second Ctrl-C."""
         if self._insisted and not self._heard.is_set():
             self._heard.set()
-            raise KeyboardInterrupt
+            raise Stopped(number)
         self.received = number
 
-    def _watch(self) -> None:
-        first: float | None = None
-        with self._arrivals:
-            while numbers := self._arrivals.recv(64):
-                if signal.SIGINT not in numbers or self._insisted:
-                    continue
-                now = time.monotonic()
-                if first is None:
-                    first = now
-                if now - first < DOUBLED:
-                    continue
-                self._insisted = True
-                _wake_main_thread()
-                if not self._heard.wait(GRACE):
-                    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a progress bar may have hidden it
-                    print(f"{show_cursor}yolov3: stopped", file=sys.stderr, flush=True)
-                    os._exit(EXIT_CODES[signal.SIGINT])
+    def arrived(self, numbers: bytes) -> None:
+        """Decide whether the wish has become a demand."""
+        if signal.SIGINT not in numbers or self._insisted:
+            return
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now
+        if now - self._first < DOUBLED:
+            return
+        self._insisted = True
+        wake_main_thread()
+        threading.Thread(target=self._end_unheard, daemon=True).start()
+
+    def _end_unheard(self) -> None:
+        if not self._heard.wait(GRACE) and self._stopping is not None:
+            self._stopping.end_now(signal.SIGINT)
 
 
 @contextmanager
-def doubled_presses_as_one() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt, as it does, but not once more in the midst of leaving because of it."""
-    if threading.current_thread() is not threading.main_thread():
+def stops_raise() -> Iterator[None]:
+    """Let signals raise Stopped (a KeyboardInterrupt), but not once more in the midst of leaving because of it. In a program
+    that hears them already this is where there begins to be something to put in order."""
+    if Stopping.current is not None:
+        Stopping.current.begin()
         yield
-        return
-    raised = -DOUBLED
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal raised
-        if time.monotonic() - raised >= DOUBLED:
-            raised = time.monotonic()
-            raise KeyboardInterrupt
-
-    previous = signal.getsignal(signal.SIGINT)
-    if previous is not signal.default_int_handler:  # somebody else decides, or nobody is to hear it
+    elif threading.current_thread() is not threading.main_thread():
         yield
-        return
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    else:
+        with Stopping():
+            yield
 
 
-def _wake_main_thread() -> None:
-    """Let the main thread run the handler of Ctrl-C now, also where it waits."""
-    if hasattr(signal, "pthread_kill"):
-        main = threading.main_thread().ident
-        assert main is not None
-        signal.pthread_kill(main, signal.SIGINT)
-    else:  # Windows
-        _thread.interrupt_main(signal.SIGINT)
+def _hang_up() -> int | None:
+    return getattr(signal, "SIGHUP", None)  # which `nohup` lets nobody hear

@@ -7,6 +7,7 @@ which everything here does nothing. What ends a process ends the run: the others
 from __future__ import annotations
 
 import datetime
+import gc
 import inspect
 import os
 import re
@@ -22,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from yolov3.errors import UserError
 
-PATIENCE = datetime.timedelta(seconds=60)  # with a process that does not answer during training
+PATIENCE = datetime.timedelta(seconds=55)  # with a process that does not answer during training: said within a minute
 LONG_PATIENCE = datetime.timedelta(hours=2)  # with the one that computes the metrics
 
 _PEER_FAILURE = re.compile(r"gloo|nccl|connection (?:closed|reset|refused)|timed out", re.IGNORECASE)
@@ -136,10 +137,16 @@ def join_world() -> Iterator[World]:
         dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
         slow_group = dist.new_group(backend="gloo", timeout=LONG_PATIENCE)
     try:
+        world = World(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", "1")), slow_group)
+        del slow_group
         with _explained():
-            yield World(rank, size, local_rank, int(os.environ.get("LOCAL_WORLD_SIZE", "1")), slow_group)
+            yield world
     finally:
+        # The threads of a group end with the last that holds it, in time only before the interpreter's own end: at that they
+        # abort the process. Who keeps the world keeps no group, and networks that share gradients lie in circles.
+        object.__setattr__(world, "slow_group", None)
         dist.destroy_process_group()
+        gc.collect()
 
 
 def _meeting_device() -> torch.device:

@@ -15,10 +15,13 @@ import cv2
 import numpy as np
 
 from yolov3.errors import UserError
+from yolov3.files.atomic import write_whole
+from yolov3.files.unwritable import unwritable
 from yolov3.shapes.forms import CLASSES, CLUTTER
 from yolov3.shapes.render import Thing, place
 from yolov3.shapes.scene import LabelledImage, Setting, draw_image, draw_setting, draw_thing, photograph
 from yolov3.structures import Size
+from yolov3.videos.writer import VideoWriter
 
 __all__ = ["CLASSES", "write_shapes_dataset", "write_shapes_video"]
 
@@ -52,9 +55,9 @@ def write_shapes_dataset(folder: Path, *, train: int, val: int, unseen: int, see
             written = [_write_image(folder / split, seed, split, index) for index in range(count)]
             if split != "unseen":
                 content = json.dumps(_as_coco(written, seed), indent=1)
-                (folder / "annotations" / f"instances_{split}.json").write_text(content, encoding="utf-8")
+                write_whole(folder / "annotations" / f"instances_{split}.json", content.encode())
     except OSError as error:
-        raise UserError(f"{error.filename or folder}: cannot be written: {error.strerror or error}") from error
+        raise unwritable(error.filename or folder, error) from error
     return folder
 
 
@@ -79,19 +82,17 @@ def write_shapes_video(path: Path, *, frames: int, fps: float, seed: int) -> Pat
     speeds = generator.uniform(-70, 70, (len(moving), 2))  # pixels a second
     spins = generator.uniform(-1.2, 1.2, len(moving))  # radians a second
     height, width = VIDEO_SIZE
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
-    if not writer.isOpened():
-        raise UserError(f"{path}: cannot be written as an MPEG-4 video")
+    writer = VideoWriter(path, rate=fps, size=(height, width))
     try:
         for frame in range(frames):
             moved = [
                 place(_moved(thing, speed, spin, seconds=frame / fps, setting=setting))
                 for thing, speed, spin in zip(moving, speeds, spins)
             ]
-            image = photograph(setting, moved + still, generator)
-            writer.write(cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+            writer.write(photograph(setting, moved + still, generator))
+        writer.close()
     finally:
-        writer.release()
+        writer.give_up()
     return path
 
 
@@ -103,7 +104,7 @@ def _prepare(folder: Path, settings: dict[str, str | int]) -> None:
         raise UserError(f"{folder}: holds files that are no data set of generated shapes; name a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)
     # First of all, so that a folder left half-written is known as ours.
-    (folder / MARKER).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    write_whole(folder / MARKER, (json.dumps(settings, indent=1) + "\n").encode())
     for name in (*SPLITS, "annotations"):
         (folder / name).mkdir(exist_ok=True)
         for file in (folder / name).iterdir():
@@ -131,7 +132,7 @@ def _write_image(folder: Path, seed: int, split: str, index: int) -> tuple[str, 
     )
     assert done, f"an image of {size} must be possible as JPEG"
     name = f"{index + 1:06d}.jpg"
-    (folder / name).write_bytes(encoded.tobytes())
+    write_whole(folder / name, encoded.tobytes())
     return name, drawn
 
 

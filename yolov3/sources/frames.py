@@ -40,7 +40,8 @@ class FrameSource:
 
     ``rate``: frames a second, None for images that have nothing to do with each other; ``length``: how many frames it
     claims to have, None where nobody knows; ``live``: its frames are to be shown as they come; ``broken``: frames that
-    could not be decoded so far. Entering raises SourceError when it cannot be opened.
+    could not be decoded so far; ``ended_after``: so many frames, where it ended long before it should. Entering raises
+    SourceError when it cannot be opened.
     """
 
     name: str
@@ -48,6 +49,7 @@ class FrameSource:
     length: int | None = None
     live: bool = False
     broken: int = 0
+    ended_after: int | None = None
 
     def __enter__(self) -> Self:
         self.open()

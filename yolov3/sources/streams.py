@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import cv2
 
+from yolov3.machine.opencv_messages import opencv_silenced
 from yolov3.sources.address import without_login
 from yolov3.sources.capture import CaptureSource
 from yolov3.sources.frames import Frame, SourceError
-from yolov3.sources.opencv_messages import opencv_silenced
 
 OPEN_MILLISECONDS, READ_MILLISECONDS = 15_000, 15_000  # patience with a stream
 RECONNECT_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds

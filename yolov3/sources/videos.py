@@ -8,12 +8,14 @@ from pathlib import Path
 
 import cv2
 
+from yolov3.machine.opencv_messages import opencv_silenced
 from yolov3.sources.capture import USUAL_RATE, CaptureSource
 from yolov3.sources.frames import Frame, SourceError
-from yolov3.sources.opencv_messages import opencv_silenced
 from yolov3.sources.read_ahead import Ahead
 
 FRAMES_AHEAD = 8
+MISSING_SHARE = 0.02  # of frames and of time; counts of frames are often wrong by some
+MISSING_FRAMES = 2
 BROKEN_FRAMES = 250  # so many frames that cannot be decoded are passed over in a row; then the video has ended
 
 
@@ -23,6 +25,8 @@ class VideoFile(CaptureSource):
 
     def __init__(self, path: Path, *, ahead: int = FRAMES_AHEAD) -> None:
         self.path, self.name, self.ahead = path, str(path), ahead
+        self._last_seconds = 0.0
+        self._short: int | None = None
         self._decoding: Ahead[tuple[Frame | None, int]] | None = None
 
     def open(self) -> None:
@@ -48,6 +52,7 @@ class VideoFile(CaptureSource):
             self.broken = broken
             if frame is not None:
                 yield frame
+        self.ended_after = self._short
 
     def _decode(self) -> Iterator[tuple[Frame | None, int]]:
         """Each frame and how many were broken so far; at the end how many they were."""
@@ -56,7 +61,8 @@ class VideoFile(CaptureSource):
             image = self.read()
             if image is not None:
                 missed = 0
-                yield Frame(image, self.name, index, self._seconds(index)), broken
+                self._last_seconds = self._seconds(index)
+                yield Frame(image, self.name, index, self._last_seconds), broken
                 index += 1
                 continue
             # A damaged frame reads like the end: only the file's own count tells them apart.
@@ -64,9 +70,21 @@ class VideoFile(CaptureSource):
                 break
             missed += 1
             broken += 1
-        yield None, broken - missed  # those at the end are a wrong count more often than frames
         if index == 0:
             raise SourceError(f"{self.path}: a video without a single frame that can be decoded")
+        if self._ends_early(index + broken - missed):
+            self._short = index
+        yield None, broken - missed  # those at the end are a wrong count more often than frames
+
+    def _ends_early(self, frames: int) -> bool:
+        """Whether frames and, because some files tell their duration alone, time are missing that the file promises."""
+        if self.length is None or self.rate is None:
+            return False
+        missing = self.length - frames
+        seconds = self.length / self.rate - self._last_seconds
+        return missing > max(MISSING_FRAMES, MISSING_SHARE * self.length) and seconds > max(
+            (MISSING_FRAMES + 1) / self.rate, MISSING_SHARE * self.length / self.rate
+        )
 
     def _seconds(self, index: int) -> float:
         """The frame's time by the file, so that variable rates are right; by the rate where the file does not say."""

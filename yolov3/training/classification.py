@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 import torch
 from torch import nn
@@ -21,7 +21,7 @@ from yolov3.config.learning import OptimiserSection
 from yolov3.config.loading import validate_section
 from yolov3.datasets.class_folders import ClassFolders, read_class_folders
 from yolov3.errors import UserError
-from yolov3.formats.description import build_network
+from yolov3.formats.checkpoint import model_from_content
 from yolov3.journal.rows import ClassificationRow, EpochRow
 from yolov3.machine.device import mixed_precision
 from yolov3.models.classifier import Darknet53Classifier
@@ -31,7 +31,7 @@ from yolov3.structures import ModelMeaning, Preprocessing, Size
 from yolov3.training.loop import TrainResult, run_training
 from yolov3.training.objective import ClassificationObjective
 from yolov3.training.place import Place
-from yolov3.training.run import Run, Stopped, find_stopped, open_run, prepare_network
+from yolov3.training.run import Run, Stopped, check_classes, check_images, find_stopped, open_run, prepare_network
 from yolov3.training.task import EpochEnd, Scores, Task
 from yolov3.training.train import check_batch
 from yolov3.watching.words import counted
@@ -221,16 +221,13 @@ def _make_task(
 ) -> ClassificationTask:
     training_data = read_class_folders(Path(options.data) / "train")
     validation_data = read_class_folders(Path(options.data) / "val", names=training_data.names)
-    if stopped is not None and list(training_data.names) != stopped.content["names"]:
-        names: Any = stopped.content["names"]
-        raise UserError(
-            f"{options.data}: the classes are {', '.join(training_data.names)}, but {stopped.last} was trained with "
-            f"{', '.join(names)}"
-        )
+    if stopped is not None:
+        check_classes(stopped, training_data.names, options.data)
+        check_images(stopped, len(training_data), options.data)
     torch.manual_seed(options.seed)
     network: nn.Module
     if stopped is not None:
-        network = build_network(stopped.content["model"])
+        network = model_from_content(stopped.content, stopped.last).network.train()
     else:
         network = Darknet53Classifier(num_classes=len(training_data.names), width=options.width)
     return ClassificationTask(options, prepare_network(network, settings, place), training_data, validation_data, place)

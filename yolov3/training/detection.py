@@ -15,15 +15,17 @@ from yolov3.batches.detection import training_loader
 from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.plan import EpochSettings
 from yolov3.catalogue.opening import Splits, open_splits
+from yolov3.checks.described import describe_anchors, describe_data, without_repeated
+from yolov3.checks.start import warnings_at_start
+from yolov3.checks.view import NetworkView
 from yolov3.config.experiment import EvaluateSection, Experiment
-from yolov3.datasets.checks import describe_anchors, describe_data, describe_overlap, without_repeated
 from yolov3.datasets.dataset import Dataset
 from yolov3.errors import UserError
 from yolov3.evaluation.measure import Evaluation
 from yolov3.evaluation.report import class_table
 from yolov3.evaluation.shared import SharedRules, evaluate_shared
 from yolov3.formats.build import Start, begin, build_detector, open_start, settle
-from yolov3.formats.description import build_network
+from yolov3.formats.checkpoint import model_from_content
 from yolov3.formats.transfer import TransferReport
 from yolov3.journal.rows import DetectionRow, EpochRow
 from yolov3.journal.sheets import batch_sheet, prediction_sheet
@@ -34,7 +36,7 @@ from yolov3.selecting.postprocess import Selection
 from yolov3.structures import Batch, ModelMeaning, Size, Suppression, Targets
 from yolov3.training.objective import DetectionObjective
 from yolov3.training.place import Place
-from yolov3.training.run import Stopped, prepare_network
+from yolov3.training.run import Stopped, check_classes, check_images, prepare_network
 from yolov3.training.task import EpochEnd, Scores, Task
 from yolov3.watching.lines import WARNING
 from yolov3.watching.tables import NumberTable
@@ -101,13 +103,16 @@ class DetectionTask(Task[Batch]):
         ]
 
     def notes(self) -> list[str]:
-        overfit = self.settings.data.overfit
-        lines = [
-            None if overfit else describe_overlap(self.training_data, self.validation_data),
-            *self.beginning.notes,
-            str(self.beginning.taken) if self.beginning.taken is not None else None,
-        ]
-        return [line for line in lines if line]
+        taken = [str(self.beginning.taken)] if self.beginning.taken is not None else []
+        return [*self._warnings(), *self.beginning.notes, *taken]
+
+    def _warnings(self) -> list[str]:
+        """What the doctor would say of the data. Where the same few images are learned and measured on purpose, as some do
+        to see whether all works, nothing is."""
+        if self.settings.data.overfit:
+            return []
+        view = NetworkView(self.meaning.preprocessing, self._levels, self.settings.loss)
+        return [found.warning for found in warnings_at_start(self.training_data, self.validation_data, view)]
 
     def record(self, folder: Path) -> None:
         """The lists of a division that was made here, so that it holds for ever after."""
@@ -182,6 +187,9 @@ def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) 
     """The task of an experiment, begun anew or as a stopped run left it. Raises UserError."""
     splits = open_splits(settings.data)
     training_data = splits.train
+    if stopped is not None:
+        check_classes(stopped, training_data.names, str(training_data.source))
+        check_images(stopped, len(training_data), str(training_data.source))
     _check_data(training_data, splits.val)
     start, notes = Start(), list[str]()
     if stopped is None:
@@ -196,7 +204,7 @@ def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) 
         network = build_detector(settings.model, num_classes=len(training_data.names))
         taken = begin(network, start, names=training_data.names)
     else:
-        network = _detector(build_network(stopped.content["model"]))
+        network = _detector(model_from_content(stopped.content, stopped.last).network.train())
     network = _detector(prepare_network(network, settings.train, place))
     return DetectionTask(settings, network, splits, place, Beginning(tuple(notes), taken))
 

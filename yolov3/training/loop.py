@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from yolov3.errors import UserError
+from yolov3.files.unwritable import require_room
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.journal.curves import draw_curves
 from yolov3.journal.display import Stopwatch, TrainingDisplay
@@ -39,8 +41,13 @@ class TrainResult:
 def run_training(run: Run[Any]) -> TrainResult:
     """Epoch after epoch until the end, or until somebody asks to stop.
 
-    Raises UserError for what the user can mend and Interrupted after Ctrl-C or SIGTERM, when all is saved.
+    Raises UserError for what the user can mend and Interrupted after Ctrl-C, SIGTERM or SIGHUP, when all is saved.
     """
+    with run.lock:
+        return _run_training(run)
+
+
+def _run_training(run: Run[Any]) -> TrainResult:
     progress, epochs = run.state.progress, run.settings.epochs
     ended_by = run.ended_by
     recorder = Recorder(run.folder) if run.place.world.is_first and ended_by is None else None
@@ -59,6 +66,7 @@ def run_training(run: Run[Any]) -> TrainResult:
                 display.say(line)
         if ended_by is not None:
             return _result(run, ended_by)
+        _require_room(run)
         if run.place.device.type == "cuda":
             try_largest_input(run, _computing(run), display.warn)
         try:
@@ -76,6 +84,8 @@ def run_training(run: Run[Any]) -> TrainResult:
             if recorder is not None:
                 recorder.close()
                 draw_curves(run.folder / "curves.png", progress.history)
+    if interruption.received:  # after the last place where anybody asked; all is done and saved
+        raise Interrupted(interruption.received, run.folder)
     return _result(run, None)
 
 
@@ -94,7 +104,7 @@ def _train_epoch(
     how = _computing(run)
     due = (progress.epoch + 1) % settings.evaluate_every == 0 or progress.epoch + 1 == settings.epochs
     batches = run.task.loader.epoch(progress.epoch, start=progress.batch, total_epochs=settings.epochs)
-    for number, batch in enumerate(batches):
+    for number, batch in enumerate(_saved_when_they_end(run, batches)):
         watch.data_arrived(len(batch))
         if recorder is not None and number == 0 and (due or progress.epoch == 0):
             _show(recorder, "training_batch", run.task.batch_sheet(batch), progress.epoch + 1)
@@ -118,6 +128,16 @@ def _train_epoch(
     if progress.epoch % settings.checkpoint_epochs == 0:
         _save_last(run)
     return scores
+
+
+def _saved_when_they_end(run: Run[Any], batches: Iterator[Any]) -> Iterator[Any]:
+    """The batches. When there is none after all, for a reason the user can mend, what was learned so far is saved."""
+    try:
+        yield from batches
+    except UserError:
+        if run.state.progress.step:
+            _save_last(run)
+        raise
 
 
 def _train_batch(run: Run[Any], batch: Any, how: Computing, display: TrainingDisplay) -> None:
@@ -160,6 +180,16 @@ def _close_epoch(run: Run[Any], scores: Scores | None) -> EpochRow:
             _save(run, run.best, resumable=False)
     progress.next_epoch()
     return row
+
+
+def _require_room(run: Run[Any]) -> None:
+    """Raise UserError where the disk has no room for the checkpoints of a new run, before hours are spent on it."""
+    if not run.place.world.is_first or run.stopped is not None:
+        return
+    weights = sum(tensor.nbytes for tensor in run.state.network.state_dict().values())
+    state = 2 + (run.state.average is not None)  # the network, its momentum, its average
+    # last.pt, the one before it, and the next while it is written; best.pt and its next hold the weights alone.
+    require_room(run.folder, (3 * state + 2) * weights)
 
 
 def _show(recorder: Recorder, name: str, sheet: Any, epoch: int) -> None:

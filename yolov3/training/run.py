@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -14,9 +15,11 @@ from yolov3.config.learning import OptimiserSection
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.run_folder import make_run_folder
+from yolov3.files.run_lock import RunLock
 from yolov3.files.strict_yaml import write_yaml
 from yolov3.formats.checkpoint import read_checkpoint
 from yolov3.formats.description import describe_in_words, describe_network
+from yolov3.processes.launch import is_first_process
 from yolov3.processes.restart import remember_run, run_to_resume
 from yolov3.training.averaging import WeightAverage
 from yolov3.training.optimiser import learning_rate_factor, make_optimiser
@@ -30,10 +33,11 @@ BatchKind = TypeVar("BatchKind")
 
 @dataclass(frozen=True)
 class Stopped:
-    """A run that was stopped: its last checkpoint, and what is in it."""
+    """A run that was stopped: its last checkpoint, what is in it, and the lock that keeps others from going on with it."""
 
     last: Path
     content: dict[str, Any]
+    lock: RunLock = field(default_factory=RunLock)
 
     @property
     def folder(self) -> Path:
@@ -48,7 +52,8 @@ class Stopped:
 
 @dataclass(frozen=True)
 class Run(Generic[BatchKind]):
-    """All that a run works with. ``best`` and ``last`` are the checkpoints it writes; ``stopped`` is what it goes on from."""
+    """All that a run works with. ``best`` and ``last`` are the checkpoints it writes; ``stopped`` is what it goes on from;
+    ``lock`` keeps others out of its folder."""
 
     task: Task[BatchKind]
     settings: TrainSection
@@ -57,6 +62,7 @@ class Run(Generic[BatchKind]):
     place: Place
     folder: Path
     stopped: Stopped | None = None
+    lock: RunLock = field(default_factory=RunLock)
 
     @property
     def best(self) -> Path:
@@ -133,15 +139,45 @@ class Run(Generic[BatchKind]):
 
 def find_stopped(resume: Path | None, output: Path) -> Stopped | None:
     """The run to go on with: the one of ``resume`` (its folder or its last checkpoint), or one that torchrun starts
-    again. Raises UserError when it cannot be gone on with."""
+    again. Raises UserError when it cannot be gone on with, or when another process does so."""
     resume = resume or run_to_resume(output)
     if resume is None:
         return None
     last = resume / "weights" / "last.pt" if resume.is_dir() else resume
-    content = read_checkpoint(last)
+    lock = RunLock.of(last.absolute().parent.parent) if is_first_process() else RunLock()
+    content = read_checkpoint(last)  # by now nobody writes it any more
     if not content["experiment"]:
         raise UserError(f"{last}: holds no experiment to resume")
-    return Stopped(last, content)
+    return Stopped(last, content, lock)
+
+
+def check_classes(stopped: Stopped, names: Sequence[str], source: str) -> None:
+    """Raise UserError when the classes of the data of ``source`` are not those that a stopped run has learned."""
+    before: Sequence[str] = stopped.content["names"]
+    if list(names) == list(before):
+        return
+    known, given = set(before), set(names)
+    gone, new = [name for name in before if name not in given], [name for name in names if name not in known]
+    parts = [f"without {', '.join(gone)}"] if gone else []
+    parts += [f"with {', '.join(new)} more"] if new else []
+    if not parts:
+        at = next(number for number, pair in enumerate(zip(before, names)) if pair[0] != pair[1])
+        parts = [f"in another order: class {at} is {names[at]} and was {before[at]}"]
+    raise UserError(
+        f"{source}: the classes are not those of {stopped.last}, but {' and '.join(parts)}; the weights mean the classes it "
+        f"was trained with. A new run with train.weights={stopped.last} starts from them"
+    )
+
+
+def check_images(stopped: Stopped, count: int, source: str) -> None:
+    """Raise UserError when there are not as many images as a stopped run drew its order from."""
+    training = stopped.content.get("training")
+    before = training.get("progress", {}).get("images", 0) if isinstance(training, dict) else 0
+    if before and count != before:
+        raise UserError(
+            f"{source}: {counted(count, 'training image')}, but {stopped.last} was trained with {before}; a run goes on with "
+            f"the data it began with. A new run with train.weights={stopped.last} starts from its weights"
+        )
 
 
 def prepare_network(network: nn.Module, settings: TrainSection, place: Place) -> nn.Module:
@@ -156,15 +192,21 @@ def prepare_network(network: nn.Module, settings: TrainSection, place: Place) ->
 
 
 def make_state(
-    network: nn.Module, settings: TrainSection, rates: OptimiserSection, place: Place, *, num_terms: int
+    network: nn.Module,
+    settings: TrainSection,
+    rates: OptimiserSection,
+    place: Place,
+    *,
+    num_terms: int,
+    images: int = 0,
 ) -> TrainingState:
-    """The live objects of a run at its beginning, whose loss has so many terms."""
+    """The live objects of a run at its beginning, whose loss has so many terms, on so many training images."""
     return TrainingState(
         network=network,
         optimiser=make_optimiser(network, rates),
         average=WeightAverage(network, settings.ema) if settings.ema else None,
         scaler=torch.amp.GradScaler(place.device.type, enabled=place.precision == torch.float16),
-        progress=Progress(loss_sums=[0.0] * num_terms),
+        progress=Progress(loss_sums=[0.0] * num_terms, images=images),
     )
 
 
@@ -179,16 +221,18 @@ def open_run(
 ) -> Run[BatchKind]:
     """The run of a task whose network is prepared: in a new folder, or in that of the run it goes on with."""
     num_terms = len(task.objective.term_names)
-    state = make_state(task.network, settings, rates, place, num_terms=num_terms)
+    images = task.loader.num_samples
+    state = make_state(task.network, settings, rates, place, num_terms=num_terms, images=images)
     if stopped is not None:
         state.restore(stopped.content, stopped.last, task.row_kind)
-        folder = stopped.folder
+        folder, lock = stopped.folder, stopped.lock
         if place.world.is_first and task.experiment != stopped.content["experiment"]:
             _write_settings(task, folder)
     else:
         own = _make_folder(task, settings, name) if place.world.is_first else None
         folder = place.world.from_first(own)
-    return Run(task, settings, rates, state, place, folder, stopped)
+        lock = RunLock.of(folder) if place.world.is_first else RunLock()
+    return Run(task, settings, rates, state, place, folder, stopped, lock)
 
 
 def _make_folder(task: Task[Any], settings: TrainSection, name: str) -> Path:

@@ -14,15 +14,17 @@ import torch
 from torch import nn
 
 from yolov3.errors import UserError
-from yolov3.formats.checkpoint import load_weights
+from yolov3.formats.checkpoint import check_weights
 from yolov3.journal.rows import EpochRow
+from yolov3.journal.stored import check_stored
 from yolov3.training.averaging import WeightAverage
 
 
 @dataclass(kw_only=True)
 class Progress:
     """Where a run stands: ``epoch`` and ``batch`` come next; ``step`` updates were made. ``loss_sums`` has a sum per term
-    of the loss over the ``loss_count`` steps of the epoch so far."""
+    of the loss over the ``loss_count`` steps of the epoch so far; the order is drawn from so many ``images`` (0: not noted,
+    in checkpoints from before it was)."""
 
     epoch: int = 0
     batch: int = 0
@@ -32,6 +34,7 @@ class Progress:
     parts: int = 1  # a batch is computed in this many times train.accumulate parts, because memory asked for it
     skipped: int = 0
     skipped_in_a_row: int = 0
+    images: int = 0
     best_score: float = -1.0
     best_epoch: int = -1
     evaluations_without_gain: int = 0
@@ -59,8 +62,10 @@ class Progress:
 
     def restore(self, values: dict[str, Any], row_kind: type[EpochRow]) -> None:
         """Stand where :meth:`as_plain` was asked."""
+        own_images = self.images
         for name, value in values.items():
             setattr(self, name, value)
+        self.images = values.get("images") or own_images
         self.history = [row_kind.from_plain(row) for row in values["history"]]
 
 
@@ -92,11 +97,18 @@ class TrainingState:
         }
 
     def restore(self, content: dict[str, Any], path: Path, row_kind: type[EpochRow]) -> None:
-        """Take everything from a checkpoint's content. Raises UserError when it does not belong to this run."""
+        """Take everything from a checkpoint's content. Raises UserError, and changes nothing, when it does not belong to this
+        run or is damaged."""
         training = content.get("training")
         if not training or "progress" not in training:
             raise UserError(f"{path}: holds a finished model, not a run that can be resumed (use weights/last.pt)")
-        load_weights(self.network, training["network"] or content["weights"], str(path))
+        own = training.get("network")
+        weights = content["weights"] if own is None else own
+        check_weights(self.network, weights, str(path))
+        check_weights(self.network, content["weights"], str(path))
+        parameters = [each for group in self.optimiser.param_groups for each in group["params"]]
+        check_stored(training, self.as_plain(), parameters, row_kind, path)
+        self.network.load_state_dict(weights)
         if self.average:
             self.average.restore(content["weights"], int(training["average_updates"]))
         self.optimiser.load_state_dict(training["optimiser"])

@@ -139,3 +139,15 @@ def test_whether_a_network_can_learn_is_told_too(clean, monkeypatch, capsys):
     assert "warning: learning: " in capsys.readouterr().out
     assert main([*words, "--strict", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["learning"]["steps"] == 2
+
+
+def test_what_training_costs_is_told_of_an_experiment_and_not_of_data(clean, tmp_path, capsys):
+    small = "model: {variant: yolov3-tiny, width: 0.0625, image_size: 96}\ntrain: {workers: 0, device: cpu, batch_size: 8}\n"
+    experiment = tmp_path / "mine.yaml"
+    experiment.write_text(f"{small}data: {{root: {clean}}}\n")
+    main(["doctor", str(experiment)])
+    assert "note: training-cost: an epoch takes about " in capsys.readouterr().out
+    main(["doctor", str(experiment), "--no-step"])
+    assert "training-cost" not in capsys.readouterr().out
+    main(["doctor", str(clean)])
+    assert "training-cost" not in capsys.readouterr().out

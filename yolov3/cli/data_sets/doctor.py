@@ -13,7 +13,9 @@ from yolov3.errors import UserError
 from yolov3.options.model_options import add_darknet_options
 
 if TYPE_CHECKING:
-    from yolov3.doctor.finding import Examination, Finding
+    from yolov3.checks.finding import Finding
+    from yolov3.config.experiment import Experiment
+    from yolov3.doctor.finding import Examination
     from yolov3.doctor.low_score.explain import Explanation
     from yolov3.watching.watcher import Watcher
 
@@ -24,8 +26,9 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class DoctorWords:
-    """What is examined, with which settings; which model's score on it is explained, on so many images; how many places of a
-    finding are shown; what warnings count for; whether a program reads the answer."""
+    """What is examined, with which settings; which model's score on it is explained, on so many images; whether a network is
+    to learn by heart, and a few steps are measured (None: where an experiment was named); how many places of a finding are
+    shown; what warnings count for; whether a program reads the answer."""
 
     target: str
     overrides: tuple[str, ...]
@@ -35,6 +38,7 @@ class DoctorWords:
     images: int
     device: str
     learn: bool
+    step: bool | None
     places: int
     strict: bool
     json: bool
@@ -59,8 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N, for W")
     parser.add_argument(
         "--learn", action="store_true",
-        help="let the experiment's network learn eight training images by heart, in a few minutes: what cannot be learned so "
+        help="let the experiment's network learn eight training images by heart, in some minutes: what cannot be learned so "
         "will not be learned at all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--step", action=argparse.BooleanOptionalAction, default=None,
+        help="measure what a training costs in time and memory, by a few steps; by default of an experiment and of a run",
     )  # fmt: skip
     parser.add_argument("--places", type=int, default=_SHOWN, metavar="N", help="so many places of a finding are told")
     parser.add_argument("--strict", action="store_true", help="for the exit code, warnings are errors")
@@ -82,6 +90,7 @@ def parse(arguments: argparse.Namespace) -> DoctorWords:
         images=arguments.images,
         device=arguments.device,
         learn=arguments.learn,
+        step=arguments.step,
         places=arguments.places,
         strict=arguments.strict,
         json=arguments.json,
@@ -90,25 +99,28 @@ def parse(arguments: argparse.Namespace) -> DoctorWords:
 
 def run(words: DoctorWords) -> int:
     """Examine, and tell what was found. Raises UserError for what cannot be examined."""
-    from yolov3.doctor.examine import examine
+    from yolov3.doctor.examine import examine_target
     from yolov3.doctor.learning.trial import try_to_learn
-    from yolov3.doctor.target import find_experiment
+    from yolov3.doctor.target import find_target
     from yolov3.options.experiment_options import tell_shipped
     from yolov3.watching.lines import print_line
     from yolov3.watching.watcher import Bar
 
     tell_shipped(words.target)
+    target = find_target(words.target, words.overrides)
     with output_kept_free(words.json), Bar("looking at images") as bar:
-        found = examine(words.target, overrides=words.overrides, most_places=words.places, watcher=bar)
+        found = examine_target(target, most_places=words.places, watcher=bar)
+    if words.step or (words.step is None and target.is_training):
+        found = found.with_findings(_cost(target.experiment))
     if not words.json:
         _print(found)
     why = trial = None
     if words.weights is not None:
         with output_kept_free(words.json), Bar("undoing mistakes") as bar:
-            why = _explained(words, words.weights, bar)
+            why = _explained(words, words.weights, target.experiment, bar)
     if words.learn:
         with output_kept_free(words.json), Bar("learning by heart") as bar:
-            trial = try_to_learn(find_experiment(words.target, words.overrides), watcher=bar)
+            trial = try_to_learn(target.experiment, watcher=bar)
     if words.json:
         more = {"score": why, "learning": trial}
         print_json({**found.as_plain(), **{name: part.as_plain() for name, part in more.items() if part is not None}})
@@ -122,14 +134,23 @@ def run(words: DoctorWords) -> int:
     return max(code, 2 if words.strict else 1) if is_warned else code
 
 
-def _explained(words: DoctorWords, weights: Path, watcher: Watcher) -> Explanation:
+def _cost(experiment: Experiment) -> tuple[Finding, ...]:
+    from yolov3.checks.finding import Finding
+    from yolov3.doctor.costs.measure import measure_cost
+    from yolov3.watching.watcher import Bar
+
+    with Bar("what training costs") as bar:
+        cost = measure_cost(experiment, watcher=bar)
+    return (cost,) if isinstance(cost, Finding) else tuple(cost.findings())
+
+
+def _explained(words: DoctorWords, weights: Path, experiment: Experiment, watcher: Watcher) -> Explanation:
     from yolov3.catalogue.opening import open_dataset
     from yolov3.doctor.low_score.explain import explain_low_score
-    from yolov3.doctor.target import find_experiment
     from yolov3.formats.load import open_model
 
     model = open_model(weights, cfg=words.cfg, names=words.names)
-    dataset = open_dataset(find_experiment(words.target, words.overrides).data, "val")
+    dataset = open_dataset(experiment.data, "val")
     return explain_low_score(model, dataset, images=words.images, device=words.device, watcher=watcher)
 
 

@@ -25,11 +25,19 @@ def least_loss(
 ) -> LossTerms:
     """The terms of the loss of maps that say what the assigned objects want."""
     count = 1 + max((int(places.image.max()) for places in assignment.levels if len(places)), default=0)
-    maps = [
-        perfect_map(level, places, assignment.network_size, count, settings.label_smoothing)
-        for level, places in zip(levels, assignment.levels, strict=True)
-    ]
+    maps = perfect_maps(levels, assignment, count, settings)
     return detection_loss(maps, levels, assignment, settings, divisor=divisor)
+
+
+def perfect_maps(
+    levels: tuple[Level, ...], assignment: Assignment, num_images: int, settings: LossSection
+) -> tuple[Tensor, ...]:
+    """Raw maps (B, A, H, W, 5 + C) of all levels that say what the assigned objects want: the most that there is to learn. Of
+    objects that share a place only one is in them."""
+    return tuple(
+        perfect_map(level, places, assignment.network_size, num_images, settings.label_smoothing)
+        for level, places in zip(levels, assignment.levels, strict=True)
+    )
 
 
 def perfect_map(

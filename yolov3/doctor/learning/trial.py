@@ -3,20 +3,20 @@ does not. What cannot do that will learn nothing from thousands."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import torch
 
-from yolov3.assign import assign
+from yolov3.assign import Assignment, assign
 from yolov3.batches.detection import evaluation_loader
 from yolov3.catalogue.opening import open_dataset
+from yolov3.codec import RawPredictions
 from yolov3.config.experiment import Experiment
 from yolov3.config.learning import OptimiserSection
 from yolov3.datasets.dataset import Dataset
-from yolov3.doctor.learning.least import least_loss
+from yolov3.doctor.learning.least import least_loss, perfect_maps
+from yolov3.doctor.learning.verdict import ENOUGH, LearningTrial, LossCourse, judged
 from yolov3.errors import UserError
 from yolov3.evaluation.coco import coco_metric
 from yolov3.formats.build import Start, begin, build_detector, open_start, settle
@@ -26,7 +26,7 @@ from yolov3.machine.device import select_device
 from yolov3.models.contract import DetectionNetwork
 from yolov3.runtimes.torch_runtime import TorchRuntime
 from yolov3.selecting.postprocess import postprocess
-from yolov3.structures import Preprocessing, Size
+from yolov3.structures import Predictions, Preprocessing, Size
 from yolov3.training.detection import selection_of
 from yolov3.training.objective import DetectionObjective
 from yolov3.training.optimiser import learning_rate_factor, set_learning_rate
@@ -37,9 +37,10 @@ from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
 
 RATES = OptimiserSection(
-    learning_rate=0.004, weight_decay=0.0, schedule="constant", gradient_clip=20.0, warmup_power=1.0
+    learning_rate=0.004, weight_decay=0.0, schedule="cosine", final_ratio=0.0, gradient_clip=20.0, warmup_power=1.0
 )
-"""A rate at which every network of the family learns a few images, behind a warm-up that is as long for all."""
+"""A rate at which every network of the family learns a few images, behind a warm-up that is as long for all. It falls to 0, so
+that what is judged at the end stands still: at a constant one AP50 goes up and down by a fifth from look to look."""
 
 WARMUP_STEPS = 30
 NORM_MOMENTUM = 0.1
@@ -48,80 +49,26 @@ NORM_MOMENTUM = 0.1
 LOOK_EVERY = 50
 """Steps between two looks at what it knows."""
 
-LEARNT, ENOUGH = 0.9, 0.99
-"""An AP50 on the images from which on they are known by heart, and one at which it need not go on."""
-
-HIGH = 0.25
-"""A term of which so large a part is left stays high."""
+STEPS = 400
+"""Within which every network of the family has learned eight images that can be learned. Steps are counted and not time, so
+that a machine that is busy says the same, only later."""
 
 LAST_STEPS = 10
 FAULTS = 10
 """Steps in a row whose numbers are not finite, after which it ends."""
-
-ADVICE = {
-    "box": "look at the boxes of these images, and whether the anchors are of their size (in pixels of the input)",
-    "objectness": "look whether all objects of these images have a box, and whether many share a cell of the coarsest level",
-    "classes": "look whether things that look alike have the same class in all of these images",
-}
-
-
-@dataclass(frozen=True)
-class LossCourse:
-    """A term of the loss in the ``first`` step and in the ``last`` ones (mean), and the ``least`` it can be on the images."""
-
-    name: str
-    first: float
-    last: float
-    least: float
-
-    @property
-    def left(self) -> float:
-        """The part of what could go that is still there."""
-        return max(0.0, self.last - self.least) / max(self.first - self.least, 1e-6)
-
-    def as_plain(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "left": self.left}
-
-
-@dataclass(frozen=True)
-class LearningTrial:
-    """What came of it: so many ``images`` in inputs of ``size`` (height, width), so many ``steps``, the AP50 in [0, 1] on the
-    images at the end, the course of each term of the loss, the name of the term that stays ``high`` (None where none does, or
-    the time was up too soon to tell), a ``fault`` of the numbers (None: none), and the ``verdict`` in a sentence or two."""
-
-    images: int
-    size: Size
-    steps: int
-    ap50: float
-    terms: tuple[LossCourse, ...]
-    high: str | None
-    fault: str | None
-    verdict: str
-
-    @property
-    def learnt(self) -> bool:
-        """Whether it knows the images."""
-        return self.ap50 >= LEARNT
-
-    def as_plain(self) -> dict[str, Any]:
-        """Plain values."""
-        terms = [term.as_plain() for term in self.terms]
-        return {**asdict(self), "size": list(self.size), "terms": terms, "learnt": self.learnt}
 
 
 def try_to_learn(
     experiment: Experiment,
     *,
     images: int = 8,
-    steps: int = 400,
+    steps: int = STEPS,
     side: int = 160,
-    seconds: float = 180.0,
     watcher: Watcher | None = None,
 ) -> LearningTrial:
     """Show so many training images of an experiment, unvaried, to its network, with its loss and anchors, at most ``steps``
-    times and ``seconds`` long. The longer side of the input is at most ``side`` pixels, and anchors shrink with it; the
-    learning rate is constant. Nothing is written; Ctrl-C ends it as any function (KeyboardInterrupt).
+    times. The longer side of the input is at most ``side`` pixels, and anchors shrink with it; the learning rate is that of
+    RATES. Nothing is written; Ctrl-C ends it as any function (KeyboardInterrupt).
 
     Raises UserError for what the user can mend, and where memory does not suffice.
     """
@@ -141,7 +88,7 @@ def try_to_learn(
     train = experiment.train.model_copy(update={"norm_momentum": NORM_MOMENTUM, "ema": 0.0})
     prepare_network(network, train, place)
     pupil = _Pupil(experiment, network, data, preprocessing, place)
-    return pupil.learn(steps, seconds, watcher)
+    return pupil.learn(steps, watcher)
 
 
 class _Pupil:
@@ -164,11 +111,11 @@ class _Pupil:
         self.state = make_state(network, train, RATES, place, num_terms=len(self.names))
         self.how = Computing(network, objective, place, gradient_clip=RATES.gradient_clip)
 
-    def learn(self, steps: int, seconds: float, watcher: Watcher) -> LearningTrial:
-        """Step after step, until it knows the images or the steps or the time are used up."""
+    def learn(self, steps: int, watcher: Watcher) -> LearningTrial:
+        """Step after step, until it knows the images or the steps are used up."""
+        attainable = self.attainable()
         losses: list[list[float]] = []
         faults, fault, ap50 = 0, None, 0.0
-        end = time.monotonic() + seconds
         for step in range(steps):
             factor = learning_rate_factor(step, total_steps=steps, warmup_steps=WARMUP_STEPS, settings=RATES)
             set_learning_rate(self.state.optimiser, RATES.learning_rate * factor)
@@ -185,60 +132,54 @@ class _Pupil:
             if outcome.fault is None:
                 losses.append(outcome.losses.tolist())
             watcher.advance(step + 1, steps, text=self._progress(losses))
-            late = time.monotonic() > end
-            if (step + 1) % LOOK_EVERY == 0 or step + 1 == steps or late:
+            if (step + 1) % LOOK_EVERY == 0 or step + 1 == steps:
                 ap50 = self.ap50()
-            if late or ap50 >= ENOUGH:
-                break
-        return self._judged(losses, (step + 1, steps), ap50, fault)
+                if ap50 >= ENOUGH * attainable > 0:
+                    break
+        return self._judged(losses, step + 1, (ap50, attainable), fault)
 
     def ap50(self) -> float:
         """COCO's, on the images, of what the network finds as it stands."""
-        runtime = TorchRuntime(self.network, self.place.device, self.place.precision)
+        return self._ap50_of(TorchRuntime(self.network, self.place.device, self.place.precision)(self.batch.images))
+
+    def attainable(self) -> float:
+        """That of a network that says what the loss wants."""
+        maps = perfect_maps(self.network.levels, self._assigned(), len(self.batch), self.experiment.loss)
+        return self._ap50_of(RawPredictions(maps, self.network.levels))
+
+    def _ap50_of(self, predictions: Predictions) -> float:
         selection = selection_of(self.experiment.evaluate, self.experiment.model.suppression_rule)
-        found = postprocess(runtime(self.batch.images), self.batch.geometries, selection, self.data.names)
+        found = postprocess(predictions, self.batch.geometries, selection, self.data.names)
         return coco_metric(self.data, found).numbers.ap50 or 0.0
 
     def least(self) -> list[float]:
         """The least of each term on these images."""
-        settings, batch = self.experiment.loss, self.batch
-        assignment = assign(
-            batch.targets,
+        settings, assignment = self.experiment.loss, self._assigned()
+        divisor = loss_divisor(settings, num_images=len(self.batch), num_positives=assignment.count_positives())
+        return least_loss(self.network.levels, assignment, settings, divisor=divisor).detached().tolist()
+
+    def _assigned(self) -> Assignment:
+        return assign(
+            self.batch.targets,
             self.network.levels,
-            settings,
-            network_size=batch.size,
+            self.experiment.loss,
+            network_size=self.batch.size,
             num_classes=self.network.num_classes,
         )
-        divisor = loss_divisor(settings, num_images=len(batch), num_positives=assignment.count_positives())
-        return least_loss(self.network.levels, assignment, settings, divisor=divisor).detached().tolist()
 
     def _progress(self, losses: Sequence[Sequence[float]]) -> str:
         terms = "  ".join(f"{name} {value:.2f}" for name, value in zip(self.names, losses[-1] if losses else ()))
         return f"learning by heart  {terms}"
 
     def _judged(
-        self, losses: Sequence[Sequence[float]], steps: tuple[int, int], ap50: float, fault: str | None
+        self, losses: Sequence[Sequence[float]], steps: int, scores: tuple[float, float], fault: str | None
     ) -> LearningTrial:
-        """``steps`` that were done, and that were to be done."""
+        """After so many steps; ``scores`` are the AP50 that was reached and the attainable one."""
         first = losses[0] if losses else [0.0] * len(self.names)
         recent = losses[-LAST_STEPS:] or [first]
         last = [sum(values) / len(recent) for values in zip(*recent)]
         terms = tuple(LossCourse(*each) for each in zip(self.names, first, last, self.least()))
-        worst = max(terms, key=lambda term: term.left)
-        # What was stopped by the clock was still learning, and no term can be blamed.
-        told = ap50 < LEARNT and fault is None and steps[0] == steps[1]
-        high = worst if told and worst.left > HIGH else None
-        verdict = _verdict(len(self.data), steps, ap50, high, fault)
-        return LearningTrial(
-            len(self.data),
-            self.preprocessing.size,
-            steps[0],
-            ap50,
-            terms,
-            high.name if high else None,
-            fault,
-            verdict,
-        )
+        return judged(len(self.data), self.preprocessing.size, steps, scores, terms, fault)
 
 
 def small_size(own: Size, side: int, step: int) -> Size:
@@ -267,20 +208,3 @@ def _labelled(data: Dataset, count: int) -> Dataset:
     if not places:
         raise UserError(f"{data.source}: no image has a label, so there is nothing to learn")
     return data.part(places)
-
-
-def _verdict(images: int, steps: tuple[int, int], ap50: float, high: LossCourse | None, fault: str | None) -> str:
-    shown = f"{counted(images, 'image')} in {counted(steps[0], 'step')}: AP50 {ap50:.3f} on them"
-    if fault is not None:
-        return f"{shown}; {fault}, again and again, with a learning rate that suits such networks: look at the data's boxes"
-    if ap50 >= LEARNT:
-        return f"{shown}; it can learn"
-    if high is not None:
-        return (
-            f"{shown}; the term {high.name} of the loss stays high, {high.left:.0%} of it is left: {ADVICE[high.name]}"
-        )
-    if steps[0] < steps[1]:
-        return (
-            f"{shown}; the time was up before the {steps[1]} steps, too soon to tell: give more time or a smaller input"
-        )
-    return f"{shown}, though the loss fell: it learns, and needs more steps than it had here"

@@ -10,12 +10,12 @@ import threading
 import cv2
 import pytest
 
-from yolov3.sources.opencv_messages import FFMPEG_LEVEL, opencv_silenced
+from yolov3.machine.opencv_messages import FFMPEG_LEVEL, opencv_silenced
 
 OPEN = """
 import sys
 import cv2
-from yolov3.sources.opencv_messages import opencv_silenced
+from yolov3.machine.opencv_messages import opencv_silenced
 
 def open_all():
     for what in (98, "http://ada:geheim@127.0.0.1:9/x", "rtsp://ada:geheim@127.0.0.1:9/x", sys.argv[1]):

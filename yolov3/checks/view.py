@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from yolov3.anchors import cluster_anchors, measure_anchors
+from yolov3.anchors import AnchorSet, cluster_anchors, measure_anchors
 from yolov3.assign import assign
+from yolov3.checks.finding import Finding, Severity, first_places
 from yolov3.config.experiment import Experiment
 from yolov3.config.learning import LossSection
 from yolov3.datasets.box_sides import learned_sides
-from yolov3.datasets.checks import POOR_RECALL
 from yolov3.datasets.dataset import Dataset
-from yolov3.doctor.finding import Finding, Severity, first_places
 from yolov3.formats.build import Start, build_detector, settle
 from yolov3.geometry import Geometry
 from yolov3.structures import Level, Preprocessing, Sample, Targets
 from yolov3.watching.words import counted
+
+POOR_RECALL = 0.9
+"""Of anchors; below it many boxes are like none of them."""
 
 SMALL_SHARE = 0.1
 """Of all objects; where more are smaller than a cell of the finest level, the input is too small for the data."""
@@ -56,6 +58,11 @@ class NetworkView:
         return NetworkView(model.preprocessing, levels, experiment.loss)
 
     @property
+    def anchors(self) -> AnchorSet:
+        """Those of each level."""
+        return tuple(level.anchors for level in self.levels)
+
+    @property
     def words(self) -> str:
         """Such as ``at 416x416``."""
         height, width = self.preprocessing.size
@@ -64,8 +71,28 @@ class NetworkView:
 
 def check_network(dataset: Dataset, view: NetworkView) -> Iterator[Finding]:
     """What the network of ``view`` would make of the boxes of the training data; nothing where there are none."""
-    if not any((~sample.ignore).any() for sample in dataset.samples):
-        return
+    if has_objects(dataset):
+        yield from check_sides(dataset, view)
+        yield from _check_anchors(learned_sides(dataset, view.preprocessing), view)
+        yield from _check_places(dataset, view)
+
+
+def check_at_start(dataset: Dataset, view: NetworkView) -> Iterator[Finding]:
+    """Of :func:`check_network` what takes no time worth mentioning: nothing is fitted or assigned in vain."""
+    if has_objects(dataset):
+        yield from check_sides(dataset, view)
+        sides = learned_sides(dataset, view.preprocessing)
+        if measure_anchors(sides, view.anchors).recall < POOR_RECALL:
+            yield from _check_anchors(sides, view)
+
+
+def has_objects(dataset: Dataset) -> bool:
+    """Whether there is anything to learn."""
+    return any((~sample.ignore).any() for sample in dataset.samples)
+
+
+def check_sides(dataset: Dataset, view: NetworkView) -> Iterator[Finding]:
+    """Objects that are too small or too long for the network."""
     sides = learned_sides(dataset, view.preprocessing)
     # The image of each object, in the order of learned_sides.
     images = [sample.path for sample in dataset.samples for _ in range(int((~sample.ignore).sum()))]
@@ -81,30 +108,32 @@ def check_network(dataset: Dataset, view: NetworkView) -> Iterator[Finding]:
         long, images, "long-box", "note", f"longer than {LONG_SHAPE:g} times their width or height",
         "no anchor is like them, so that they are learned slowly", "fitted anchors, if they matter",
     )  # fmt: skip
-    yield from _check_anchors(dataset, sides, view)
-    yield from _check_places(dataset, view)
 
 
-def _check_anchors(dataset: Dataset, sides: np.ndarray, view: NetworkView) -> Iterator[Finding]:
-    anchors = tuple(level.anchors for level in view.levels)
+def _check_anchors(sides: np.ndarray, view: NetworkView) -> Iterator[Finding]:
+    anchors = view.anchors
     now = measure_anchors(sides, anchors)
     sample = sides
     if len(sides) > MOST_CLUSTERED:
         sample = sides[np.random.default_rng(0).choice(len(sides), MOST_CLUSTERED, replace=False)]
+    poor = now.recall < POOR_RECALL
+    says = f"the anchors match boxes with a mean IoU of {now.mean_iou:.2f} and a recall of {now.recall:.3f}"
+    costs, count = "boxes unlike any anchor are learned slowly", round((1 - now.recall) * len(sides))
     try:
         fitted = measure_anchors(sides, cluster_anchors(sample, num_levels=len(anchors), per_level=len(anchors[0])))
-    except ValueError:  # fewer different boxes than anchors
+    except ValueError:
+        if poor:
+            says += "; there are too few different boxes to fit others"
+            yield Finding(
+                "poor-anchors", "warning", says, (), count, costs, "label more, or give model.anchors by hand"
+            )
         return
-    poor = now.recall < POOR_RECALL
+    says += f"; fitted to the data they would with {fitted.mean_iou:.2f} and {fitted.recall:.3f}"
     gains = max(fitted.mean_iou - now.mean_iou, fitted.recall - now.recall) > WORTHWHILE_GAIN
     if poor or gains:
-        yield Finding(
-            "poor-anchors", "warning" if poor and gains else "note",
-            f"the anchors match boxes with a mean IoU of {now.mean_iou:.2f} and a recall of {now.recall:.3f}; fitted to the "
-            f"data they would with {fitted.mean_iou:.2f} and {fitted.recall:.3f}",
-            (), round((1 - now.recall) * len(sides)), "boxes unlike any anchor are learned slowly",
-            "the command anchors fits them" if gains else "none: fitted ones are hardly better",
-        )  # fmt: skip
+        severity: Severity = "warning" if poor and gains else "note"
+        advice = "`yolov3 anchors CONFIG` fits them" if gains else "none: fitted ones are hardly better"
+        yield Finding("poor-anchors", severity, says, (), count, costs, advice)
 
 
 def _check_places(dataset: Dataset, view: NetworkView) -> Iterator[Finding]:

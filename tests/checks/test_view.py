@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from yolov3.checks.view import NetworkView, check_at_start, check_network, objects_without_place
 from yolov3.config.experiment import Experiment
 from yolov3.datasets.dataset import Dataset, DatasetReport
-from yolov3.doctor.network_checks import NetworkView, check_network, objects_without_place
 from yolov3.structures import Sample
 
 SIDE = 416
@@ -136,3 +136,19 @@ def test_the_view_is_that_of_the_experiment():
     tiny = Experiment.model_validate({"model": {"variant": "yolov3-tiny", "image_size": (96, 160)}})
     view = NetworkView.of(tiny, num_classes=0)
     assert [level.stride for level in view.levels] == [32, 16] and view.words == "at 160x96"
+
+
+@pytest.mark.parametrize(("matching", "warned"), [(100, False), (90, False), (89, True), (0, True)])
+def test_a_training_warns_of_anchors_that_miss_much(matching, warned, view):
+    """Boxes of one anchor's very shape, and others that fit no anchor by half."""
+    boxes = [around(200, 200, 62, 45)] * matching + [around(200, 200, 400 + n % 7, 9) for n in range(100 - matching)]
+    kinds = {each.kind: each for each in check_at_start(dataset_of(boxes), view)}
+    assert ("poor-anchors" in kinds) == warned
+    if warned:
+        assert f"recall of {matching / 100:.3f}" in kinds["poor-anchors"].what
+        everything = {each.kind: each for each in check_network(dataset_of(boxes), view)}
+        assert everything["poor-anchors"] == kinds["poor-anchors"]
+
+
+def test_without_objects_there_is_nothing_to_warn_of(view):
+    assert list(check_at_start(dataset_of([]), view)) == []
