@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import io
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from fuzzing.containers import change_safetensors, change_sealed, change_torch
-from fuzzing.mutations import change_bytes, change_text
+from fuzzing.mutations import change_bytes, change_text, change_tree
 from fuzzing.reader import MIB, Reader
 from fuzzing.text_readers import small_cfg
 
@@ -39,13 +42,21 @@ def _content(model: Any, training: dict[str, Any] | None = None) -> dict[str, An
 
 
 def _saved(content: dict[str, Any]) -> bytes:
-    import io
-
     import torch
 
     out = io.BytesIO()
     torch.save(content, out)
     return out.getvalue()
+
+
+def _change_checkpoint(chance: Random, seeds: Sequence[bytes]) -> bytes:
+    """A checkpoint whose content is another, or what torch made of it."""
+    if chance.random() < 0.5:
+        return change_torch(chance, seeds)
+    import torch
+
+    content = torch.load(io.BytesIO(chance.choice(seeds)), weights_only=True)
+    return _saved(change_tree(chance, content))
 
 
 def _checkpoints(_: Path) -> list[bytes]:
@@ -86,6 +97,49 @@ def _read_model(path: Path) -> None:
         _ = model.levels
     for name in model.names:
         name.encode()
+
+
+def _state() -> Any:
+    """That of a run which begins."""
+    import torch
+
+    from yolov3.config.experiment import TrainSection
+    from yolov3.config.learning import OptimiserSection
+    from yolov3.training.place import Place
+    from yolov3.training.run import make_state
+
+    place = Place(torch.device("cpu"), torch.float32)
+    return make_state(_model().network, TrainSection(ema=0.9), OptimiserSection(momentum=0.5), place, num_terms=3)
+
+
+def _step(state: Any) -> None:
+    for parameter in state.network.parameters():
+        parameter.grad = parameter.detach() * 0.01
+    state.optimiser.step()
+    state.average.update(state.network)
+    state.progress.step += 1
+    state.progress.add_losses([1.0, 2.0, 3.0])
+
+
+def _stopped_runs(_: Path) -> list[bytes]:
+    from yolov3.journal.rows import DetectionRow
+
+    state = _state()
+    _step(state)
+    state.progress.history.append(DetectionRow(1, 3.0, 2.0, 1.0, 0.25, 0.125, None, 0.001, 2))
+    return [_saved({**_content(_model(), state.as_plain()), "weights": state.judged.state_dict()})]
+
+
+def _read_stopped_run(path: Path) -> None:
+    from yolov3.formats.checkpoint import read_checkpoint
+    from yolov3.journal.rows import DetectionRow
+
+    state = _state()
+    state.restore(read_checkpoint(path), path, DetectionRow)
+    state.progress.next_epoch()
+    _step(state)
+    state.progress.mean_losses()
+    state.as_plain()
 
 
 def _read_graph(path: Path) -> None:
@@ -180,8 +234,9 @@ def _installed(*names: str) -> bool:
 
 
 READERS = [
-    Reader("checkpoint", "x.pt", _checkpoints, _read_model, change_torch, ROOM, 20),
-    Reader("classifier", "x.pt", _classifiers, _read_model, change_torch, ROOM, 20),
+    Reader("checkpoint", "x.pt", _checkpoints, _read_model, _change_checkpoint, ROOM, 20),
+    Reader("classifier", "x.pt", _classifiers, _read_model, _change_checkpoint, ROOM, 20),
+    Reader("stopped-run", "last.pt", _stopped_runs, _read_stopped_run, _change_checkpoint, ROOM, 20),
     Reader("checkpoint-digest", "x.pt.sha256", _digests, _read_beside, change_text, ROOM),
     Reader("safetensors", "x.safetensors", _safetensors, _read_model, change_safetensors, ROOM, 20),
     Reader("weights", "x.weights", _weights, _read_model, change_bytes, ROOM, 20),
