@@ -5,7 +5,7 @@
 Prints how many inputs each reader had and how many a second. Each fault is kept as ``findings/READER--FAULT`` in the
 folder of ``--out``, with what happened beside it as ``.why``; feed them again with ``--replay FILE...``. A run with the
 same seed and folder goes on where the last one ended. Exit code 1 where there was a fault. Mended faults whose files are
-small belong into tests/fuzz/cases/, where the tests feed them again.
+small belong into tests/fuzz/cases/, where the tests feed them again. Runs on Linux, which tells what a process holds.
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ def main(words: list[str] | None = None) -> int:
             status.update(f"{sum(tally.inputs.values())} inputs, {len(findings.counts)} faults")
             console.print(line, markup=False)
 
-        run(plan, tally, findings, tell)
+        try:
+            run(plan, tally, findings, tell)
+        except KeyboardInterrupt:
+            console.print("stopped", markup=False)
     console.print(_table(tally, before, findings))
     if findings.counts:
         console.print(f"{len(findings.counts)} faults, in {findings.folder}", markup=False)

@@ -26,14 +26,15 @@ from typing import Any, TextIO
 SCRIPTS = Path(__file__).resolve().parents[1]
 STATE = struct.Struct("<qdd")  # which input (from 1; 0: none), the processor's and the clock's seconds when it began
 ROOM = 6 << 30  # bytes of address space beyond what is there: what asks for more has no bound
+MOST_KEPT = 10  # open files or threads that inputs may leave behind, all of a task together
 LONGEST_LINE, MOST_LINES = 2200, 200  # of a message
 _STEERING = {chr(number) for number in (*range(32), *range(127, 160))} | set("\u2028\u2029\u202e")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What went wrong with an input: the ``kind`` (exception, memory, hang, message), ``what`` tells it from other faults,
-    ``details`` are for people."""
+    """What went wrong with an input: the ``kind`` (exception, memory, hang, message; leak: with all of a task), ``what``
+    tells it from other faults, ``details`` are for people."""
 
     kind: str
     what: str
@@ -61,8 +62,8 @@ class Child:
         folder = self._folder / reader.name
         seeds = self._prepared(reader, folder)
         resource.setrlimit(resource.RLIMIT_AS, (_memory("VmSize") + ROOM, resource.RLIM_INFINITY))
-        path = folder / reader.file
-        began, done, accepted = time.monotonic(), 0, 0
+        path, data = folder / reader.file, b""
+        began, done, accepted, held = time.monotonic(), 0, 0, _held()
         for number in range(task["start"], task["start"] + task["count"]):
             if "files" in task:
                 data = Path(task["files"][number]).read_bytes()
@@ -75,6 +76,9 @@ class Child:
                 self._tell(reader.name, fault, data)
             if time.monotonic() - began > task["seconds"]:
                 break
+        grown = {what: count - held[what] for what, count in _held().items() if count > held[what] + MOST_KEPT}
+        if grown:
+            self._tell(reader.name, Fault("leak", " ".join(grown), f"after {done} inputs more are held: {grown}"), data)
         _trim_output()
         self._answer(done=done, accepted=accepted, seconds=time.monotonic() - began)
 
@@ -133,6 +137,11 @@ class Child:
     def _answer(self, **values: Any) -> None:
         self._answers.write(json.dumps(values) + "\n")
         self._answers.flush()
+
+
+def _held() -> dict[str, int]:
+    """So many files are open, so many threads run."""
+    return {"files": len(os.listdir("/proc/self/fd")), "threads": len(os.listdir("/proc/self/task"))}  # noqa: PTH208
 
 
 def _memory(key: str) -> int:

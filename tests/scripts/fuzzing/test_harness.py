@@ -42,13 +42,15 @@ READERS = dedent(
     def aborts(): os.abort()
     def steers(): raise UserError("clear \\x1b[2J")
     def talks(): raise UserError("x" * 10000)
+    def keeps(): KEPT.extend(open(os.devnull) for _ in range(20))
     def fine(): pass
+    KEPT = []
 
     def reader(name, fault, **more):
         return Reader(name, "in/x.bin", lambda folder: [b"valid"], when_changed(fault), change_bytes, **more)
 
     READERS = [reader(each.__name__, each) for each in
-               (raises, leaves, takes, asks, turns, waits, works, aborts, steers, talks, fine)]
+               (raises, leaves, takes, asks, turns, waits, works, aborts, steers, talks, keeps, fine)]
     READERS.append(reader("allowed", takes, constant=200 << 20))
     """
 )
@@ -56,6 +58,7 @@ READERS = dedent(
 FAULTS = {
     "raises": "exception", "leaves": "exception", "takes": "memory", "asks": "memory", "turns": "hang", "waits": "hang",
     "works": "hang", "aborts": "crash", "steers": "message", "talks": "message",
+    "keeps": "leak",
 }  # fmt: skip
 
 
