@@ -7,6 +7,9 @@ import contextlib
 import http.server
 import json
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -287,3 +290,36 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where graphs are kept during a test, and not in the user's folder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "yolov3"
+
+
+@dataclass
+class Unprivileged:
+    """Runs Python in ``folder`` as somebody who may not do everything: root gives up for it what lets it pass permissions."""
+
+    folder: Path
+    before: tuple[str, ...]
+
+    def run(self, *words: str, given: str = "", seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """A run of ``python WORDS`` in the folder, with a text on its standard input."""
+        own = {"PYTHONPATH": str(Path(__file__).resolve().parents[1]), "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            [*self.before, sys.executable, *words], cwd=self.folder, env=os.environ | own, capture_output=True, text=True,
+            errors="surrogateescape", input=given, timeout=seconds, check=False,
+        )  # fmt: skip
+
+    def command(self, *words: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """A run of ``yolov3 WORDS`` in the folder."""
+        return self.run("-m", "yolov3", *words, seconds=seconds)
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Iterator[Unprivileged]:
+    """A folder, and programs in it that meet permissions."""
+    before = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+    reached = Unprivileged(tmp_path, before)
+    if before and (shutil.which("setpriv") is None or reached.run("-c", "").returncode):
+        pytest.skip("root cannot give up its privileges here")
+    yield reached
+    for place, folders, _ in os.walk(tmp_path):
+        for name in folders:
+            (Path(place) / name).chmod(0o700)

@@ -31,9 +31,13 @@ TESTS_OF_NO_MODULE: dict[str, str] = {
     "test_documents.py": "the documents",
     "test_package.py": "the wheel, and what surrounds the code",
     "test_public.py": "the package's public names",
+    "catalogue/test_strange_data.py": "data files, given what nobody means",
     "catalogue/test_layouts.py": "the layouts that data/README.md lists",
     "training/test_interruptions.py": "runs as a whole, interrupted again and again",
     "cli/test_main.py": "yolov3/cli/__init__.py",
+    "cli/test_all_options.py": "every option of every command, given what nobody means",
+    "cli/test_all_paths.py": "every path that a command is given, where nothing can be read or written",
+    "config/test_all_numbers.py": "every setting, given what nobody means",
 }
 """Test files that are named after no module, and what they are about."""
 

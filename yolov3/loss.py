@@ -21,6 +21,7 @@ from yolov3.box_losses import BOX_LOSSES, BoxTask
 from yolov3.boxes import paired_iou
 from yolov3.codec import combine, decode_boxes, level_anchors
 from yolov3.config.learning import LossSection
+from yolov3.errors import UserError
 from yolov3.prediction_layout import BOX, CLASSES, OBJECTNESS
 from yolov3.structures import Level, Targets
 
@@ -57,7 +58,7 @@ def detection_loss(
     """
     weights = settings.level_weights or (1.0,) * len(levels)
     if len(weights) != len(levels):
-        raise ValueError(f"loss.level_weights needs {len(levels)} numbers for this network, found {len(weights)}")
+        raise UserError(f"loss.level_weights needs {len(levels)} numbers for this network, found {len(weights)}")
     maps = [_as_logits(level_maps.float(), level) for level_maps, level in zip(raw, levels, strict=True)]
     sums = torch.stack(
         [

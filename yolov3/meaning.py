@@ -10,9 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from yolov3.files.class_names import class_names
-
-LARGEST_SIDE = 8192
-"""Pixels of an input that a model's file may ask for."""
+from yolov3.limits import LARGEST_SIDE
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
@@ -39,6 +37,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if len(self.size) != 2 or any(not isinstance(side, int) or side < 32 or side % 32 for side in self.size):
             raise ValueError(f"the input size must be multiples of 32 (height, width), found {self.size}")
+        if max(self.size) > LARGEST_SIDE:
+            raise ValueError(f"the input size must be at most {LARGEST_SIDE} a side (height, width), found {self.size}")
         if self.fit not in ("letterbox", "stretch"):
             raise ValueError(f"fit must be letterbox or stretch, found {self.fit!r}")
         if self.resize not in ("area", "bilinear", "darknet"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ import pytest
 import torch
 
 from yolov3.batches import image_cache
-from yolov3.batches.image_cache import ImageCache, free_memory
+from yolov3.batches.image_cache import ImageCache
 from yolov3.datasets.dataset import Dataset, DatasetReport, read_sample_image
 from yolov3.errors import UserError
 from yolov3.structures import Sample
@@ -117,11 +116,6 @@ def test_every_process_of_this_machine_has_a_cache_in_memory_of_its_own(dataset,
     ImageCache(dataset)
     with pytest.raises(UserError, match="the decoded images need"):
         ImageCache(dataset, processes=2)
-
-
-def test_free_memory_is_what_the_machine_has_at_most():
-    free = free_memory()
-    assert free is None or 0 < free <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def test_what_cannot_be_written_or_read_is_named(dataset, tmp_path):

@@ -189,12 +189,12 @@ def test_a_class_that_the_model_lacks(data: Path, tmp_path: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ("--conf 1.5", "confidence must lie in [0, 1], found 1.5"),
+        ("--conf 1.5", "--conf/--conf-thres: found '1.5'; must be a number from 0 to 1"),
         ("--imgsz 100", "multiples of 32"),
         ("--imgsz 32 64 96", "--imgsz takes a side, or height and width, found 3 numbers"),
-        ("--batch-size 0", "--batch-size must be at least 1, found 0"),
-        ("--workers -1", "--workers must be at least 0, found -1"),
-        ("--max-det 0", "max_detections must be at least 1"),
+        ("--batch-size 0", "--batch-size: found '0'; must be a whole number from 1"),
+        ("--workers -1", "--workers: found '-1'; must be a whole number from 0"),
+        ("--max-det 0", "--max-det: found '0'; must be a whole number from 1"),
         ("--device tpu", "device 'tpu'"),
         ("--split train", "train"),
         ("--name a/b", "the name of a run must be the name of one folder"),

@@ -58,7 +58,7 @@ def test_a_graph_that_does_not_hold_ends_with_1(weights, tmp_path, monkeypatch, 
         (["--imgsz", "65"], "multiples of 32"),
         (["--precision", "int8"], "give them with --calibrate DATA"),
         (["--check", "nowhere"], "nowhere"),
-        (["--max-drop", "101"], "--max-drop is in points of AP50, from 0 to 100, found 101"),
+        (["--max-drop", "101"], "export: --max-drop: found '101'; must be a number from 0 to 100"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(words, message, weights, tmp_path, capsys):

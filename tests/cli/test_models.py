@@ -49,10 +49,10 @@ def test_json_is_for_programs(capsys):
     ("words", "message"),
     [
         (["--imgsz", "100"], "--imgsz must be a multiple of 32, found 100"),
-        (["--img-size", "0"], "--imgsz must be a multiple of 32, found 0"),
-        (["--num-classes", "0"], "--num-classes and --width must be above 0"),
-        (["--width", "0"], "--num-classes and --width must be above 0"),
-        (["--width", "nan"], "--num-classes and --width must be above 0"),
+        (["--img-size", "0"], "--imgsz/--img-size: found '0'; must be a whole number from 1 to 8192"),
+        (["--num-classes", "0"], "--num-classes: found '0'; must be a whole number from 1 to 100000"),
+        (["--width", "0"], "--width: found '0'; must be a number above 0 to 16"),
+        (["--width", "nan"], "--width: found 'nan'; must be a number above 0 to 16"),
     ],
 )
 def test_wrong_numbers_are_one_line(words, message, capsys):

@@ -36,7 +36,7 @@ def test_a_section_and_a_single_setting(capsys):
     assert "train." not in section
     assert printed(capsys, "train.epochs") == (
         "train: how long, in what batches, on which device, and what is kept\n\n"
-        "train.epochs=100\n    times through the training images\n    whole number at least 1\n"
+        "train.epochs=100\n    times through the training images\n    whole number from 1 to 1000000\n"
     )
     assert printed(capsys, "recipe").startswith("recipe=modern\n")
 

@@ -54,7 +54,7 @@ def test_every_choice_is_accepted_and_no_other(name):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("train.epochs", "whole number at least 1"),
+        ("train.epochs", "whole number from 1 to 1000000"),
         ("augment.rotate", "number from 0 to 180"),
         ("augment.jitter", "number at least 0 and below 1"),
         ("model.xy_scale", "number above 0 and at most 10"),
@@ -62,7 +62,7 @@ def test_every_choice_is_accepted_and_no_other(name):
         ("train.cache", "one of none, memory, disk"),
         ("train.name", "text or null"),
         ("optimiser.steps", "list of numbers from 0 to 1"),
-        ("model.image_size", "whole number at least 1 or list of 2 whole numbers at least 1"),
+        ("model.image_size", "whole number from 1 to 8192 or list of 2 whole numbers from 1 to 8192"),
         ("model.anchors", "list of lists of lists of 2 numbers above 0 or null"),
         ("data.names", "list of texts, mapping from numbers to texts or null"),
     ],
@@ -86,7 +86,7 @@ def test_paths_are_settings():
 def test_for_programs():
     plain = SETTINGS["train.batch_size"].as_plain()
     assert plain["default"] == 16 and plain["recipes"] == {"darknet": 64, "modern": 16}
-    assert plain["schema"] == {"type": "integer", "minimum": 1}
+    assert plain["schema"] == {"type": "integer", "minimum": 1, "maximum": 65_536}
 
 
 def test_nothing_slow_is_imported():

@@ -90,7 +90,7 @@ def test_other_names_find_nothing_and_the_shipped_ones_are_told(text):
         with pytest.raises(UserError) as caught:
             find_config(text)
         assert re.sub(r" \(did you mean [a-z_]+\.yaml\?\)", "", str(caught.value)) == (
-            f"{Path(text)}: there is no such file; {shipped_names()}"
+            f"{Path(text)}: there is no such file; {shipped_names()}".replace("\0", r"\x00")
         )
         assert "yolov3_tiny_bccd.yaml" in shipped_names() and "voc.yaml" in shipped_names()
     assert find_shipped(Path(text)) is None and shipped_note(text) is None

@@ -97,7 +97,7 @@ def test_a_key_may_be_in_two_sections():
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(UserError, match=r"none\.cfg: cannot be read: No such file"):
         read_cfg(tmp_path / "none.cfg")
-    with pytest.raises(UserError, match=r"cannot be read: Is a directory"):
+    with pytest.raises(UserError, match=r"cannot be read: a folder, not a file"):
         read_cfg(tmp_path)
     (tmp_path / "wide.cfg").write_bytes("[net]\n".encode("utf-16"))
     with pytest.raises(UserError, match="UTF-16"):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 from pycocotools import mask as masks
 
-from yolov3.datasets.coco_json import looks_like_coco, read_classes, read_coco_json
+from yolov3.datasets import coco_json
+from yolov3.datasets.coco_json import looks_like_coco, read_classes, read_coco_json, read_objects
 from yolov3.errors import UserError
 
 
@@ -114,6 +118,67 @@ def test_a_large_file_is_told_by_its_beginning(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('{"info": {}, "images": [' + " " * 5_000_000 + '], "annotations": []}')
     assert looks_like_coco(path)
+
+
+def test_what_needs_more_memory_than_there_is_is_refused_before_it_is_read(files, tmp_path, monkeypatch):
+    content = files.coco_content()
+    content["annotations"] *= 1000
+    path = written(tmp_path, content)
+    size = path.stat().st_size
+    monkeypatch.setattr(coco_json, "free_memory", lambda: 2 * size)
+    monkeypatch.setattr(coco_json.json, "loads", lambda *_, **__: pytest.fail("it was read"))
+    with pytest.raises(UserError, match=r"a\.json: 0\.00 GiB of json need about .* GiB of memory, .* GiB are free$"):
+        read_coco_json(path)
+    monkeypatch.setattr(coco_json, "free_memory", lambda: 3 * size)  # enough for its bytes, not for its entries
+    with pytest.raises(UserError, match="need about"):
+        read_coco_json(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+@pytest.mark.parametrize("entries", ["[{}", "[[]"])
+def test_no_file_ends_in_a_memory_error(tmp_path, entries):
+    text = '{"images": [], "categories": [], "annotations": ' + ",{},".join([entries] + ["{}"] * 2_500_000) + "]}"
+    (tmp_path / "a.json").write_text(text)
+    code = """
+import resource, sys
+from pathlib import Path
+from yolov3.datasets.coco_json import read_coco_json
+from yolov3.errors import UserError
+own = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (own + 200_000_000, own + 200_000_000))
+try:
+    read_coco_json(Path(sys.argv[1]))
+except UserError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.json")], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert "of memory" in done.stdout and done.stdout.count("\n") == 1
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(UserError, match="a pipe, not a file"):
+        read_coco_json(tmp_path / "a.json")
+    assert not looks_like_coco(tmp_path / "a.json")
+
+
+def test_a_value_of_any_size_is_told_briefly(files, tmp_path):
+    for value in ("x" * 10**6, [[1] * 10**5] * 3, "\x1b[2J\ud800", 10**4000):
+        content = files.coco_content()
+        content["annotations"][1]["bbox"] = value
+        with pytest.raises(UserError) as caught:
+            read_objects_of(written(tmp_path, content))
+        assert len(str(caught.value)) < 500 and str(caught.value).isprintable()
+        str(caught.value).encode()
+
+
+def read_objects_of(path):
+    content = read_coco_json(path)
+    classes, _ = read_classes(content)
+    return read_objects(content, [entry["id"] for entry in content.images], classes)
 
 
 def test_a_file_that_is_none_is_refused(tmp_path):

@@ -45,7 +45,7 @@ def test_difficult_objects_are_ignored_not_lost(files, tmp_path):
         (one_object(xmax="wide"), r"object 1 \(cat\): bndbox/xmax: found 'wide', expected a number"),
         (one_object("cow"), r"unknown class 'cow'; data.names has \['cat', 'dog', 'bird'\]"),
         (one_object(more="<difficult>x</difficult>"), r"object 1 \(cat\): difficult: found 'x', expected 0 or 1"),
-        (one_object().ljust(LARGEST_XML + 1), "1000001 bytes; an annotation has at most 1000000"),
+        (one_object().ljust(LARGEST_XML + 1), "larger than 1000000 bytes: not an annotation"),
     ],
 )
 def test_what_an_xml_gets_wrong_is_named(files, tmp_path, xml, message):
@@ -67,7 +67,7 @@ def test_a_declaration_in_another_encoding_is_refused_too(files, tmp_path):
 def test_a_missing_xml_is_named(files, tmp_path):
     root = files.write_voc(tmp_path)
     (root / "Annotations" / "two.xml").unlink()
-    with pytest.raises(UserError, match=r"two\.xml: the annotation cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"two\.xml: cannot be read: No such file"):
         files.opened(root)
 
 

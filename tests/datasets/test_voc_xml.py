@@ -30,9 +30,9 @@ def test_an_annotation_says_what_stands_in_it(tmp_path):
 
 def test_a_file_that_is_too_large_or_not_there_is_refused(tmp_path):
     (tmp_path / "a.xml").write_text(one_object().ljust(LARGEST_XML + 1))
-    with pytest.raises(UserError, match=r"a\.xml: 1000001 bytes; an annotation has at most 1000000"):
+    with pytest.raises(UserError, match=r"a\.xml: larger than 1000000 bytes: not an annotation"):
         read_annotation(tmp_path / "a.xml")
-    with pytest.raises(UserError, match=r"b\.xml: the annotation cannot be read: No such file"):
+    with pytest.raises(UserError, match=r"b\.xml: cannot be read: No such file"):
         read_annotation(tmp_path / "b.xml")
 
 
@@ -64,3 +64,12 @@ def test_a_size_is_one_that_arrays_can_hold(tmp_path, height, width, size):
     path = tmp_path / "a.xml"
     path.write_text(f"<annotation><size><height>{height}</height><width>{width}</width></size></annotation>")
     assert read_annotation(path).size == size
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp037"])
+def test_no_declaration_is_read_in_any_encoding(tmp_path, encoding):
+    head = f'<?xml version="1.0" encoding="{encoding}"?>' if encoding != "utf-16" else ""
+    text = f'{head}<!DOCTYPE a [<!ENTITY b "cat">]><annotation><object><name>&b;</name></object></annotation>'
+    (tmp_path / "a.xml").write_bytes(text.encode(encoding))
+    with pytest.raises(UserError, match=r"a\.xml: (holds a DOCTYPE|not readable as xml)"):
+        read_annotation(tmp_path / "a.xml")

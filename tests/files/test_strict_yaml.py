@@ -102,18 +102,40 @@ def test_a_bomb_of_aliases_is_refused_at_once(tmp_path):
     assert time.monotonic() - start < 1
 
 
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [("010", 8), ("-010", -8), ("0b11", 3), ("1:30", 90), ("190:20:30", 685_230), ("-1:30", -90), ("0_17", 15)],
+)
+def test_numbers_that_yaml_reads_as_others_are_refused(word, value):
+    with pytest.raises(UserError) as caught:
+        parse_yaml(f"a: [{word}]", "t")
+    assert str(caught.value).startswith(f"t, line 1: {word} is {value} in YAML; write the number that is meant")
+    assert parse_yaml(f"'{word}'", "t") == word
+
+
+def test_numbers_that_say_what_they_are_stay():
+    assert parse_yaml("[0, 00, 07, 0x1F, 1_000, +5, -0]", "t") == [0, 0, 7, 31, 1000, 5, 0]
+
+
+@pytest.mark.parametrize("text", [r'"ball\ud800"', r'{"\udc80": 1}', r'["\udfff\ud83d"]'])
+def test_halves_of_letters_are_refused(text):
+    with pytest.raises(UserError, match=r"t, line 1: .* holds letters that are none") as caught:
+        parse_yaml(text, "t")
+    str(caught.value).encode()
+
+
 def test_missing_binary_and_huge_yaml_files_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"none\.yaml: cannot be read: No such file"):
         read_yaml(tmp_path / "none.yaml")
-    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+    with pytest.raises(UserError, match="cannot be read: a folder, not a file"):
         read_yaml(tmp_path)
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"binary\.yaml: not a UTF-8 text file"):
+    with pytest.raises(UserError, match=r"binary\.yaml: not readable as a YAML file: not a text in UTF-8"):
         read_yaml(binary)
     huge = tmp_path / "huge.yaml"
     huge.write_bytes(b"#" * 1_000_001)
-    with pytest.raises(UserError, match=r"huge\.yaml: 1000001 bytes; a YAML file here has at most 1000000"):
+    with pytest.raises(UserError, match=r"huge\.yaml: larger than 1000000 bytes: not a YAML file"):
         read_yaml(huge)
 
 

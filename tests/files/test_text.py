@@ -46,7 +46,7 @@ def test_what_is_no_small_text_is_refused_by_name(tmp_path):
         read_lines(path)
     with pytest.raises(UserError, match=r"none\.txt: cannot be read: No such file or directory"):
         read_lines(tmp_path / "none.txt")
-    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+    with pytest.raises(UserError, match="cannot be read: a folder, not a file"):
         read_lines(tmp_path)
 
 

@@ -123,7 +123,7 @@ def test_a_sealed_text_is_no_graph_either(refused):
 def test_a_folder_and_a_missing_file_are_told(refused, tmp_path):
     assert refused(None) == "FILE: cannot be read: No such file or directory"
     (tmp_path / "a.onnx").mkdir()
-    assert refused(None) == "FILE: cannot be read: Is a directory"
+    assert refused(None) == "FILE: cannot be read: a folder, not a file"
 
 
 def test_a_file_that_no_reader_takes_is_not_read(refused, tmp_path):

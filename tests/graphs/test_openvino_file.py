@@ -154,7 +154,7 @@ def test_a_folder_and_a_missing_file_are_told(refused, written_openvino):
     written_openvino.unlink()
     assert refused() == "FILE: cannot be read: No such file or directory"
     written_openvino.mkdir()
-    assert refused() == "FILE: cannot be read: Is a directory"
+    assert refused() == "FILE: cannot be read: a folder, not a file"
 
 
 def test_a_file_that_is_too_large_is_not_read(refused, written_openvino):

@@ -20,7 +20,7 @@ def test_a_file_is_read_up_to_a_size(tmp_path):
 
 
 def test_what_cannot_be_read_is_named(tmp_path):
-    for path, why in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
+    for path, why in ((tmp_path / "none", "No such file or directory"), (tmp_path, "a folder, not a file")):
         with pytest.raises(UserError) as caught:
             read_file(path, most=10**9, allowed="no more")
         assert str(caught.value) == f"{path}: cannot be read: {why}"

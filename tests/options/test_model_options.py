@@ -12,7 +12,7 @@ from yolov3 import UserError
 from yolov3.evaluation.evaluate import EvaluateOptions
 from yolov3.inference.options import DetectorOptions
 from yolov3.machine.device import PRECISIONS as KNOWN
-from yolov3.options.model_options import PRECISIONS, add_model_options, parse_batch_size, parse_model_options
+from yolov3.options.model_options import PRECISIONS, add_model_options, parse_model_options
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -60,13 +60,6 @@ def test_the_values_have_the_names_of_the_records(kind):
 def test_more_than_two_sides_are_refused():
     with pytest.raises(UserError, match=r"^--imgsz takes a side, or height and width, found 3 numbers$"):
         parse_model_options(parsed("--imgsz", "32", "64", "96"))
-
-
-@pytest.mark.parametrize("count", ["0", "-3"])
-def test_a_batch_has_an_image(count):
-    with pytest.raises(UserError, match=f"^--batch-size must be at least 1, found {count}$"):
-        parse_batch_size(parsed("--batch-size", count))
-    assert parse_batch_size(parsed("--batch-size", "1")) == 1
 
 
 @pytest.mark.parametrize("words", ["--fit crop", "--precision float8", "--conf many", "--imgsz big"])

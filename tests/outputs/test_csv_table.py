@@ -30,8 +30,14 @@ def test_names_with_commas_quotes_and_odd_letters_come_back(make_result, tmp_pat
     with CsvTable(tmp_path) as table:
         table.write(make_result(source='a, "b"\n\udcff.jpg', names=("Große, Katze", "x", 'y"z')))
     rows = rows_of(tmp_path)
-    assert {row["source"] for row in rows} == {'a, "b"\n?.jpg'}
+    assert {row["source"] for row in rows} == {r'a, "b"\n\xff.jpg'}
     assert [row["name"] for row in rows] == ['y"z', "Große, Katze", "9"]
+
+
+def test_no_name_is_a_formula(make_result, tmp_path):
+    with CsvTable(tmp_path) as table:
+        table.write(make_result(source="=HYPERLINK(A1).jpg", names=("-1", "x", "@SUM(A1)")))
+    assert {(row["source"], row["name"]) for row in rows_of(tmp_path)} >= {("'=HYPERLINK(A1).jpg", "'@SUM(A1)")}
 
 
 def test_no_boxes_are_a_table_without_rows(tmp_path):

@@ -96,7 +96,7 @@ def test_what_is_no_video_is_told(tmp_path, content, message):
 
 def test_a_folder_is_no_video(tmp_path):
     (tmp_path / "folder.mp4").mkdir()
-    with pytest.raises(SourceError, match=r"folder\.mp4: not a file$"):
+    with pytest.raises(SourceError, match=r"folder\.mp4: cannot be read: a folder, not a file$"):
         VideoFile(tmp_path / "folder.mp4").open()
 
 

@@ -16,9 +16,9 @@ from torch import nn
 from yolov3 import UserError
 from yolov3.config.experiment import TrainSection
 from yolov3.config.learning import OptimiserSection
-from yolov3.files.run_lock import RunLock
 from yolov3.formats.checkpoint import read_checkpoint, save_checkpoint
 from yolov3.models.yolov3 import YOLOv3
+from yolov3.processes.run_lock import RunLock
 from yolov3.processes.world import World
 from yolov3.structures import ModelMeaning
 from yolov3.training.detection import detection_task

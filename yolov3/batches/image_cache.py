@@ -19,9 +19,9 @@ import numpy as np
 
 from yolov3.datasets.dataset import Dataset, read_sample_image
 from yolov3.errors import UserError
+from yolov3.machine.memory import GIB, free_memory
 
 MEMORY_SHARE = 0.8  # of the free memory may be used
-GIB = 1024**3
 
 
 class ImageCache:
@@ -101,21 +101,6 @@ def _check_memory(needed: int) -> None:
             f"train.cache=memory: the decoded images need {needed / GIB:.1f} GiB, {free / GIB:.1f} GiB of memory are "
             "free; use train.cache=disk or none"
         )
-
-
-def free_memory() -> int | None:
-    """Bytes of memory that this process may still take, by the machine and by its container; None where unknown."""
-    rooms = []
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                rooms.append(1024 * int(line.split()[1]))
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit.isdigit():
-            rooms.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    except (OSError, ValueError):
-        pass
-    return min(rooms) if rooms else None
 
 
 def _reserve(path: Path, size: int) -> None:

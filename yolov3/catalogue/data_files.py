@@ -11,7 +11,10 @@ from yolov3.datasets.darknet_data import DarknetData, read_data
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 from yolov3.files.class_names import read_names
+from yolov3.files.reading import is_file
 from yolov3.files.strict_yaml import read_yaml
+from yolov3.watching.printable import quoted
+from yolov3.watching.words import some
 
 USUAL_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 OWN_KEYS = ("root", "format")  # by these a data YAML is known as written for us
@@ -54,19 +57,19 @@ def read_data_file(path: Path) -> DataFile:
     _check_count(path, values.pop("nc", None), values.get("names"))
     root = values.setdefault("root", ".")
     if not isinstance(root, str):
-        raise UserError(f"{path}: root: found {root!r}, expected the path of a folder")
+        raise UserError(f"{path}: root: found {quoted(root)}, expected the path of a folder")
     notes: tuple[str, ...] = ()
     if is_foreign:
         unknown = [key for key in values if key not in DataSection.model_fields]
         values = {key: value for key, value in values.items() if key not in unknown}
         if unknown:
-            notes = (f"{path}: keys that mean nothing here are passed over: {', '.join(map(str, unknown))}",)
+            notes = (f"{path}: keys that mean nothing here are passed over: {some(unknown)}",)
     return DataFile(path, values, notes)
 
 
 def _check_count(path: Path, count: Any, names: Any) -> None:
     if count is not None and isinstance(names, list | dict) and count != len(names):
-        raise UserError(f"{path}: nc is {count!r}, but there are {len(names)} names")
+        raise UserError(f"{path}: nc is {quoted(count)}, but there are {len(names)} names")
 
 
 def _read_darknet_data(path: Path) -> dict[str, Any]:
@@ -97,6 +100,6 @@ def _find(data: DarknetData, text: str) -> Path:
         return data.find(text)
     except UserError:
         beside = data.path.parent / Path(text).name
-        if beside.is_file():
+        if is_file(beside):
             return beside
         raise

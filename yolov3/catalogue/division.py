@@ -20,7 +20,9 @@ from yolov3.datasets.label_format import Split
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
+from yolov3.files.reading import is_file, is_folder
 from yolov3.files.text import LARGEST_LIST, read_lines
+from yolov3.watching.printable import quoted
 from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import some
 
@@ -52,7 +54,7 @@ class Division:
 
 def has_division(folder: Path) -> bool:
     """Whether both lists lie in a folder."""
-    return all((folder / name).is_file() for name in (TRAIN_LIST, VAL_LIST))
+    return all(is_file(folder / name) for name in (TRAIN_LIST, VAL_LIST))
 
 
 def divide(everything: Dataset, tree: Tree, data: DataSection) -> Division:
@@ -77,10 +79,10 @@ def read_division(lists: Path, everything: Dataset, tree: Tree) -> Division:
     others being trained on. Names are paths from the data set's folder, other paths, or just names. Raises UserError."""
     names = image_names(everything, tree.root)
     known = _known(names)
-    val_file = lists / VAL_LIST if lists.is_dir() else lists
+    val_file = lists / VAL_LIST if is_folder(lists) else lists
     train_file = lists / TRAIN_LIST
     val = _read_list(val_file, known, tree)
-    if lists.is_dir() and train_file.is_file():
+    if is_folder(lists) and is_file(train_file):
         train = _read_list(train_file, known, tree)
         both = [name for name in train if name in set(val)]
         if both:
@@ -152,7 +154,7 @@ def group_images(
     try:
         pattern = re.compile(data.group_by)
     except re.error as error:
-        raise UserError(f"data.group_by: {data.group_by!r} is no regular expression: {error}") from error
+        raise UserError(f"data.group_by: {quoted(data.group_by)} is no regular expression: {error}") from error
     numbers: dict[str, int] = {}
     groups = []
     for name in names:

@@ -8,6 +8,7 @@ from yolov3.datasets.assemble import as_list
 from yolov3.datasets.label_format import LabelFormat
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
+from yolov3.watching.printable import quoted
 
 FORMATS: tuple[LabelFormat, ...] = (voc.FORMAT, coco.FORMAT, yolo.FORMAT)
 """In the order in which a folder is asked whether it is of one."""
@@ -18,7 +19,7 @@ def find_format(data: DataSection, tree: Tree) -> LabelFormat:
     if data.format != "auto":
         named = {each.name: each for each in FORMATS}
         if data.format not in named:
-            raise UserError(f"data.format: found {data.format!r}; allowed: auto, {', '.join(named)}")
+            raise UserError(f"data.format: found {quoted(data.format)}; allowed: auto, {', '.join(named)}")
         return named[data.format]
     given = tuple(text for each in (data.train, data.val, data.test) if each for text in as_list(each))
     for each in FORMATS:

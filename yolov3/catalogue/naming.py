@@ -18,6 +18,9 @@ from yolov3.config.loading import (
 )
 from yolov3.config.shipped import find_own, find_shipped, shipped_names
 from yolov3.errors import UserError
+from yolov3.files.reading import kind_at
+from yolov3.files.refusals import named
+from yolov3.watching.printable import shortened
 
 ANNOTATION_FOLDERS = ("annotations", "train", "valid", "val", "test")
 
@@ -26,12 +29,15 @@ def resolve_data(text: str | Path) -> DataSection:
     """The data that a person names: a data YAML or an experiment YAML, of theirs or a shipped one, a Darknet ``.data``
     file, a COCO json or a folder. Raises UserError."""
     path = Path(text)
-    if path.is_dir():
+    kind = kind_at(path)
+    if kind == "folder":
         return DataSection(root=str(path))
-    if not path.exists():
+    if kind is None:
         found = find_own(path) or find_shipped(path)
         if found is None:
-            raise UserError(f"{path}: neither a data YAML nor the folder of a data set exists there; {shipped_names()}")
+            raise UserError(
+                f"{named(path)}: neither a data YAML nor the folder of a data set exists there; {shipped_names()}"
+            )
         path = found
     suffix = path.suffix.lower()
     if suffix == ".json":
@@ -66,7 +72,7 @@ def change_data(data: DataSection | None, overrides: Sequence[str]) -> DataSecti
         name = override.partition("=")[0].strip()
         if not name.startswith("data."):
             raise UserError(
-                f"{COMMAND_LINE}: {override!r}: only data.key=value is understood here, such as data.root=FOLDER"
+                f"{COMMAND_LINE}: {shortened(override)!r}: only data.key=value is understood here, such as data.root=FOLDER"
             )
     given = read_settings(None, overrides).get("data", {})
     base = data.model_dump(mode="json", exclude_defaults=True) if data is not None else {}

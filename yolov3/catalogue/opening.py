@@ -16,6 +16,8 @@ from yolov3.datasets.label_format import SPLIT_WORDS, LabelFormat, Reference, Sp
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 from yolov3.files.find import find_beside
+from yolov3.files.reading import is_folder
+from yolov3.files.refusals import named
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,8 @@ def find_data(data: DataSection) -> FoundData:
     if data.root is None:
         raise UserError("no data set is named: give data.root (its folder) or data.file (a data YAML)")
     tree = Tree(Path(data.root))
-    if not tree.root.is_dir():
-        raise UserError(f"{tree.root}: the folder of the data set does not exist")
+    if not is_folder(tree.root):
+        raise UserError(f"{named(tree.root)}: the folder of the data set does not exist")
     return FoundData(data, tree, find_format(data, tree), notes)
 
 

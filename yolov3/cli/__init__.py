@@ -71,7 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt as stop:
             code = _stopped(stop)
         except OSError as error:
-            code = _complain_of_no_room(error)
+            code = _complain_of_system(error)
+        except Exception as error:
+            code = _complain_of_memory(error)
         sys.stdout.flush()
         if isinstance(output.failure, BrokenPipeError):
             code = code or NO_READER
@@ -187,13 +189,23 @@ def _complain(message: str) -> int:
     return USER_ERROR
 
 
-def _complain_of_no_room(error: OSError) -> int:
-    """Complain where a disk is full, wherever that was noticed. Raises any other error."""
-    from yolov3.files.unwritable import NO_ROOM, unwritable  # where something is wrong, and no sooner
+def _complain_of_system(error: OSError) -> int:
+    """Tell what the system answered about a file or a disk of the user's. Raises what is no such answer."""
+    from yolov3.files.refusals import refused_path
 
-    if error.errno not in NO_ROOM:
+    refused = refused_path(error)
+    if refused is None:
         raise error
-    return _complain(str(unwritable(error.filename or "a file", error)))
+    return _complain(str(refused))
+
+
+def _complain_of_memory(error: Exception) -> int:
+    """Tell that there is too little of it. Raises an error that says something else."""
+    from yolov3.machine.memory import first_line, is_short_of_memory
+
+    if not is_short_of_memory(error):
+        raise error
+    return _complain(f"there is not enough memory: {first_line(error)}")
 
 
 def _without_logins(message: str) -> str:

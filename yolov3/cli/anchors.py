@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
+from yolov3.dialogue.numbers import SEED
 from yolov3.errors import UserError
 from yolov3.options.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_experiment_arguments(parser)
     parser.add_argument("--write", type=Path, metavar="NEW", help="write the experiment with the fitted anchors here")
-    parser.add_argument("--seed", type=int, default=0, help="of the fitting")
+    parser.add_argument("--seed", type=SEED, default=0, help="of the fitting")
     add_json_option(parser)
 
 

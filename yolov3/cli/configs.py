@@ -36,15 +36,16 @@ def parse(arguments: argparse.Namespace) -> ConfigWords:
 def run(words: ConfigWords) -> int:
     """List, or copy and tell what was written and what was kept. Raises UserError."""
     from yolov3.config.shipped import copy_configs
+    from yolov3.watching.lines import print_line
 
     if words.copy is None:
         _list()
         return 0
     copies = copy_configs(words.copy)
     for path in copies.written:
-        print(f"written: {path}")
+        print_line(f"written: {path}")
     for path in copies.kept:
-        print(f"kept as it is: {path}")
+        print_line(f"kept as it is: {path}")
     return 0
 
 

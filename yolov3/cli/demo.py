@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.errors import UserError
+from yolov3.dialogue.numbers import COUNT, EPOCHS, SEED
 
 if TYPE_CHECKING:
     from yolov3.demo import DemoOptions
@@ -17,17 +17,15 @@ HELP = "see it work: make a small data set, train on it, evaluate, detect in ima
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--output", type=Path, default=Path("runs/demo"), help="a new folder is made in here")
-    parser.add_argument("--epochs", type=int, help="fewer for a quick look")
-    parser.add_argument("--images", type=int, default=1440, help="training images to make")
-    parser.add_argument("--seed", type=int, default=0, help="of the images and the training")
+    parser.add_argument("--epochs", type=EPOCHS, help="fewer for a quick look")
+    parser.add_argument("--images", type=COUNT, default=1440, help="training images to make")
+    parser.add_argument("--seed", type=SEED, default=0, help="of the images and the training")
 
 
 def parse(arguments: argparse.Namespace) -> DemoOptions:
-    """The command's options. Raises UserError for numbers that cannot be."""
+    """The command's options."""
     from yolov3.demo import DemoOptions
 
-    if arguments.images < 1 or (arguments.epochs is not None and arguments.epochs < 1):
-        raise UserError("--images and --epochs must be at least 1")
     return DemoOptions(arguments.output, arguments.epochs, arguments.images, arguments.seed)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.dialogue.numbers import BATCH_SIZE, COUNT
 from yolov3.errors import UserError
-from yolov3.options.model_options import add_model_options, parse_batch_size, parse_model_options
+from yolov3.options.model_options import add_model_options, parse_model_options
 from yolov3.outputs.catalogue import DRAWN, OUTPUTS
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "streams, or - for the standard input (a path per line, or the bytes of an image)",
     )  # fmt: skip
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes, by name or number")
-    parser.add_argument("--batch-size", type=int, default=4, help="images at once")
+    parser.add_argument("--batch-size", type=BATCH_SIZE, default=4, help="images at once")
     parser.add_argument("--no-save", action="store_true", help="write no drawn images and videos")
     for word, kind in OUTPUTS.items():
         if word != DRAWN:
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     telling = parser.add_mutually_exclusive_group()
     telling.add_argument("--verbose", action="store_true", help="tell what is in each image in a line")
     telling.add_argument("--quiet", action="store_true", help="tell only what was found, and what went wrong")
-    parser.add_argument("--max-frames", type=int, metavar="N", help="stop a video or a stream after N frames")
+    parser.add_argument("--max-frames", type=COUNT, metavar="N", help="stop a video or a stream after N frames")
     parser.add_argument("--output", type=Path, default=Path("runs/detect"), help="a new folder is made in here")
     parser.add_argument("--name", default="detect", help="the new folder's name")
 
@@ -59,8 +60,6 @@ def parse(arguments: argparse.Namespace) -> Request:
     from yolov3.inference.detect import DetectOptions
     from yolov3.inference.options import DetectorOptions
 
-    if arguments.max_frames is not None and arguments.max_frames < 1:
-        raise UserError(f"--max-frames must be at least 1, found {arguments.max_frames}")
     if arguments.save_conf and "txt" not in (arguments.save or ()):
         raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
     detector = DetectorOptions(
@@ -71,7 +70,7 @@ def parse(arguments: argparse.Namespace) -> Request:
         weights=arguments.weights,
         source=arguments.source,
         detector=detector,
-        batch_size=parse_batch_size(arguments),
+        batch_size=arguments.batch_size,
         save=tuple(dict.fromkeys((*drawn, *(arguments.save or ())))),
         save_scores=arguments.save_conf,
         view=arguments.view,

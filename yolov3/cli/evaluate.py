@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
+from yolov3.dialogue.numbers import BATCH_SIZE, WORKERS
 from yolov3.errors import UserError
-from yolov3.options.model_options import add_model_options, parse_batch_size, parse_model_options
+from yolov3.options.model_options import add_model_options, parse_model_options
 
 if TYPE_CHECKING:
     from yolov3.evaluation.evaluate import EvaluateOptions
@@ -40,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--multi-label", action=argparse.BooleanOptionalAction, default=True, help="a box may carry several classes"
     )
-    parser.add_argument("--batch-size", type=int, default=16, help="images at once")
-    parser.add_argument("--workers", type=int, default=2, help="processes that read images; 0: none but this one")
+    parser.add_argument("--batch-size", type=BATCH_SIZE, default=16, help="images at once")
+    parser.add_argument("--workers", type=WORKERS, default=2, help="processes that read images; 0: none but this one")
     parser.add_argument("--output", type=Path, default=Path("runs/evaluate"), help="a new folder is made in here")
     parser.add_argument("--name", help="the new folder's name; default: that of the weights")
     parser.add_argument(
@@ -63,7 +64,7 @@ def parse(arguments: argparse.Namespace) -> EvaluateWords:
         split=arguments.split,
         **parse_model_options(arguments),
         multi_label=arguments.multi_label,
-        batch_size=parse_batch_size(arguments),
+        batch_size=arguments.batch_size,
         workers=arguments.workers,
         output=arguments.output,
         name=arguments.name,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
+from yolov3.dialogue.numbers import COUNT, PERCENT, SHARE, SIDE
 from yolov3.options.model_options import add_darknet_options, parse_size
 
 if TYPE_CHECKING:
@@ -46,15 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nms", action="store_true", help="the graph suppresses boxes itself, by the next four options"
     )
-    parser.add_argument("--conf", dest="confidence", type=float, default=0.25, help="a score must be above this")
-    parser.add_argument("--iou", dest="nms_threshold", type=float, default=0.45, help="overlap that suppresses")
-    parser.add_argument("--max-det", type=int, default=300, help="most boxes of an image")
+    parser.add_argument("--conf", dest="confidence", type=SHARE, default=0.25, help="a score must be above this")
+    parser.add_argument("--iou", dest="nms_threshold", type=SHARE, default=0.45, help="overlap that suppresses")
+    parser.add_argument("--max-det", type=COUNT, default=300, help="most boxes of an image")
     parser.add_argument(
         "--class-agnostic", action="store_true", help="boxes of different classes suppress each other too"
     )
     parser.add_argument("--dynamic", action="store_true", help="any number of images of any size in multiples of 32")
     parser.add_argument(
-        "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
+        "--imgsz", "--img-size", dest="image_size", type=SIDE, nargs="+", metavar="N",
         help="side, or height and width, of the input; default: the model's own",
     )  # fmt: skip
     parser.add_argument(
@@ -70,7 +71,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="data whose validation images the graph is proven on; default: that of the training, else drawn images",
     )  # fmt: skip
     parser.add_argument(
-        "--max-drop", type=float, default=0.5, metavar="POINTS", help="of AP50 that may be lost where it is not float32"
+        "--max-drop",
+        type=PERCENT,
+        default=0.5,
+        metavar="POINTS",
+        help="of AP50 that may be lost where it is not float32",
     )
     parser.add_argument("--output", type=Path, default=Path("runs/export"), help="a new folder is made in here")
     parser.add_argument("--name", help="the new folder's name; default: the model's")

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 
 from yolov3.dialogue.answer import add_json_option, print_json
+from yolov3.dialogue.numbers import NUM_CLASSES, SIDE, WIDTH
 from yolov3.errors import UserError
 
 HELP = "list the networks with their parameters and operations"
@@ -23,9 +24,9 @@ class ModelWords:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--imgsz", "--img-size", dest="image_size", type=int, default=416, help="side of the input")
-    parser.add_argument("--num-classes", type=int, default=80, help="classes of the detectors")
-    parser.add_argument("--width", type=float, default=1.0, help="factor on every layer's channels")
+    parser.add_argument("--imgsz", "--img-size", dest="image_size", type=SIDE, default=416, help="side of the input")
+    parser.add_argument("--num-classes", type=NUM_CLASSES, default=80, help="classes of the detectors")
+    parser.add_argument("--width", type=WIDTH, default=1.0, help="factor on every layer's channels")
     add_json_option(parser)
 
 
@@ -34,8 +35,6 @@ def parse(arguments: argparse.Namespace) -> ModelWords:
     side = arguments.image_size
     if side < 32 or side % 32:
         raise UserError(f"--imgsz must be a multiple of 32, found {side}")
-    if arguments.num_classes < 1 or not arguments.width > 0:
-        raise UserError("--num-classes and --width must be above 0")
     return ModelWords(side, arguments.num_classes, arguments.width, arguments.json)
 
 

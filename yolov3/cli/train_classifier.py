@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yolov3.dialogue.numbers import BATCH_SIZE, EPOCHS, RATE, SEED, SIDE, WIDTH, WORKERS
 from yolov3.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     absent = argparse.SUPPRESS
     add("data", nargs="?", metavar="FOLDER", default=absent, help="holds train/CLASS/*.jpg and val/CLASS/*.jpg")
-    add("--width", type=float, default=absent, help="factor on every layer's channels (default: 1.0)")
-    add("--imgsz", "--img-size", dest="side", type=int, default=absent, help="side of the input (default: 256)")
-    add("--epochs", type=int, default=absent, help="times through all images (default: 90)")
-    add("--batch-size", type=int, default=absent, help="images per step (default: 32)")
-    add("--lr", dest="learning_rate", type=float, default=absent, help="rate after the warm-up (default: 0.025)")
-    add("--workers", type=int, default=absent, help="processes that read images (default: 2)")
-    add("--seed", type=int, default=absent, help="of everything random (default: 0)")
+    add("--width", type=WIDTH, default=absent, help="factor on every layer's channels (default: 1.0)")
+    add("--imgsz", "--img-size", dest="side", type=SIDE, default=absent, help="side of the input (default: 256)")
+    add("--epochs", type=EPOCHS, default=absent, help="times through all images (default: 90)")
+    add("--batch-size", type=BATCH_SIZE, default=absent, help="images per step (default: 32)")
+    add("--lr", dest="learning_rate", type=RATE, default=absent, help="rate after the warm-up (default: 0.025)")
+    add("--workers", type=WORKERS, default=absent, help="processes that read images (default: 2)")
+    add("--seed", type=SEED, default=absent, help="of everything random (default: 0)")
     add("--device", default=absent, help="auto, cpu, cuda or cuda:N (default: auto)")
     add("--output", default=absent, help="a new folder is made in here (default: runs/classifier)")
     add("--name", default=absent, help="the new folder's name; default: that of the data")

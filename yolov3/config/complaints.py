@@ -12,12 +12,14 @@ from pydantic import ValidationError
 
 from yolov3.config.kinds import Section, section_of, setting_names
 from yolov3.dialogue.suggestions import ask, did_you_mean, nearest_settings
+from yolov3.watching.printable import quoted, shortened
 
 SectionKind = TypeVar("SectionKind", bound=Section)
 
 MOST_TOLD = 30
 """Keys that are wrong in one file, each told in a line."""
 
+_KINDS = ("int", "float", "str", "bool")
 _QUOTED = re.compile("'([^']*)'")
 
 
@@ -33,7 +35,7 @@ class Complaint:
 
     def line(self, value: str | None = None) -> str:
         """The complaint in a line. ``value`` is the text that the user gave the key, where it was said in a word."""
-        end = "" if value is None else f"={value}"
+        end = "" if value is None else f"={shortened(value)}"
         return self.text + (ask(name + end for name in self.perhaps) or self.allowed)
 
 
@@ -44,8 +46,8 @@ def check(kind: type[SectionKind], values: dict[str, Any]) -> SectionKind | list
         return kind.model_validate_json(json.dumps(values))
     except ValidationError as error:
         return [_complaint(kind, problem) for problem in _distinct(error)]
-    except (TypeError, ValueError) as error:
-        return [Complaint((), str(error))]
+    except (TypeError, ValueError, RecursionError) as error:
+        return [Complaint((), "nested too deeply" if isinstance(error, RecursionError) else shortened(str(error)))]
 
 
 def _distinct(error: ValidationError) -> list[Any]:
@@ -64,7 +66,9 @@ def _distinct(error: ValidationError) -> list[Any]:
 
 
 def _is_union_tag(part: Any) -> bool:
-    return isinstance(part, str) and (("[" in part) or part in ("int", "float", "str", "bool"))
+    return isinstance(part, str) and (
+        "[" in part or part.startswith("constrained-") or part in ("int", "float", "str", "bool")
+    )
 
 
 def _complaint(kind: type[Section], problem: dict[str, Any]) -> Complaint:
@@ -80,7 +84,7 @@ def _complaint(kind: type[Section], problem: dict[str, Any]) -> Complaint:
     question = ""
     if problem["type"] == "literal_error" and isinstance(found, str):
         question = did_you_mean(found, _QUOTED.findall(problem["ctx"]["expected"]))
-    return Complaint(place, f"{key}: found {json.dumps(found, default=str)}{question}; {reason[0].lower()}{reason[1:]}")
+    return Complaint(place, f"{key}: found {_shown(found)}{question}; {reason[0].lower()}{reason[1:]}")
 
 
 def _unknown_key(kind: type[Section], place: tuple[Any, ...], found: Any) -> Complaint:
@@ -95,7 +99,14 @@ def _unknown_key(kind: type[Section], place: tuple[Any, ...], found: Any) -> Com
 
 
 def _dotted(place: Sequence[Any]) -> str:
-    return ".".join(map(str, place))
+    return ".".join(shortened(str(part)) for part in place)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return shortened(json.dumps(value, default=str))
+    except (RecursionError, ValueError):  # nested too deeply, or a number of thousands of digits
+        return quoted(value)
 
 
 def _keys_at(kind: type[Section], place: Sequence[Any]) -> list[str]:

@@ -14,7 +14,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from yolov3.config.kinds import Anchor, BelowOne, Count, CountFromZero, Fraction, Positive, Section
+from yolov3.config.kinds import (
+    Anchor,
+    BatchSize,
+    BelowOne,
+    Count,
+    CountFromZero,
+    Epochs,
+    Fraction,
+    Section,
+    Seed,
+    Side,
+    Width,
+    Workers,
+    require_order,
+)
 from yolov3.config.learning import AugmentSection, LossSection, OptimiserSection
 from yolov3.meaning import Fit, Overlap, Preprocessing, Resize, Suppression
 
@@ -29,9 +43,9 @@ class ModelSection(Section):
     """which network"""
     cfg: str | None = None
     """a Darknet .cfg whose layers replace variant, width and xy_scale"""
-    width: Positive = 1.0
+    width: Width = 1.0
     """factor on every layer's channels; 1 is the published network"""
-    image_size: Count | tuple[Count, Count] = 416
+    image_size: Side | tuple[Side, Side] = 416
     """side of the input, or [height, width], multiples of 32"""
     anchors: tuple[tuple[Anchor, ...], ...] | None = None
     """[width, height] in pixels, a list per level, coarse first; null: those of weights, cfg or variant"""
@@ -59,6 +73,11 @@ class ModelSection(Section):
     def suppression_rule(self) -> Suppression:
         """How this network's boxes suppress each other."""
         return Suppression(self.suppression, self.diou_exponent)
+
+    @property
+    def num_levels(self) -> int | None:
+        """The levels of the network's predictions; None where a ``.cfg`` says them."""
+        return None if self.cfg is not None else 2 if self.variant == "yolov3-tiny" else 3
 
     @model_validator(mode="after")
     def _size_is_possible(self) -> ModelSection:
@@ -91,7 +110,7 @@ class DataSection(Section):
     """share of the images set apart for validation, where the data has no split; 0: it has"""
     group_by: str | None = None
     """with val_share: images whose paths match this regular expression alike stay together; null: near-identical neighbours"""
-    val_seed: CountFromZero = 0
+    val_seed: Seed = 0
     """with val_share: another seed sets other images apart"""
     lists: str | None = None
     """folder with train.txt and val.txt, such as a run's; or a list of the images for validation"""
@@ -106,19 +125,19 @@ class DataSection(Section):
 class TrainSection(Section):
     """How long, in what batches, on which device, and what is kept."""
 
-    epochs: Count = 100
+    epochs: Epochs = 100
     """times through the training images"""
-    batch_size: Count = 16
+    batch_size: BatchSize = 16
     """images per optimiser step (all ranks and accumulated parts together)"""
-    accumulate: Count = 1
+    accumulate: BatchSize = 1
     """the batch is computed in this many parts"""
-    multi_scale: tuple[Count, Count] | None = None
+    multi_scale: tuple[Side, Side] | None = None
     """smallest and largest side of the input (BoF: +0.42 mAP)"""
     multi_scale_every: Count = 10
     """batches between two draws of the side"""
-    workers: CountFromZero = 2
+    workers: Workers = 2
     """loader processes"""
-    seed: CountFromZero = 0
+    seed: Seed = 0
     """of everything random"""
     device: str = "auto"
     """auto, cpu, cuda, cuda:1"""
@@ -159,6 +178,11 @@ class TrainSection(Section):
     name: str | None = None
     """the new folder's name; default: the experiment file's"""
 
+    @model_validator(mode="after")
+    def _sides_are_in_order(self) -> TrainSection:
+        require_order("multi_scale", self.multi_scale)
+        return self
+
 
 class EvaluateSection(Section):
     """How the evaluations of a training choose boxes."""
@@ -173,7 +197,7 @@ class EvaluateSection(Section):
     """boxes of different classes suppress each other"""
     multi_label: bool = True
     """a box may carry several classes"""
-    batch_size: Count = 16
+    batch_size: BatchSize = 16
     """images at once"""
 
 
@@ -197,6 +221,9 @@ class Experiment(Section):
                 f"train.batch_size (={self.train.batch_size}) must be divisible by train.accumulate "
                 f"(={self.train.accumulate})"
             )
+        weights, levels = self.loss.level_weights, self.model.num_levels
+        if weights is not None and levels is not None and len(weights) != levels:
+            raise ValueError(f"loss.level_weights needs {levels} numbers for this network, found {len(weights)}")
         return self
 
     def as_plain(self) -> dict[str, Any]:

@@ -6,12 +6,33 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+from yolov3.limits import (
+    LARGEST_BATCH,
+    LARGEST_COUNT,
+    LARGEST_NUMBER,
+    LARGEST_RATE,
+    LARGEST_SEED,
+    LARGEST_SIDE,
+    LARGEST_WIDTH,
+    MOST_EPOCHS,
+    MOST_WORKERS,
+)
+
+Positive = Annotated[float, Field(gt=0, le=LARGEST_NUMBER)]
+NotNegative = Annotated[float, Field(ge=0, le=LARGEST_NUMBER)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-CountFromZero = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=LARGEST_COUNT)]
+CountFromZero = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+BatchSize = Annotated[int, Field(ge=1, le=LARGEST_BATCH)]
+Epochs = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
+Workers = Annotated[int, Field(ge=0, le=MOST_WORKERS)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Width = Annotated[float, Field(gt=0, le=LARGEST_WIDTH)]
+Rate = Annotated[float, Field(gt=0, le=LARGEST_RATE)]
+Factor = Annotated[float, Field(ge=1, le=100)]
+Zoom = Annotated[float, Field(gt=0, le=100)]
 Anchor = tuple[Positive, Positive]
 
 
@@ -21,6 +42,12 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+def require_order(name: str, pair: tuple[float, float] | None) -> None:
+    """Raise ValueError for a smallest and a largest value that stand the other way round."""
+    if pair is not None and pair[0] > pair[1]:
+        raise ValueError(f"{name}: the smallest comes first, found {list(pair)}")
 
 
 def section_of(kind: type[Section], key: str) -> type[Section] | None:

@@ -9,10 +9,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from yolov3.config.kinds import BelowOne, CountFromZero, Fraction, NotNegative, Positive, Section
+from yolov3.config.kinds import (
+    BelowOne,
+    CountFromZero,
+    Factor,
+    Fraction,
+    NotNegative,
+    Positive,
+    Rate,
+    Section,
+    Zoom,
+    require_order,
+)
+from yolov3.limits import LARGEST_NUMBER
 
 
 def _known_box_loss(kind: object) -> object:
@@ -42,13 +54,13 @@ class AugmentSection(Section):
     """probability of a horizontal mirror image"""
     hue: Fraction = 0.1
     """largest shift of the hue, in turns"""
-    saturation: Annotated[float, Field(ge=1)] = 1.5
+    saturation: Factor = 1.5
     """largest factor on the saturation, or its inverse"""
-    exposure: Annotated[float, Field(ge=1)] = 1.5
+    exposure: Factor = 1.5
     """largest factor on the brightness, or its inverse"""
     jitter: BelowOne = 0.3
     """largest relative change of each side (changes the aspect)"""
-    scale: tuple[Positive, Positive] = (1.0, 1.0)
+    scale: tuple[Zoom, Zoom] = (1.0, 1.0)
     """smallest and largest zoom; 1 fits the whole image"""
     translate: Fraction = 1.0
     """how freely the image is placed in the free space (1: anywhere, 0: centred)"""
@@ -69,6 +81,11 @@ class AugmentSection(Section):
     minimum_visible: Fraction = 0.1
     """a box of which less than this share stays in the image is dropped"""
 
+    @model_validator(mode="after")
+    def _zooms_are_in_order(self) -> AugmentSection:
+        require_order("scale", self.scale)
+        return self
+
 
 class LossSection(Section):
     """What the network is punished for."""
@@ -77,7 +94,7 @@ class LossSection(Section):
     """darknet: cross-entropy on x and y, half squares on w and h; or 1 - IoU or a relative (PP-YOLO: IoU, +0.5 AP)"""
     assigner: Literal["best_anchor", "multi_anchor"] = "best_anchor"
     """the best anchor of each object; or all that fit it, at neighbouring cells too (YOLOX: several positives, +2.1 AP)"""
-    anchor_ratio: Annotated[float, Field(gt=1)] = 4.0
+    anchor_ratio: Annotated[float, Field(gt=1, le=LARGEST_NUMBER)] = 4.0
     """multi_anchor: largest ratio of an object's sides to an anchor's"""
     ignore_threshold: Fraction = 0.7
     """a background prediction this close (IoU) to an object is not punished"""
@@ -100,7 +117,7 @@ class LossSection(Section):
 class OptimiserSection(Section):
     """How the weights follow the gradient."""
 
-    learning_rate: Positive = 0.001
+    learning_rate: Rate = 0.001
     """length of a step, after the warm-up"""
     momentum: BelowOne = 0.9
     """share of the last step that goes on in the next"""
@@ -120,7 +137,7 @@ class OptimiserSection(Section):
     """steps: it is multiplied by this there"""
     warmup_epochs: NotNegative = 1.0
     """so long the learning rate grows from 0"""
-    warmup_power: Positive = 4.0
+    warmup_power: Annotated[float, Field(gt=0, le=100)] = 4.0
     """learning rate ~ (step / warm-up steps) ** power; Darknet's burn-in has 4"""
     gradient_clip: NotNegative = 0.0
     """largest norm of the gradient; 0 = no limit"""

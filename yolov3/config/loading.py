@@ -13,6 +13,7 @@ from yolov3.config.shipped import find_config
 from yolov3.errors import UserError
 from yolov3.files.find import find_beside
 from yolov3.files.strict_yaml import parse_yaml, read_yaml
+from yolov3.watching.printable import quoted, shortened
 
 COMMAND_LINE = "command line"
 """What is named where no file is to blame."""
@@ -41,7 +42,7 @@ def load_experiment(path: str | Path | None, overrides: Sequence[str] = ()) -> E
         f"{path}: {complaint.line()}" if complaint in of_file else _blame(complaint, overrides)
         for complaint in experiment
     ]
-    raise UserError("\n".join(lines))
+    raise UserError(*lines)
 
 
 def read_data_settings(path: Path) -> dict[str, Any] | None:
@@ -75,7 +76,7 @@ def validate_section(kind: type[SectionKind], values: dict[str, Any], source: st
     """Plain values checked as a section. Raises UserError with one line per wrong key."""
     section = check(kind, values)
     if isinstance(section, list):
-        raise UserError("\n".join(f"{source}: {complaint.line()}" for complaint in section))
+        raise UserError(*(f"{source}: {complaint.line()}" for complaint in section))
     return section
 
 
@@ -139,10 +140,10 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
     name, equals, text = override.partition("=")
     keys = name.strip().split(".")
     if not equals or not all(keys):
-        raise UserError(f"{COMMAND_LINE}: {override!r}: expected section.key=value, such as train.epochs=50")
+        raise UserError(f"{COMMAND_LINE}: {quoted(override)}: expected section.key=value, such as train.epochs=50")
     place = values
     for key in keys[:-1]:
         place = place.setdefault(key, {})
         if not isinstance(place, dict):
-            raise UserError(f"{COMMAND_LINE}: {override!r}: {key} is a value, not a section")
-    place[keys[-1]] = parse_yaml(text, f"{COMMAND_LINE}: {name.strip()}=")
+            raise UserError(f"{COMMAND_LINE}: {quoted(override)}: {shortened(key)} is a value, not a section")
+    place[keys[-1]] = parse_yaml(text, f"{COMMAND_LINE}: {shortened(name.strip())}=")

@@ -11,6 +11,7 @@ from yolov3.config.kinds import Section, section_of
 from yolov3.config.learning import box_losses
 from yolov3.config.loading import PATH_SETTINGS, build_experiment
 from yolov3.config.recipes import RECIPES
+from yolov3.limits import LARGEST_COUNT, LARGEST_NUMBER
 
 DEFAULT_RECIPE: str = Experiment.model_fields["recipe"].default
 
@@ -114,11 +115,17 @@ def describe(schema: Mapping[str, Any], *, many: bool = False) -> str:
 
 
 def _range(schema: Mapping[str, Any]) -> str:
+    if schema.get("maximum") in (LARGEST_COUNT, LARGEST_NUMBER):  # beyond what anybody means
+        schema = {key: value for key, value in schema.items() if key != "maximum"}
     if {"minimum", "maximum"} <= set(schema):
-        return f" from {schema['minimum']:g} to {schema['maximum']:g}"
+        return f" from {_number(schema['minimum'])} to {_number(schema['maximum'])}"
     ends = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    told = [f"{words} {schema[end]:g}" for end, words in ends.items() if end in schema]
+    told = [f"{words} {_number(schema[end])}" for end, words in ends.items() if end in schema]
     return " " + " and ".join(told) if told else ""
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _settings_of(

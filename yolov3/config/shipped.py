@@ -11,6 +11,7 @@ from pathlib import Path
 from yolov3.dialogue.suggestions import did_you_mean
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_whole
+from yolov3.files.refusals import cannot, named
 
 CONFIGS = "configs"
 DATA = "data"
@@ -71,7 +72,7 @@ def find_config(text: str | Path) -> Path:
     if shipped is None:
         names = [each.path.name for each in (*shipped_experiments(), *shipped_data())]
         meant = did_you_mean(path.name, names) or did_you_mean(f"{path.name}.yaml", names)
-        raise UserError(f"{path}: there is no such file{meant}; {shipped_names()}")
+        raise UserError(f"{named(path)}: there is no such file{meant}; {shipped_names()}")
     return shipped
 
 
@@ -117,8 +118,8 @@ def copy_configs(folder: Path) -> Copies:
                 raise UserError(f"{new.parent}: is there already and is not a folder") from error
             kept.append(new)
             continue
-        except OSError as error:
-            raise UserError(f"{new}: cannot be written: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:
+            raise cannot(new, "be written", error) from error
         write_whole(new, each.path.read_bytes())
         written.append(new)
     return Copies(tuple(written), tuple(kept))

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from yolov3.errors import UserError
+from yolov3.files.reading import read_bytes
 
 LARGEST_FILE = 4_000_000  # bytes
 LARGEST_SECTIONS = 2001  # [net] and as many layers as a network may have
@@ -57,12 +58,7 @@ class Cfg:
 def read_cfg(path: str | Path) -> Cfg:
     """The sections of a ``.cfg`` file. Raises UserError for what cannot be read."""
     path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise UserError(f"{path}: larger than {LARGEST_FILE} bytes: not a .cfg")
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    content = read_bytes(path, most=LARGEST_FILE, what="a .cfg")
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise UserError(f"{path}: saved as UTF-16; save it as UTF-8 or plain text")
     # Comments may be in any encoding; a damaged key or value is found when it is looked at.

@@ -19,6 +19,7 @@ from yolov3.datasets.dataset import Dataset, DatasetReport, count_samples
 from yolov3.errors import UserError
 from yolov3.files.class_names import class_names
 from yolov3.structures import Sample
+from yolov3.watching.printable import quoted
 from yolov3.watching.words import some
 
 CLIP_TOLERANCE = 0.5  # pixels
@@ -136,4 +137,4 @@ def require_distinct(names: Sequence[object], *, what: str, source: str) -> None
         return
     twice = next(name for name, count in Counter(names).items() if count > 1)
     places = [place for place, name in enumerate(names) if name == twice]
-    raise UserError(f"{source}: {what} {twice!r} stands {len(places)} times, at positions {some(places)}")
+    raise UserError(f"{source}: {what} {quoted(twice)} stands {len(places)} times, at positions {some(places)}")

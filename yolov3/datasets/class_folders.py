@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolov3.datasets.assemble import check_class_names
+from yolov3.datasets.listing import list_folders
 from yolov3.errors import UserError
+from yolov3.files.reading import is_folder
+from yolov3.files.refusals import named
+from yolov3.files.walking import files_below, refuse
 from yolov3.images.files import IMAGE_SUFFIXES
+from yolov3.watching.words import some
 
 
 @dataclass(frozen=True)
@@ -24,18 +29,18 @@ class ClassFolders:
 
 def read_class_folders(folder: Path, *, names: tuple[str, ...] | None = None) -> ClassFolders:
     """The images in ``folder/CLASS/``; with ``names`` the classes must be among these. Raises UserError."""
-    if not folder.is_dir():
-        raise UserError(f"{folder}: the folder does not exist")
-    found = tuple(sorted(place.name for place in folder.iterdir() if place.is_dir()))
+    if not is_folder(folder):
+        raise UserError(f"{named(folder)}: the folder does not exist")
+    found = tuple(sorted(list_folders(folder)))
     check_class_names(found, source=str(folder))
     unknown = [name for name in found if names is not None and name not in names]
     if unknown:
-        raise UserError(f"{folder}: class folders that the training data does not have: {', '.join(unknown[:5])}")
+        raise UserError(f"{folder}: class folders that the training data does not have: {some(unknown)}")
     classes = names or found
     pairs = [
         (path, classes.index(name))
         for name in found
-        for path in sorted((folder / name).rglob("*"))
+        for path in sorted(files_below(folder / name, closed=refuse))
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
     ]
     if not pairs:

@@ -27,11 +27,14 @@ from yolov3.datasets.coco_json import (
     read_objects,
 )
 from yolov3.datasets.dataset import Dataset
-from yolov3.datasets.image_lists import Located, find_lost
+from yolov3.datasets.image_lists import Located, find_lost, may_be_file
 from yolov3.datasets.label_format import LabelFormat, Reference, Split, words_of
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.errors import UserError
+from yolov3.files.reading import is_file, is_folder
+from yolov3.files.refusals import named
 from yolov3.images.files import read_image_size
+from yolov3.watching.printable import LONGEST_NAMES, quoted
 from yolov3.watching.words import counted
 
 PROBED_IMAGES = 20  # so many file names are looked for when the folder of the images is told from the json's name
@@ -44,14 +47,15 @@ def read_coco(data: DataSection, tree: Tree, split: Split) -> Dataset:
     """The samples of the json that ``data`` names for ``split``. Raises UserError naming the file and the entry."""
     given = getattr(data, split)
     if not isinstance(given, str):
-        raise UserError(f"data.{split}: a COCO split is one json file, found {list(given)}")
+        raise UserError(f"data.{split}: a COCO split is one json file, found {quoted(list(given))}")
     file = find_json(tree, given)
     content = read_coco_json(file)
     classes, note = read_classes(content)
     problems = [f"{file}: {note}"] if note else []
     names = given_names(data)
     if names is not None and names != classes.names:
-        raise UserError(f"{file}: its categories are {list(classes.names)}, but data.names says {list(names)}")
+        own, said = (quoted(list(each), LONGEST_NAMES) for each in (classes.names, names))
+        raise UserError(f"{file}: its categories are {own}, but data.names says {said}")
     folder = image_folder(tree, file, getattr(data, f"{split}_images"), content.images)
     images, notes = _read_images(content, folder, tree)
     problems += notes
@@ -69,7 +73,7 @@ def read_coco(data: DataSection, tree: Tree, split: Split) -> Dataset:
 
 def find_json(tree: Tree, given: str) -> Path:
     """The json that is meant, in the data set's folder or from the current one."""
-    return next((place for place in (tree.root / given, Path(given)) if place.is_file()), tree.root / given)
+    return next((place for place in (tree.root / given, Path(given)) if is_file(place)), tree.root / given)
 
 
 def recognises(tree: Tree, given: tuple[str, ...]) -> bool:
@@ -123,19 +127,19 @@ def _is_of(file: str, word: str) -> bool:
 def image_folder(tree: Tree, file: Path, given: str | None, images: list[dict[str, Any]]) -> Path:
     """The folder that ``file_name`` counts from: as given, or the likely one that has most of the first images."""
     if given is not None:
-        if not (tree.root / given).is_dir():
-            raise UserError(f"{tree.root / given}: the folder of the images does not exist")
+        if not is_folder(tree.root / given):
+            raise UserError(f"{named(tree.root / given)}: the folder of the images does not exist")
         return tree.root / given
     name = file.stem.removeprefix("instances_")
     inside = [tree.folder(place) for place in (name, f"images/{name}")]
     beside = [file.parent, file.parent / "images"]
     folders = [tree.root / place for place in inside if place is not None]
-    folders += [place for place in beside if place.is_dir()]
+    folders += [place for place in beside if is_folder(place)]
     others = (tree.folder("images"), tree.folder("jpegimages"), ".")
     folders += [tree.root / place for place in others if place is not None]
     probes = [image.get("file_name") for image in images[:PROBED_IMAGES]]
     names = [str(probe) for probe in probes if is_safe_name(probe)]
-    return max(folders, key=lambda folder: sum((folder / name).is_file() for name in names))
+    return max(folders, key=lambda folder: sum(may_be_file(folder / name) for name in names))
 
 
 def _read_images(content: CocoJson, folder: Path, tree: Tree) -> tuple[Images, tuple[str, ...]]:

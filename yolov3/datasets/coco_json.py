@@ -7,6 +7,7 @@ annotation with an outline and no box gets the box around it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +21,20 @@ import numpy as np
 from yolov3.boxes import xywh_to_xyxy
 from yolov3.datasets.assemble import Classes, Objects, check_class_names, require_distinct
 from yolov3.errors import UserError
+from yolov3.files.reading import is_there, open_file
+from yolov3.files.refusals import named
+from yolov3.machine.memory import GIB, free_memory
+from yolov3.watching.printable import LONGEST_NAMES, printable, quoted, shortened
 
 Entries = list[dict[str, Any]]
 
 OUTLINED = "box from its outline"  # the mark of an annotation whose box was made here; no key of COCO's
 _SMALL_JSON = 4_000_000  # bytes that are looked through for words
 _OPENING = 4_000
+BYTES_PER_BYTE = 2.3
+"""Memory for each byte of a json while it is read: itself, its text, numbers of outlines until they are let go. Measured."""
+BYTES_PER_ENTRY = 100
+"""Memory for each object and list of a json beside that, at least. Measured: files of nothing else need 90."""
 BACKGROUND_NAMES = ("_background_", "__ignore__", "background")
 
 
@@ -47,14 +56,16 @@ class CocoJson:
 def read_coco_json(file: Path, *, keep_outlines: bool = False) -> CocoJson:
     """The tables of a file; outlines are there only where they are to be kept, as texts of json. Raises UserError when it is
     not COCO's json."""
+    if not is_there(file):
+        raise UserError(f"{named(file)}: the annotation file does not exist")
     try:
-        content = json.loads(file.read_bytes(), object_hook=partial(_with_box, keep_outlines=keep_outlines))
-    except FileNotFoundError as error:
-        raise UserError(f"{file}: the annotation file does not exist") from error
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror or error}") from error
+        content = json.loads(_read_within_memory(file), object_hook=partial(_with_box, keep_outlines=keep_outlines))
     except RecursionError as error:
         raise UserError(f"{file}: not readable as json: nested too deeply") from error
+    except MemoryError as error:
+        raise UserError(f"{file}: there is not enough memory for what is in it") from error
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"{file}: not readable as json: {error}") from error
     if not isinstance(content, dict):
@@ -66,13 +77,33 @@ def read_coco_json(file: Path, *, keep_outlines: bool = False) -> CocoJson:
     return CocoJson(file, content["images"], content["annotations"], content["categories"])
 
 
+def _read_within_memory(file: Path) -> bytes:
+    """The bytes of a json. Raises UserError where there is not the memory to read them, or for what they hold: half an hour
+    of a machine that swaps says less."""
+    with open_file(file) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        _require_memory(file, size, BYTES_PER_BYTE * size)
+        content = stream.read()
+    entries = content.count(b"{") + content.count(b"[")
+    _require_memory(file, size, (BYTES_PER_BYTE - 1) * size + BYTES_PER_ENTRY * entries)
+    return content
+
+
+def _require_memory(file: Path, size: int, needed: float) -> None:
+    free = free_memory()
+    if free is not None and needed > free:
+        raise UserError(
+            f"{file}: {size / GIB:.2f} GiB of json need about {needed / GIB:.2f} GiB of memory, {free / GIB:.2f} GiB are free"
+        )
+
+
 def looks_like_coco(file: Path) -> bool:
     """Whether a json file could be COCO's, from its words; a large one from its first ones."""
     try:
-        with file.open("rb") as stream:
+        with open_file(file) as stream:
             start = stream.read(_SMALL_JSON)
             is_whole = not stream.read(1)
-    except OSError:
+    except UserError:
         return False
     if b'"shapes"' in start[:_OPENING] or b'"imageData"' in start[:_OPENING]:
         return False  # LabelMe's: a file per image
@@ -171,7 +202,9 @@ def read_objects(content: CocoJson, image_ids: Sequence[int | str], classes: Cla
     index_of = {image_id: index for index, image_id in enumerate(image_ids)}
     label_of = {number: label for label, number in enumerate(classes.category_ids)}
     _require_known(file, annotations, "image_id", owners, index_of, "one of the file's images")
-    _require_known(file, annotations, "category_id", categories, label_of, f"one of {list(label_of)}")
+    _require_known(
+        file, annotations, "category_id", categories, label_of, f"one of {quoted(list(label_of), LONGEST_NAMES)}"
+    )
     xywh = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes)).reshape(-1, 4)
     return Objects(
         image_index=integers([index_of[owner] for owner in owners]),
@@ -218,8 +251,11 @@ def _name_of(table: str, entry: dict[str, Any], place: int) -> str:
 
 
 def _show(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 80 else text[:77] + "..."
+    """A value as json writes it, as far as a message repeats it."""
+    try:
+        return printable(shortened(json.dumps(value, default=str), 80))
+    except (RecursionError, ValueError):  # nested too deeply, or a number of thousands of digits
+        return quoted(value, 80)
 
 
 def integers(values: Sequence[int]) -> np.ndarray:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolov3.errors import UserError
+from yolov3.files.reading import is_there
 from yolov3.files.text import read_lines
+from yolov3.watching.printable import quoted
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class DarknetData:
         folder = self.path.resolve().parent
         places = [folder / written, folder.parent / written, Path.cwd() / written]
         for place in [written] if written.is_absolute() else places:
-            if place.exists():
+            if is_there(place):
                 return place
         raise UserError(f"{self.path}: {text} was found neither in {folder} nor in {folder.parent} nor here")
 
@@ -44,9 +46,9 @@ def read_data(path: str | Path) -> DarknetData:
             continue
         key, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not key or not value:
-            raise UserError(f"{path}:{number}: expected key = value, found {text[:40]!r}")
+            raise UserError(f"{path}:{number}: expected key = value, found {quoted(text, 40)}")
         if key == "classes" and not (value.isascii() and value.isdigit() and 1 <= len(value) <= 6):
-            raise UserError(f"{path}:{number}: classes must be a whole number, found {value[:40]!r}")
+            raise UserError(f"{path}:{number}: classes must be a whole number, found {quoted(value, 40)}")
         values.setdefault(key, value)
     if not values:
         raise UserError(f"{path}: no key = value in it: not a Darknet .data file")

@@ -10,6 +10,7 @@ from yolov3.datasets.listing import list_files, missing_files
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 from yolov3.files.text import LARGEST_LIST, read_lines
+from yolov3.files.walking import files_below, refuse
 from yolov3.images.files import IMAGE_SUFFIXES
 from yolov3.watching.words import some
 
@@ -28,7 +29,7 @@ def locate_images(texts: Sequence[str], bases: Sequence[Path], tree: Tree, *, na
 
     Raises UserError with a count, the first few, and what is there instead.
     """
-    base = next((place for place in bases if texts and _is_file(place / texts[0])), bases[0])
+    base = next((place for place in bases if texts and may_be_file(place / texts[0])), bases[0])
     return find_lost([base / text for text in texts], texts, tree, named_by=named_by, looked=str(base))
 
 
@@ -72,8 +73,10 @@ def read_image_list(file: Path, tree: Tree) -> Located:
 
 
 def images_below(folder: Path) -> list[Path]:
-    """All images in a folder and below it, by name. Raises UserError when there are none."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+    """All images in a folder and below it, by name. Raises UserError when there are none, and for a folder that may not be
+    looked into: nobody would notice that its images are missing."""
+    files = files_below(folder, closed=refuse)
+    found = sorted(path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
     if not found:
         raise UserError(f"{folder}: no images in this folder; there is: {Tree(folder).describe()}")
     return found
@@ -91,7 +94,8 @@ def images_in(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _is_file(path: Path) -> bool:
+def may_be_file(path: Path) -> bool:
+    """Whether a file lies at a path that another file names; not so where that cannot be told."""
     try:
         return path.is_file()
     except (OSError, ValueError):

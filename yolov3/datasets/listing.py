@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from yolov3.errors import UserError
+from yolov3.files.refusals import cannot
 
 
 def list_files(folder: Path) -> set[str]:
     """The names of the plain files (or links to such) in a folder, read in one go; none if there is no such folder."""
-    return {entry.name for entry in _entries(folder) if entry.is_file()}
+    return {entry.name for entry in _entries(folder) if _is(entry.is_file)}
 
 
 def list_folders(folder: Path) -> set[str]:
     """The names of the folders (or links to such) in a folder; none if there is no such folder."""
-    return {entry.name for entry in _entries(folder) if entry.is_dir()}
+    return {entry.name for entry in _entries(folder) if _is(entry.is_dir)}
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether nothing lies in a folder; not so for one that may not be looked into."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
 
 
 def missing_files(paths: Sequence[Path]) -> list[int]:
@@ -39,4 +48,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError) as error:  # no permission, a name that is too long, a NUL
-        raise UserError(f"{folder}: cannot be listed: {getattr(error, 'strerror', None) or error}") from error
+        raise cannot(folder, "be listed", error) from error
+
+
+def _is(asked: Callable[[], bool]) -> bool:
+    try:
+        return asked()
+    except OSError:  # a link that leads round, or to where nobody may look
+        return False

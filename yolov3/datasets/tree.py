@@ -5,13 +5,14 @@ Folders are looked into when they are asked for, so that a data set in its usual
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
 from functools import cached_property
 from pathlib import Path
 
-from yolov3.datasets.listing import list_files, list_folders
+from yolov3.datasets.listing import is_empty, list_files, list_folders
+from yolov3.errors import UserError
+from yolov3.files.walking import files_below
 from yolov3.images.files import IMAGE_SUFFIXES
 from yolov3.watching.words import some
 
@@ -23,6 +24,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._closed: dict[str, None] = {}
 
     def folder(self, *names: str) -> str | None:
         """The first of these folders that is there, as it is spelt: case does not matter."""
@@ -51,8 +53,7 @@ class Tree:
 
     def holds(self, folder: str, *suffixes: str) -> bool:
         """Whether a folder or one below it holds a file with one of the suffixes."""
-        names = (name for _, _, files in os.walk(self.root / folder) for name in files)
-        return any(Path(name).suffix.lower() in suffixes for name in names)
+        return any(path.suffix.lower() in suffixes for path in files_below(self.root / folder, closed=self._note))
 
     def holds_images(self, folder: str = ".") -> bool:
         """Whether there are images in a folder or below it."""
@@ -61,12 +62,7 @@ class Tree:
     @cached_property
     def everything(self) -> list[Path]:
         """All files below the root, relative to it, by name."""
-        found = []
-        for place, folders, files in os.walk(self.root):
-            folders.sort()
-            below = Path(place).relative_to(self.root)
-            found += [below / name for name in sorted(files)]
-        return found
+        return [path.relative_to(self.root) for path in files_below(self.root, closed=self._note)]
 
     @cached_property
     def _images_by_name(self) -> dict[str, list[Path]]:
@@ -99,10 +95,12 @@ class Tree:
                 inside["/".join(path.parts[:-1][:2]) + "/"][path.suffix.lower().lstrip(".") or "other"] += 1
         named = [f"{folder} ({_counts(kinds)})" for folder, kinds in inside.items()]
         named += [path.name for path in self.everything if len(path.parts) == 1]
-        named += [
-            f"{name}/ (empty)" for name in sorted(list_folders(self.root)) if not any((self.root / name).iterdir())
-        ]
-        return some(named, most=MOST_NAMED) or "nothing"
+        folders = sorted(list_folders(self.root))
+        named += [f"{name}/ (empty)" for name in folders if is_empty(self.root / name)]
+        return "; ".join((some(named, most=MOST_NAMED) or "nothing", *self._closed))
+
+    def _note(self, error: UserError) -> None:
+        self._closed[str(error)] = None
 
 
 def is_called(name: str, word: str) -> bool:

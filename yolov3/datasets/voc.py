@@ -35,8 +35,11 @@ from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.datasets.voc_xml import Annotation, XmlFiles, read_annotation
 from yolov3.errors import UserError
+from yolov3.files.reading import is_file, is_folder, is_there
+from yolov3.files.refusals import named
 from yolov3.files.text import LARGEST_LIST, read_lines
 from yolov3.images.files import read_image_size
+from yolov3.watching.printable import LONGEST_NAMES, quoted
 from yolov3.watching.words import counted, some
 
 LISTS = "imagesets/main"
@@ -137,17 +140,17 @@ def _has_xml(tree: Tree, folder: str) -> bool:
 def find_devkit_list(tree: Tree, text: str) -> Path | None:
     """The list that lies, or should, in an ImageSets/Main: a split's name, or a path."""
     if "/" in text or text.endswith(".txt"):
-        file = next((place for place in (tree.root / text, Path(text)) if place.is_file()), tree.root / text)
+        file = next((place for place in (tree.root / text, Path(text)) if is_file(place)), tree.root / text)
         lies_there = [part.lower() for part in file.parent.parts[-2:]] == LISTS.split("/")
-        if lies_there and not file.is_file():
-            raise UserError(f"{file}: the list of the split does not exist; there are: {_lists_in(file.parent)}")
+        if lies_there and not is_file(file):
+            raise UserError(f"{named(file)}: the list of the split does not exist; there are: {_lists_in(file.parent)}")
         return file if lies_there else None
     lists = tree.folder(LISTS)
-    if lists is None or (tree.root / text).is_dir():
+    if lists is None or is_folder(tree.root / text):
         return None
     file = tree.root / lists / f"{text}.txt"
-    if not file.is_file():
-        raise UserError(f"{file}: the list of the split does not exist; there are: {_lists_in(file.parent)}")
+    if not is_file(file):
+        raise UserError(f"{named(file)}: the list of the split does not exist; there are: {_lists_in(file.parent)}")
     return file
 
 
@@ -181,12 +184,12 @@ def folders_of_devkit(devkit: Tree) -> tuple[Path, Path]:
 
 def _add_others(tree: Tree, text: str, xml_files: XmlFiles, pairs: Pairs) -> None:
     """Add the images of a folder, or of a list that lies anywhere."""
-    place = next((place for place in (tree.root / text, Path(text)) if place.exists()), None)
+    place = next((place for place in (tree.root / text, Path(text)) if is_there(place)), None)
     if place is None:
         raise UserError(
-            f"{tree.root / text}: neither a list nor a folder of images; in {tree.root} there is: {tree.describe()}"
+            f"{named(tree.root / text)}: neither a list nor a folder of images; in {tree.root} there is: {tree.describe()}"
         )
-    if place.is_dir():
+    if is_folder(place):
         images = images_below(place)
         found = [(image, xml_files.of(image)) for image in images]
         without = [image.name for image, xml in found if xml is None]
@@ -222,7 +225,9 @@ def read_names_of_list(file: Path) -> list[str]:
             raise UserError(f"{file}:{number}: a list of one class (name and 1, 0 or -1), not of a split")
         name = line.strip()
         if "/" in name or "\\" in name or name in (".", ".."):
-            raise UserError(f"{file}:{number}: found {name!r}; expected the plain name of an image without suffix")
+            raise UserError(
+                f"{file}:{number}: found {quoted(name)}; expected the plain name of an image without suffix"
+            )
         names.append(name)
     return names
 
@@ -260,7 +265,8 @@ def _objects(annotations: list[Annotation], classes: Classes, *, one_based: bool
     for place, annotation in enumerate(annotations):
         for item in annotation.objects:
             if item.name not in label_of:
-                raise UserError(f"{annotation.path}: unknown class {item.name!r}; data.names has {list(classes.names)}")
+                known = quoted(list(classes.names), LONGEST_NAMES)
+                raise UserError(f"{annotation.path}: unknown class {quoted(item.name)}; data.names has {known}")
             index.append(place)
             corners.append(item.corners)
             labels.append(label_of[item.name])

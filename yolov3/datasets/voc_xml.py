@@ -11,6 +11,8 @@ from pathlib import Path
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
 from yolov3.files.plain_xml import DeclarationFault, XmlFault, parse_xml
+from yolov3.files.reading import read_bytes
+from yolov3.watching.printable import quoted, shortened
 from yolov3.watching.words import some
 
 LARGEST_XML = 1_000_000  # bytes
@@ -71,12 +73,7 @@ class XmlFiles:
 
 def read_annotation(path: Path) -> Annotation:
     """An annotation file. Raises UserError naming what is wrong, and refuses what only an attack would contain."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: the annotation cannot be read: {error.strerror or error}") from error
-    if len(content) > LARGEST_XML:
-        raise UserError(f"{path}: {len(content)} bytes; an annotation has at most {LARGEST_XML}")
+    content = read_bytes(path, most=LARGEST_XML, what="an annotation")
     try:
         tree = parse_xml(content)
     except DeclarationFault as error:
@@ -91,16 +88,17 @@ def _read_object(path: Path, node: ElementTree.Element, place: int) -> XmlObject
     name = (node.findtext("name") or "").strip()
     if not name:
         raise UserError(f"{path}: object {place + 1} has no name")
+    where = f"{path}: object {place + 1} ({shortened(name)})"
     corners = []
     for corner in _CORNERS:
         text = node.findtext(f"bndbox/{corner}")
         value = _number(text)
         if value is None:
-            raise UserError(f"{path}: object {place + 1} ({name}): bndbox/{corner}: found {text!r}, expected a number")
+            raise UserError(f"{where}: bndbox/{corner}: found {quoted(text)}, expected a number")
         corners.append(value)
     difficult = (node.findtext("difficult") or "0").strip()
     if difficult not in ("0", "1"):
-        raise UserError(f"{path}: object {place + 1} ({name}): difficult: found {difficult!r}, expected 0 or 1")
+        raise UserError(f"{where}: difficult: found {quoted(difficult)}, expected 0 or 1")
     return XmlObject(name, (corners[0], corners[1], corners[2], corners[3]), difficult == "1")
 
 

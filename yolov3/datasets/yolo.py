@@ -24,6 +24,8 @@ from yolov3.datasets.listing import list_files
 from yolov3.datasets.tree import Tree, is_called
 from yolov3.errors import UserError
 from yolov3.files.class_names import read_names
+from yolov3.files.reading import is_folder, kind_at
+from yolov3.files.refusals import named
 from yolov3.files.text import read_lines
 from yolov3.images.files import read_image_size
 from yolov3.watching.words import counted, some
@@ -185,7 +187,7 @@ def _to_pixels(shares: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 def _list_images(tree: Tree, text: str) -> tuple[list[Path], tuple[str, ...]]:
     """The images of a folder or a list, and what is to be told of them."""
     place = find_images(tree, text)
-    if place.is_dir():
+    if is_folder(place):
         return images_below(place), ()
     located = read_image_list(place, tree)
     return located.paths, located.notes
@@ -193,31 +195,33 @@ def _list_images(tree: Tree, text: str) -> tuple[list[Path], tuple[str, ...]]:
 
 def find_images(tree: Tree, text: str) -> Path:
     """The folder of images or the list of them that is meant by ``text``. Raises UserError."""
+    kind_at(tree.root / text)  # what is too long to be a path need not be taken apart
     inside = _inside(tree, text)
     # What leads out of the tree (../train/images) means what lies in it, if it does: beside it are other people's data.
     leads_out = Path(text).parts[:1] == ("..",)
     written = [tree.root / text, Path(text)]
     for place in [*inside, *written] if leads_out else [*written, *inside]:
-        if place.is_dir() or place.is_file():
+        if kind_at(place) in ("folder", "file"):
             return place
     raise UserError(
-        f"{tree.root / text}: neither a folder of images nor a list of them; in {tree.root} there is: {tree.describe()}"
+        f"{named(tree.root / text)}: neither a folder of images nor a list of them; in {tree.root} there is: {tree.describe()}"
     )
 
 
 def _inside(tree: Tree, text: str) -> list[Path]:
     """The folder or the file of the tree to which the end of a path leads that was written elsewhere."""
     parts = [part for part in Path(text).parts if part not in ("..", ".", "/")]
-    ends = ["/".join(parts[start:]) for start in range(len(parts))]
     # An end that names no split, such as images alone, could be that of any.
-    ends = [end for place, end in enumerate(ends) if place == 0 or _names_split(end)]
+    splits = [place for place, part in enumerate(parts) if _names_split(part)]
+    starts = range(max(splits, default=0) + 1) if parts else ()
+    ends = ["/".join(parts[start:]) for start in starts]
     folders = [folder for end in ends if (folder := tree.folder(end)) is not None]
     lists = [part for part in parts[-1:] if part.endswith(".txt")]
     return [tree.root / place for place in (*folders[:1], *lists)]
 
 
-def _names_split(path: str) -> bool:
-    return any(is_called(part, word) for part in path.split("/") for word in words_of("train", "val", "test"))
+def _names_split(part: str) -> bool:
+    return any(is_called(part, word) for word in words_of("train", "val", "test"))
 
 
 def _names_file(tree: Tree) -> Path | None:

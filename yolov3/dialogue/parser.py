@@ -9,9 +9,13 @@ from typing import Any, NoReturn
 
 from yolov3.dialogue.suggestions import ask, did_you_mean, nearest_settings
 from yolov3.errors import UserError
+from yolov3.watching.printable import quoted, shortened
 
 SETTINGS = {"section.key=value": "", "data.key=value": "data."}
 """The metavars of arguments that take settings, and with what their names begin."""
+
+LONGEST_COMPLAINT = 600
+"""Letters of argparse's own words, which repeat what was given."""
 
 _NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")
 
@@ -37,13 +41,16 @@ class WordParser(argparse.ArgumentParser):
         """Raise UserError for what argparse found wrong."""
         given = " ".join(self._options_without_dashes())
         meant = ask([given]) if given else ""
-        raise UserError(f"{self._name}: {message.removeprefix('argument ')}{meant}; see yolov3 {self._name} --help")
+        told = shortened(message.removeprefix("argument "), LONGEST_COMPLAINT)
+        raise UserError(f"{self._name}: {told}{meant}; see yolov3 {self._name} --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             choices = [str(choice) for choice in action.choices]
             question = did_you_mean(str(value), choices)
-            raise argparse.ArgumentError(action, f"found {value!r}{question}; must be one of {', '.join(choices)}")
+            raise argparse.ArgumentError(
+                action, f"found {quoted(value)}{question}; must be one of {', '.join(choices)}"
+            )
 
     def _refuse_unknown_options(self) -> None:
         # argparse complains first of what is missing, and that is often what stands there with a wrong letter.
@@ -55,7 +62,8 @@ class WordParser(argparse.ArgumentParser):
             following = self._words[number + 1 : number + 2]
             if not equals and following and not following[0].startswith("-"):
                 value = following[0]
-            raise UserError(f"{self._name}: no option {name}{self._meant(name, value)}; see yolov3 {self._name} --help")
+            meant = self._meant(name, value)
+            raise UserError(f"{self._name}: no option {shortened(name)}{meant}; see yolov3 {self._name} --help")
 
     def _meant(self, name: str, value: str) -> str:
         """The option, or the setting, that is most like an unknown option."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from yolov3.dialogue.numbers import Number, WholeNumber
 from yolov3.dialogue.parser import SETTINGS, WordParser, settings_taken
 
 Follows = Literal["nothing", "choice", "file", "text"]
@@ -100,7 +101,7 @@ def _follows(action: argparse.Action) -> Follows:
         return "nothing"
     if action.choices:
         return "choice"
-    if action.type in (int, float):
+    if isinstance(action.type, WholeNumber | Number):
         return "text"
     # A plain text is perhaps a path where it is named as a thing of its own: --source S, and not --device.
     named = action.metavar is not None or not action.option_strings

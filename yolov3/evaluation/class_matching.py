@@ -33,9 +33,9 @@ def match_classes(
     missing = [name for name in data_names if class_key(name) not in label_of]
     if missing:
         raise UserError(
-            f"the model has no class for {', '.join(missing)} of the data\n"
-            f"classes of the model: {', '.join(model_names)}\n"
-            f"classes of the data: {', '.join(data_names)}"
+            f"the model has no class for {', '.join(missing)} of the data",
+            f"classes of the model: {', '.join(model_names)}",
+            f"classes of the data: {', '.join(data_names)}",
         )
     labels = tuple(label_of[class_key(name)] for name in data_names)
     if len(set(labels)) < len(labels):

@@ -18,6 +18,9 @@ from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.evaluation.report import METRICS, PREDICTIONS
+from yolov3.files.reading import is_file, read_text
+
+LARGEST_JSON = 4_000_000_000  # bytes; a prediction has about 120
 
 LARGEST = 1e9
 """Pixels of an image are fewer by far; sums and products of such numbers are finite in float32."""
@@ -25,7 +28,7 @@ LARGEST = 1e9
 
 def is_saved_evaluation(path: Path) -> bool:
     """Whether a folder holds an evaluation."""
-    return (path / METRICS).is_file() and (path / PREDICTIONS).is_file()
+    return is_file(path / METRICS) and is_file(path / PREDICTIONS)
 
 
 def read_metrics(folder: Path) -> dict[str, Any]:
@@ -87,9 +90,10 @@ def _detections(rows: Sequence[tuple[list[float], float, int]], dataset: Dataset
 
 
 def _read_json(path: Path) -> Any:
+    text = read_text(path, most=LARGEST_JSON, what="what an evaluation writes")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: is no JSON: {error}") from error
+    except MemoryError as error:
+        raise UserError(f"{path}: there is not enough memory for what is in it") from error

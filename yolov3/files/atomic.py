@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from yolov3.errors import UserError
+from yolov3.files.reading import open_file
 from yolov3.files.temporary import discard, sync_folder, temporary_file, temporary_folder
 from yolov3.files.unwritable import unwritable
 
@@ -79,8 +80,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def file_sha256(path: Path) -> str:
-    """The hexadecimal sha256 of a file."""
-    with path.open("rb") as stream:
+    """The hexadecimal sha256 of a file. Raises UserError for one that cannot be read."""
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import Literal
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.text import read_lines
+from yolov3.watching.printable import quoted
 
 SYNONYMS = {"aeroplane": "airplane", "motorbike": "motorcycle", "sofa": "couch", "tvmonitor": "tv"}
 """Pascal VOC's word (and that of Darknet's coco.names): COCO's word."""
@@ -81,7 +82,7 @@ def names_text(names: Iterable[str]) -> str:
     names = tuple(names)
     for name in names:
         if fault_of_name(name) is not None:
-            raise UserError(f"class name {name!r} cannot be written to a .names file")
+            raise UserError(f"class name {quoted(name)} cannot be written to a .names file")
     return "".join(f"{name}\n" for name in names)
 
 

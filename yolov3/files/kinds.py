@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from yolov3.files.reading import open_file
+
 ARCHIVE = "it looks like a zip archive or a PyTorch file"
 WEB_PAGE = "it looks like a web page"
 ENOUGH = 64  # bytes from which a kind is told
@@ -40,6 +42,6 @@ def kind_of_file(start: bytes) -> str | None:
 
 
 def kind_of_path(path: Path) -> str | None:
-    """The same of a file that can be read."""
-    with path.open("rb") as stream:
+    """The same of a file. Raises UserError for one that cannot be read."""
+    with open_file(path) as stream:
         return kind_of_file(stream.read(ENOUGH))

@@ -6,7 +6,9 @@ import itertools
 from pathlib import Path
 
 from yolov3.errors import UserError
+from yolov3.files.refusals import named, reason_of
 from yolov3.files.unwritable import require_room
+from yolov3.watching.printable import quoted
 
 
 def make_run_folder(parent: Path, name: str) -> Path:
@@ -29,14 +31,14 @@ def make_run_folder(parent: Path, name: str) -> Path:
                     raise
             else:
                 return folder
-    except OSError as error:
-        place = error.filename or parent
-        reason = "a file lies in its place" if isinstance(error, FileExistsError) else error.strerror or error
-        raise UserError(f"{place}: the run's folder cannot be made: {reason}") from error
+    except (OSError, ValueError) as error:
+        place = getattr(error, "filename", None) or parent
+        reason = "a file lies in its place" if isinstance(error, FileExistsError) else reason_of(error)
+        raise UserError(f"{named(place)}: the run's folder cannot be made: {reason}") from error
     raise AssertionError("counting never ends")
 
 
 def check_run_name(name: str) -> None:
     """Raise UserError for what is not the name of one folder."""
     if not name or name in (".", "..") or any(character in name for character in "/\\\0"):
-        raise UserError(f"the name of a run must be the name of one folder, without slashes, found {name!r}")
+        raise UserError(f"the name of a run must be the name of one folder, without slashes, found {quoted(name)}")

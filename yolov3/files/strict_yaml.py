@@ -1,6 +1,7 @@
 """YAML as we accept it: PyYAML's safe loader without its surprises.
 
 Refused: duplicate keys, aliases (and so alias bombs), files over 1 MB, anything but a mapping at the top.
+Refused, too: numbers that YAML 1.1 reads as others than they say (``010`` is eight there, ``1:30`` ninety), halves of letters.
 Read as meant: ``1e-3`` is a number; ``yes``, ``no``, ``on``, ``off`` are words, ``true`` and ``false`` the booleans.
 """
 
@@ -13,8 +14,11 @@ from typing import Any
 import yaml
 
 from yolov3.errors import UserError
+from yolov3.files.reading import read_text
+from yolov3.watching.printable import quoted, shortened
 
 MAXIMUM_BYTES = 1_000_000
+DEEPEST = 50  # lists and mappings within each other
 
 _FLOAT = re.compile(
     r"^[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9_]+(?:[eE][-+]?[0-9]+)?)$"
@@ -26,11 +30,34 @@ _BOOLEAN = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
 class _StrictLoader(yaml.SafeLoader):
     """A safe loader that refuses what people never mean."""
 
+    depth = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.events.AliasEvent):
             event = self.peek_event()
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not accepted", event.start_mark)
-        return super().compose_node(parent, index)
+        self.depth += 1
+        if self.depth > DEEPEST:  # PyYAML takes the longer for each bracket the more are open
+            raise yaml.composer.ComposerError(None, None, "nested too deeply", self.peek_event().start_mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_scalar(self, node: Any) -> Any:
+        word = super().construct_scalar(node)
+        if isinstance(word, str) and not _is_text(word):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{quoted(word)} holds letters that are none", node.start_mark
+            )
+        return word
+
+    def construct_yaml_int(self, node: Any) -> int:
+        word, value = str(self.construct_scalar(node)), super().construct_yaml_int(node)
+        digits = word.replace("_", "").lstrip("+-").lower()
+        if not digits.startswith("0x") and not (digits.isdigit() and int(digits) == abs(value)):
+            meant = f"{shortened(word)} is {value} in YAML; write the number that is meant, or quotes around a word"
+            raise yaml.constructor.ConstructorError(None, None, meant, node.start_mark)
+        return value
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -39,11 +66,23 @@ class _StrictLoader(yaml.SafeLoader):
             if not isinstance(key, str | int | float | bool):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key_node.start_mark)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {quoted(key)} stands twice", key_node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
 
+def _is_text(word: str) -> bool:
+    """Whether a word can be written: an escape such as ``"\\ud800"`` makes half a letter."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
 _StrictLoader.yaml_implicit_resolvers = {
     first: [
         (tag, pattern)
@@ -81,22 +120,15 @@ def parse_yaml(text: str, source: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}, line {mark.line + 1}" if mark else source
-        raise UserError(f"{where}: {error.problem or error.context}") from error
+        raise UserError(f"{where}: {shortened(str(error.problem or error.context))}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        reason = "nested too deeply" if isinstance(error, RecursionError) else shortened(str(error).partition("\n")[0])
         raise UserError(f"{source}: not readable as YAML: {reason}") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file (empty for an empty file). Raises UserError."""
-    try:
-        if path.stat().st_size > MAXIMUM_BYTES:
-            raise UserError(f"{path}: {path.stat().st_size} bytes; a YAML file here has at most {MAXIMUM_BYTES}")
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not a UTF-8 text file") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    text = read_text(path, most=MAXIMUM_BYTES, what="a YAML file")
     value = parse_yaml(text, str(path))
     if value is None:
         return {}

@@ -17,6 +17,8 @@ from yolov3.errors import UserError
 from yolov3.files.atomic import file_sha256, write_text_atomically, written_beside
 from yolov3.files.class_names import class_names
 from yolov3.files.kinds import ARCHIVE, kind_of_path
+from yolov3.files.reading import is_there, require_file
+from yolov3.files.refusals import named
 from yolov3.files.temporary import one_at_a_time, sync_folder
 from yolov3.formats.description import build_network, describe_in_words, describe_network
 from yolov3.formats.model import LoadedModel
@@ -113,8 +115,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises UserError for a file that is missing, damaged, or not a checkpoint of this project.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such weights file")
+    if not is_there(path):
+        raise UserError(f"{named(path)}: no such weights file")
+    require_file(path)
     _check_digest(path)
     try:
         content = read_torch_file(path)

@@ -11,6 +11,7 @@ import torch
 
 from yolov3.darknet.header import DarknetHeader
 from yolov3.errors import UserError
+from yolov3.files.reading import is_folder, is_there, require_file
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.formats.darknet_files import save_darknet
 from yolov3.formats.darknet_weights import darknet_network, inspect_weights
@@ -60,12 +61,14 @@ def convert(options: ConvertOptions) -> Conversion:
             f"{target}: models are written as {', '.join(TARGET_SUFFIXES)}, found {target.suffix or 'no ending'}"
         )
     source = find_model(options.source, cfg=options.cfg, names=options.names)
-    if target.exists() and source.weights.samefile(target):
+    if is_there(target) and source.weights.samefile(target):
         raise UserError(f"{target}: the source and the target are the same file")
-    if not target.parent.is_dir():
+    if not is_folder(target.parent):
         raise UserError(f"{target}: the folder {target.parent} does not exist")
     if options.fit and not source.is_darknet:
         raise UserError(f"{source.weights}: --fit belongs to Darknet's weights only")
+    if options.image is not None:
+        require_file(options.image)  # before anything is written
     model = load_files(source, fit=options.fit)
     header = inspect_weights(source.weights).header if source.is_darknet else None
     files = _write(model, target, header)

@@ -17,6 +17,8 @@ from pathlib import Path
 from yolov3.datasets.darknet_data import DarknetData, read_data
 from yolov3.downloads.manifest import known_weights_path
 from yolov3.errors import UserError
+from yolov3.files.reading import kind_at, require_file
+from yolov3.files.refusals import named
 from yolov3.watching.words import some
 
 logger = logging.getLogger(__name__)
@@ -60,16 +62,18 @@ def find_model(text: str | Path, *, cfg: str | Path | None = None, names: str | 
     the known weights of that name in ``weights/``. Raises UserError that lists what was found.
     """
     path = Path(text)
-    if path.is_dir():
+    kind = kind_at(path)
+    if kind == "folder":
         found = ModelFiles(_in_folder(path))
     elif path.suffix.lower() == ".data":
         found = _of_data(path, Path(cfg).stem if cfg else path.stem)
-    elif path.exists():
+    elif kind is not None:
         found = ModelFiles(path)
     else:
         found = ModelFiles(_of_stem(path))
     if (cfg or names) and not found.is_darknet:
         raise UserError(f"{found.weights}: --cfg and --names belong to Darknet's weights only")
+    require_file(found.weights)  # before a library waits for what is none
     return ModelFiles(found.weights, Path(cfg) if cfg else found.cfg, Path(names) if names else found.names)
 
 
@@ -128,7 +132,7 @@ def _of_stem(path: Path) -> Path:
         if known is not None:
             return known
     if not files:
-        raise UserError(f"{path}: no such weights file{_beside(path)}")
+        raise UserError(f"{named(path)}: no such weights file{_beside(path)}")
     return _only_model(path, files)
 
 

@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from yolov3.errors import UserError
+from yolov3.files.reading import read_bytes, require_file
 from yolov3.graphs.facts import KEY, FactsError, GraphFacts
 from yolov3.graphs.seal import SealError, check_seal
 
 
 def read_file(path: Path, *, most: int, allowed: str) -> bytes:
     """The whole content of a file of at most so many bytes, in words what is ``allowed``. Raises UserError."""
-    try:
-        if path.stat().st_size > most:
-            raise UserError(f"{path}: {path.stat().st_size} bytes; {allowed}")
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    size = require_file(path).st_size
+    if size > most:
+        raise UserError(f"{path}: {size} bytes; {allowed}")
+    return read_bytes(path, most=most, what="of one that may be read")
 
 
 def require_seal(path: Path, content: bytes) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.growing import append_text
+from yolov3.files.spreadsheet import spreadsheet_safe
 from yolov3.images.files import write_image
 from yolov3.journal.rows import EpochRow, TimingRow
 
@@ -43,7 +44,9 @@ class Recorder:
         epoch; its last rows count."""
         path = self.folder / "classes.csv"
         rows = [
-            {"epoch": epoch, "class": name, "AP": f"{value:.6f}"} for name, value in scores.items() if value is not None
+            {"epoch": epoch, "class": spreadsheet_safe(name), "AP": f"{value:.6f}"}
+            for name, value in scores.items()
+            if value is not None
         ]
         text = _as_csv(("epoch", "class", "AP"), rows)
         append_text(path, text.partition("\n")[2] if path.exists() else text)

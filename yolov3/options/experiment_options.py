@@ -78,10 +78,11 @@ def tell_shipped(*names: str | Path | None) -> None:
     """Say on the error output which of the files that were named are not the user's but shipped."""
     from yolov3.config.shipped import shipped_note
     from yolov3.processes.launch import is_first_process
+    from yolov3.watching.lines import print_line
 
     if not is_first_process():
         return
     for name in names:
         note = shipped_note(name) if name is not None else None
         if note is not None:
-            print(note, file=sys.stderr)
+            print_line(note, sys.stderr)

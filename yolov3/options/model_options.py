@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from yolov3.dialogue.numbers import COUNT, SHARE, SIDE
 from yolov3.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add_model_options(
     add_darknet_options(parser, of="W")
     least = parser.add_mutually_exclusive_group()
     least.add_argument(
-        "--conf", "--conf-thres", dest="confidence", type=float, default=confidence, help="a score must be above this"
+        "--conf", "--conf-thres", dest="confidence", type=SHARE, default=confidence, help="a score must be above this"
     )
     if thresholds:
         least.add_argument(
@@ -38,13 +39,13 @@ def add_model_options(
             "the rules of suppression that it names",
         )  # fmt: skip
     parser.add_argument(
-        "--iou", "--iou-thres", dest="nms_threshold", type=float, default=nms_threshold,
+        "--iou", "--iou-thres", dest="nms_threshold", type=SHARE, default=nms_threshold,
         help="a box that overlaps a better one of its class by more than this is dropped",
     )  # fmt: skip
-    parser.add_argument("--max-det", type=int, default=300, help="most boxes of an image")
+    parser.add_argument("--max-det", type=COUNT, default=300, help="most boxes of an image")
     parser.add_argument("--class-agnostic", action="store_true", help="boxes of different classes suppress each other")
     parser.add_argument(
-        "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
+        "--imgsz", "--img-size", dest="image_size", type=SIDE, nargs="+", metavar="N",
         help="side, or height and width, of the network's input; default: the model's own",
     )  # fmt: skip
     parser.add_argument(
@@ -112,11 +113,3 @@ def parse_size(numbers: Sequence[int] | None) -> tuple[int, int] | None:
     if numbers and len(numbers) > 2:
         raise UserError(f"--imgsz takes a side, or height and width, found {len(numbers)} numbers")
     return (numbers[0], numbers[-1]) if numbers else None
-
-
-def parse_batch_size(arguments: argparse.Namespace) -> int:
-    """The number of --batch-size. Raises UserError."""
-    size: int = arguments.batch_size
-    if size < 1:
-        raise UserError(f"--batch-size must be at least 1, found {size}")
-    return size

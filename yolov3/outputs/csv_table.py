@@ -7,8 +7,9 @@ import io
 from pathlib import Path
 
 from yolov3.files.growing import GrowingText
+from yolov3.files.spreadsheet import spreadsheet_safe
 from yolov3.outputs.catalogue import OutputOptions
-from yolov3.outputs.output import Output, Result, printable
+from yolov3.outputs.output import Output, Result
 
 COLUMNS = ("source", "frame", "seconds", "class", "name", "score", "left", "top", "right", "bottom")
 
@@ -27,7 +28,7 @@ class CsvTable(Output):
         seconds = "" if frame.seconds is None else f"{frame.seconds:.3f}"
         for box, score, label in result.rows:
             name = result.detections.name_of(label)
-            row = (printable(frame.source), index, seconds, label, name, f"{score:.6f}")
+            row = (spreadsheet_safe(frame.source), index, seconds, label, spreadsheet_safe(name), f"{score:.6f}")
             writer.writerow((*row, *(f"{value:.2f}" for value in box)))
         self._text.add(rows.getvalue())
 

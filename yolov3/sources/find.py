@@ -12,7 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from yolov3.errors import UserError
+from yolov3.files.reading import is_folder, is_there
+from yolov3.files.refusals import reason_of
 from yolov3.files.text import LARGEST_LIST, read_lines
+from yolov3.files.walking import files_below
 from yolov3.images.files import IMAGE_SUFFIXES, MAXIMUM_BYTES
 from yolov3.sources.address import SCHEMES, is_address, scheme_of, without_login
 from yolov3.sources.frames import FrameSource
@@ -22,6 +25,7 @@ from yolov3.sources.read_ahead import read_ahead
 from yolov3.sources.streams import LiveStream
 from yolov3.sources.videos import VideoFile
 from yolov3.sources.web import ask, suffix_of
+from yolov3.watching.printable import quoted, shortened
 from yolov3.watching.words import counted
 
 VIDEO_SUFFIXES = frozenset(
@@ -40,26 +44,27 @@ def find_items(text: str) -> Found:
     """
     if text == STANDARD_INPUT:
         return _from_standard_input()
-    if re.fullmatch(r"\d{1,3}", text) and not Path(text).exists():
+    if re.fullmatch(r"\d{1,3}", text) and not is_there(text):
         return Found((StreamItem(int(text)),))
     if is_address(text):
         return Found((_item_of_address(text, f"source {without_login(text)}"),))
     if "\0" in text or not text:
-        raise UserError(f"source {text!r}: not a path, a pattern, a camera's number or an address")
+        raise UserError(f"source {quoted(text)}: not a path, a pattern, a camera's number or an address")
     path = Path(text)
-    if _exists(path, f"source {text}"):
-        if path.is_dir():
+    called = f"source {shortened(text)}"
+    if _exists(path, called):
+        if is_folder(path):
             return _from_folder(path)
         return _from_list(path) if path.suffix.lower() in LIST_SUFFIXES else Found((_item_of(path),))
     if glob.has_magic(text):
         found = [Path(name) for name in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207 - patterns may be absolute
         items = [item for item in map(_known_item, found) if item]
         if not items:
-            raise UserError(f"source {text}: no image or video matches this pattern")
+            raise UserError(f"{called}: no image or video matches this pattern{_closed_folder(text)}")
         return Found(tuple(items), _passed_over(len(found) - len(items)))
     if path.is_symlink():
-        raise UserError(f"source {text}: a link that leads nowhere")
-    raise UserError(f"source {text}: does not exist")
+        raise UserError(f"{called}: a link that leads nowhere")
+    raise UserError(f"{called}: does not exist")
 
 
 def find_all_items(texts: Sequence[str]) -> Found:
@@ -107,16 +112,17 @@ def _sources_of_addresses(addresses: list[str], ahead: int) -> Iterator[FrameSou
 def _from_folder(folder: Path) -> Found:
     items = []
     others = 0
-    for path in _walk(folder):
+    closed: list[UserError] = []
+    for path in files_below(folder, closed=closed.append):
         item = _known_item(path)
         if item:
             items.append(item)
         else:
             others += 1
     if not items:
-        beside = counted(others, "other file")
+        beside = "; ".join((counted(others, "other file"), *map(str, closed[:1])))
         raise UserError(f"source {folder}: no images or videos in this folder or below it ({beside})")
-    return Found(tuple(items), _passed_over(others))
+    return Found(tuple(items), (*_passed_over(others), *map(str, closed)))
 
 
 def _from_list(file: Path) -> Found:
@@ -147,7 +153,7 @@ def _from_lines(lines: Iterable[str], name: str, folder: Path) -> Found:
         if is_address(text):
             items.append(_item_of_address(text, f"source {name}, line {number}: {without_login(text)}"))
             continue
-        called = f"source {name}, line {number}: {text}"
+        called = f"source {name}, line {number}: {shortened(text)}"
         path = Path(text) if _exists(Path(text), called) else folder / text
         if not _exists(path, called):
             raise UserError(f"{called} does not exist")
@@ -159,9 +165,15 @@ def _from_lines(lines: Iterable[str], name: str, folder: Path) -> Found:
 
 def _exists(path: Path, called: str) -> bool:
     try:
-        return path.exists()
-    except OSError as error:  # a name that is too long, a folder that may not be entered
-        raise UserError(f"{called}: {error.strerror or error}") from error
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # a name that is too long, a folder that may not be entered, links that lead round
+        raise UserError(f"{called}: {reason_of(error)}") from error
+    return True
 
 
 def _item_of(path: Path) -> Item:
@@ -191,12 +203,13 @@ def _known_item(path: Path) -> Item | None:
     return _item_of(path) if plain else None
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """All files below a folder, in the order of their names; links to folders are not followed, so none leads round."""
-    for place, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            yield Path(place) / name
+def _closed_folder(pattern: str) -> str:
+    """Why a pattern may have found nothing: a folder of it that may not be looked into."""
+    parts = Path(pattern).parts
+    fixed = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), parts[:-1]))
+    closed: list[UserError] = []
+    next(files_below(fixed, closed=closed.append), None)
+    return f" ({closed[0]})" if closed and is_there(fixed) else ""
 
 
 def _passed_over(count: int) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import cv2
 
+from yolov3.errors import UserError
+from yolov3.files.reading import is_there, require_file
 from yolov3.machine.opencv_messages import opencv_silenced
 from yolov3.sources.capture import USUAL_RATE, CaptureSource
 from yolov3.sources.frames import Frame, SourceError
@@ -30,9 +32,13 @@ class VideoFile(CaptureSource):
         self._decoding: Ahead[tuple[Frame | None, int]] | None = None
 
     def open(self) -> None:
-        if not self.path.is_file():
-            raise SourceError(f"{self.path}: {'not a file' if self.path.exists() else 'does not exist'}")
-        if self.path.stat().st_size == 0:
+        if not is_there(self.path):
+            raise SourceError(f"{self.path}: does not exist")
+        try:
+            size = require_file(self.path).st_size
+        except UserError as error:
+            raise SourceError(str(error)) from error
+        if size == 0:
             raise SourceError(f"{self.path}: the file is empty (0 bytes)")
         with opencv_silenced():
             capture = cv2.VideoCapture(str(self.path))

@@ -15,12 +15,12 @@ from yolov3.config.learning import OptimiserSection
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_text_atomically
 from yolov3.files.run_folder import make_run_folder
-from yolov3.files.run_lock import RunLock
 from yolov3.files.strict_yaml import write_yaml
 from yolov3.formats.checkpoint import read_checkpoint
 from yolov3.formats.description import describe_in_words, describe_network
 from yolov3.processes.launch import is_first_process
 from yolov3.processes.restart import remember_run, run_to_resume
+from yolov3.processes.run_lock import RunLock
 from yolov3.training.averaging import WeightAverage
 from yolov3.training.optimiser import learning_rate_factor, make_optimiser
 from yolov3.training.place import Place

@@ -1,5 +1,5 @@
 """Lines for people. On a terminal they are broken between words, and warnings and errors stand out; elsewhere, as in a
-pipe, a line stays one line of plain text."""
+pipe, a line stays one line of plain text. What a line repeats of the names of files and classes is shown as letters."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from rich.cells import cell_len
+
+from yolov3.watching.printable import printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,20 +27,21 @@ def print_line(line: str, stream: TextIO | None = None) -> None:
     """Write a line (or several) to a stream, by default the standard output, as its reader wants it."""
     stream = sys.stdout if stream is None else stream
     width = terminal_width(stream)
-    print(line if width is None else for_terminal(line, width), file=stream, flush=True)
+    text = printable_lines(line) if width is None else for_terminal(line, width)
+    print(_as_encoded(text, stream), file=stream, flush=True)
 
 
 def print_on(console: Console, line: str) -> None:
     """Write a line (or several) to a console, above its bar if it has one, as its reader wants it."""
     from rich.text import Text  # too slow to import for one line about a mistake
 
-    text = Text.from_ansi(for_terminal(line, console.width)) if console.is_terminal else Text(line)
+    text = Text.from_ansi(for_terminal(line, console.width)) if console.is_terminal else Text(printable_lines(line))
     console.print(text, highlight=False, soft_wrap=True)
 
 
 def for_terminal(text: str, width: int) -> str:
     """The text for a terminal of so many columns: folded, the beginning of warnings and errors in colour."""
-    return "\n".join(_coloured(part) for line in text.split("\n") for part in fold(line, width))
+    return "\n".join(_coloured(part) for line in printable_lines(text).split("\n") for part in fold(line, width))
 
 
 def fold(line: str, width: int) -> list[str]:
@@ -85,6 +88,12 @@ def terminal_width(stream: TextIO) -> int | None:
         return int(os.environ.get("COLUMNS") or 0) or os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):  # closed, or no file at all
         return None
+
+
+def _as_encoded(text: str, stream: TextIO) -> str:
+    """The text with escapes for letters that the stream's encoding has not, such as ASCII's."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _pieces(words: str, width: int) -> list[tuple[str, str]]:

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from yolov3.watching.lines import terminal_width
+from yolov3.watching.lines import print_line, terminal_width
+from yolov3.watching.printable import printable
 
 SHORTEST_NAME = 16  # columns that the names of the rows get, if they need as many, before other columns stay
 WIDEST = 10_000  # columns of a table in a file
@@ -26,10 +27,14 @@ class NumberTable:
     spared: tuple[str, ...] = ()
     total: bool = False
 
+    def __post_init__(self) -> None:
+        # Rows are named after classes, whose names may hold anything.
+        object.__setattr__(self, "rows", tuple(tuple(map(printable, row)) for row in self.rows))
+
     def markdown(self) -> list[str]:
         """All of it, as lines of Markdown."""
         ruler = "|".join(("---", *("--:" for _ in self.headings[1:])))
-        heading, *rows = (f"| {' | '.join(row)} |" for row in (self.headings, *self.rows))
+        heading, *rows = (f"| {' | '.join(map(_as_cell, row))} |" for row in (self.headings, *self.rows))
         return [heading, f"|{ruler}|", *rows]
 
     def columns_within(self, width: int) -> list[int]:
@@ -44,6 +49,10 @@ class NumberTable:
 
     def _width_of(self, column: int) -> int:
         return max(cell_len(row[column]) for row in (self.headings, *self.rows))
+
+
+def _as_cell(text: str) -> str:
+    return text.replace("|", "\\|")  # else it would end the cell
 
 
 def print_table(table: NumberTable, console: Console | None = None) -> None:
@@ -76,4 +85,4 @@ def print_markdown(table: NumberTable) -> None:
     if width is not None and max(map(cell_len, lines)) > width:
         print_table(table)
     else:
-        print("\n".join(lines))
+        print_line("\n".join(lines))

@@ -24,6 +24,7 @@ from rich.table import Column
 from rich.text import Text
 
 from yolov3.watching.lines import WARNING, print_line, print_on
+from yolov3.watching.printable import printable
 from yolov3.watching.words import duration
 
 QUIET_SECONDS = 30.0  # that work may go on in silence where there is no bar
@@ -182,7 +183,7 @@ class _FittingText(ProgressColumn):
         bar = 0 if width < NARROW else 17 if width < WIDE else 41
         numbers = 30 if self._unit == "bytes" else 2 * len(str(int(task.total or task.completed))) + 2
         room = width - bar - numbers - len("0:00:00 ") - 1
-        first, *rest = task.description.split("  ")
+        first, *rest = printable(task.description).split("  ")
         text = first if cell_len(first) <= room else first[: max(1, room - 1)] + "…"
         for part in rest:
             if cell_len(f"{text}  {part}") > room:

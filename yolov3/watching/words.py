@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from yolov3.watching.printable import printable, shortened
+
 EXAMPLES = 5  # so many of a longer list are named in a message
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # seconds of each
@@ -27,7 +29,8 @@ def duration(seconds: float) -> str:
 
 
 def some(things: Iterable[object], *, most: int = EXAMPLES, separator: str = ", ") -> str:
-    """The first few of a list, and how many more there are."""
+    """The first few of a list, each as it may be shown, and how many more there are."""
     listed = [str(thing) for thing in things]
     rest = len(listed) - most
-    return separator.join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
+    shown = [printable(shortened(text)) for text in listed[:most]]
+    return separator.join(shown) + (f" and {rest} more" if rest > 0 else "")

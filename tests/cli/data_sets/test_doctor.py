@@ -89,7 +89,7 @@ def test_settings_are_laid_over_it(clean, capsys):
         (["nowhere"], "nowhere: neither a data YAML nor the folder of a data set exists there"),
         (["EMPTY"], "not recognised as a data set"),
         (["CLEAN", "data.rot=3"], "unknown key data.rot"),
-        (["CLEAN", "--places", "-1"], "--places must be at least 0, found -1"),
+        (["CLEAN", "--places", "-1"], "--places: found '-1'; must be a whole number from 0"),
         ([], "the following arguments are required: TARGET"),
     ],
 )
@@ -121,7 +121,7 @@ def test_why_a_score_is_low_is_told_too(clean, tmp_path, write_seeing_model, cap
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [(["--images", "0"], "--images must be at least 1, found 0"), (["--weights", "none.pt"], "none.pt")],
+    [(["--images", "0"], "--images: found '0'; must be a whole number from 1"), (["--weights", "none.pt"], "none.pt")],
 )
 def test_a_model_that_cannot_be_asked_is_told(clean, words, message, capsys):
     assert main(["doctor", str(clean), *words]) == 2

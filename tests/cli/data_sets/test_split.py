@@ -74,7 +74,7 @@ def test_what_it_writes_is_trained_on_and_measured(data, tmp_path, monkeypatch, 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--val", "1.5"], "val must be a share above 0 and below 1, found 1.5"),
+        (["--val", "1.5"], "split: --val: found '1.5'; must be a number from 0 to 1"),
         (["--group-by", "("], "group_by: '(' is no regular expression"),
         (["--out", "."], "is not empty; name a new folder"),
         (["train.epochs=3"], "only data.key=value is understood here"),

@@ -49,8 +49,8 @@ def test_the_classes_are_those_of_the_data(files, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--rounds", "0"], "--rounds and --num-classes must be at least 1"),
-        (["--num-classes", "0"], "--rounds and --num-classes must be at least 1"),
+        (["--rounds", "0"], "--rounds: found '0'; must be a whole number from 1"),
+        (["--num-classes", "0"], "--num-classes: found '0'; must be a whole number from 1"),
         (["train.epoch=1"], "unknown key train.epoch"),
         (["nowhere.yaml"], "nowhere.yaml"),
     ],

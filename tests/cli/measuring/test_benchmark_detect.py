@@ -40,7 +40,7 @@ def test_json_is_for_programs(weights, capsys):
     [
         (["--weights", "none.pt"], "none.pt"),
         ([], "--weights"),
-        (["--weights", "WEIGHTS", "--rounds", "0"], "--rounds must be at least 1, found 0"),
+        (["--weights", "WEIGHTS", "--rounds", "0"], "--rounds: found '0'; must be a whole number from 1"),
         (["--weights", "WEIGHTS", "--imgsz", "1", "2", "3"], "--imgsz takes a side"),
     ],
 )

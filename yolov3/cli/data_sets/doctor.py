@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
-from yolov3.errors import UserError
+from yolov3.dialogue.numbers import COUNT, COUNT_FROM_ZERO
 from yolov3.options.model_options import add_darknet_options
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the one that repairs the score is named",
     )  # fmt: skip
     add_darknet_options(parser, of="W")
-    parser.add_argument("--images", type=int, default=32, metavar="N", help="so many images are tried with W")
+    parser.add_argument("--images", type=COUNT, default=32, metavar="N", help="so many images are tried with W")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N, for W")
     parser.add_argument(
         "--learn", action="store_true",
@@ -70,17 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--step", action=argparse.BooleanOptionalAction, default=None,
         help="measure what a training costs in time and memory, by a few steps; by default of an experiment and of a run",
     )  # fmt: skip
-    parser.add_argument("--places", type=int, default=_SHOWN, metavar="N", help="so many places of a finding are told")
+    parser.add_argument(
+        "--places", type=COUNT_FROM_ZERO, default=_SHOWN, metavar="N", help="so many places of a finding are told"
+    )
     parser.add_argument("--strict", action="store_true", help="for the exit code, warnings are errors")
     add_json_option(parser)
 
 
 def parse(arguments: argparse.Namespace) -> DoctorWords:
     """The command's words. Raises UserError for a number that cannot be."""
-    if arguments.places < 0:
-        raise UserError(f"--places must be at least 0, found {arguments.places}")
-    if arguments.images < 1:
-        raise UserError(f"--images must be at least 1, found {arguments.images}")
     return DoctorWords(
         target=arguments.target,
         overrides=tuple(arguments.overrides),

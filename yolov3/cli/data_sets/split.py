@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
+from yolov3.dialogue.numbers import SEED, SHARE
 from yolov3.rewriting.options import SPLIT_NAMES, SplitOptions
 
 HELP = "divide a data set into training, validation and test, by class, near-identical images together"
@@ -25,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("data", metavar="DATA", help="data set folder, YAML (yours or a shipped one), .data file or COCO json")
     add("changes", nargs="*", metavar="data.key=value", help="settings laid over the data's")
-    add("--val", type=float, default=0.2, metavar="SHARE", help="share of the images for validation (default: 0.2)")
-    add("--test", type=float, default=0.0, metavar="SHARE", help="share of the images for test (default: none)")
-    add("--seed", type=int, default=0, help="another seed sets other images apart (default: 0)")
+    add("--val", type=SHARE, default=0.2, metavar="SHARE", help="share of the images for validation (default: 0.2)")
+    add("--test", type=SHARE, default=0.0, metavar="SHARE", help="share of the images for test (default: none)")
+    add("--seed", type=SEED, default=0, help="another seed sets other images apart (default: 0)")
     add(
         "--group-by", metavar="REGEX",
         help="images whose paths have the same first group of this regular expression stay together; default: "

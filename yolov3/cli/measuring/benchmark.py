@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
-from yolov3.errors import UserError
+from yolov3.dialogue.numbers import COUNT, NUM_CLASSES
 from yolov3.options.experiment_options import ExperimentWords, add_experiment_arguments, parse_experiment
 
 HELP = "measure how fast an experiment's network learns and answers on this machine"
@@ -27,16 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_experiment_arguments(parser)
     parser.add_argument(
-        "--num-classes", type=int, help=f"classes of the network; default: those of the data named here, else {CLASSES}"
+        "--num-classes",
+        type=NUM_CLASSES,
+        help=f"classes of the network; default: those of the data named here, else {CLASSES}",
     )
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts")
+    parser.add_argument("--rounds", type=COUNT, default=5, help="rounds, of which the median counts")
     add_json_option(parser)
 
 
 def parse(arguments: argparse.Namespace) -> BenchmarkWords:
-    """The command's words. Raises UserError for numbers that cannot be."""
-    if arguments.rounds < 1 or (arguments.num_classes is not None and arguments.num_classes < 1):
-        raise UserError("--rounds and --num-classes must be at least 1")
+    """The command's words."""
     return BenchmarkWords(parse_experiment(arguments), arguments.num_classes, arguments.rounds, arguments.json)
 
 

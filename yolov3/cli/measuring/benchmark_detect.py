@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from yolov3.dialogue.answer import add_json_option, output_kept_free, print_json
+from yolov3.dialogue.numbers import COUNT, SIDE
 from yolov3.options.model_options import parse_size
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--image", type=Path, help="image file to go through; default: a drawn one")
     parser.add_argument(
-        "--imgsz", "--img-size", dest="image_size", type=int, nargs="+", metavar="N",
+        "--imgsz", "--img-size", dest="image_size", type=SIDE, nargs="+", metavar="N",
         help="side, or height and width, of the network's input; default: the model's own",
     )  # fmt: skip
-    parser.add_argument("--rounds", type=int, default=30, help="rounds, of which the median counts")
+    parser.add_argument("--rounds", type=COUNT, default=30, help="rounds, of which the median counts")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     add_json_option(parser)
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from yolov3.errors import UserError
-from yolov3.files.run_lock import RunLock
+from yolov3.processes.run_lock import RunLock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from yolov3.files.run_lock import RunLock
+from yolov3.processes.run_lock import RunLock
 lock = RunLock.of(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
@@ -66,7 +66,7 @@ START = """
 import sys, time
 from pathlib import Path
 from yolov3.files.run_folder import make_run_folder
-from yolov3.files.run_lock import RunLock
+from yolov3.processes.run_lock import RunLock
 print("ready", flush=True)
 sys.stdin.read()
 folder = make_run_folder(Path(sys.argv[1]), "run")
