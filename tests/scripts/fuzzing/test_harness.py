@@ -20,6 +20,10 @@ READERS = dedent(
     from fuzzing.reader import Reader
     from yolov3.errors import UserError
 
+    class Raw(UserError):
+        def __str__(self): return self.raw
+        def __init__(self, raw): self.raw = raw
+
     def when_changed(fault):
         def read(path):
             data = path.read_bytes()
@@ -40,8 +44,8 @@ READERS = dedent(
         end = time.process_time() + 0.4
         while time.process_time() < end: pass
     def aborts(): os.abort()
-    def steers(): raise UserError("clear \\x1b[2J")
-    def talks(): raise UserError("x" * 10000)
+    def steers(): raise Raw("clear \\x1b[2J")
+    def talks(): raise Raw("x" * 10000)
     def keeps(): KEPT.extend(open(os.devnull) for _ in range(20))
     def fine(): pass
     KEPT = []
