@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +119,24 @@ def _open(root: str = ".", **settings: object) -> Callable[[Path], None]:
     return read
 
 
+def _rewrite(**settings: object) -> Callable[[Path], None]:
+    """Writes the data set in the reader's folder in one of the formats, beside it."""
+
+    def rewrite(path: Path) -> None:
+        from yolov3.rewriting.convert import convert_data
+
+        top = next(parent for parent in path.parents if parent.parent.name.startswith("fuzz-"))
+        out = top.with_name(f"{top.name}-out")
+        to = ("coco", "voc", "yolo")[path.stat().st_size % 3]
+        changes = tuple(f"data.{key}={value}" for key, value in settings.items())
+        try:
+            convert_data(data=top, to=to, out=out, changes=changes)  # type: ignore[arg-type]
+        finally:
+            shutil.rmtree(out, ignore_errors=True)
+
+    return rewrite
+
+
 def _read_yaml(path: Path) -> None:
     from yolov3.catalogue.naming import resolve_data
     from yolov3.catalogue.opening import open_dataset
@@ -166,6 +185,8 @@ def _read_labels(path: Path) -> None:
 
 READERS = [
     Reader("coco", "annotations/instances_val.json", _coco, _open(format="coco", names=None), change_json),
+    Reader("rewrite-coco", "annotations/instances_val.json", _coco, _rewrite(), change_json),
+    Reader("rewrite-voc", "Annotations/one.xml", _voc, _rewrite(names="[cat, dog, bird]"), change_xml),
     Reader("voc", "Annotations/one.xml", _voc, _open(format="voc", val="val"), change_xml),
     Reader("voc-xml", "one.xml", lambda _: [_xml()], _read_xml, change_xml),
     Reader("voc-list", "ImageSets/Main/val.txt", _voc_lists, _open(format="voc", val="val"), change_text),
