@@ -77,12 +77,20 @@ def _parse(words: list[str] | None) -> argparse.Namespace:
 
 
 def _table(tally: Tally, before: dict[str, int], findings: Findings) -> Table:
-    table = Table("reader", "inputs", "of them now", "a second", "read without complaint", "faults")
+    table = Table("reader", "inputs", "of them now", "a second", "read well", "most MiB", "faults")
     for name, inputs in sorted(tally.inputs.items()):
         faults = sum(count for fault, count in findings.counts.items() if fault.startswith(f"{name}--"))
         speed = f"{inputs / max(tally.seconds[name], 1e-9):.0f}"
         share = f"{100 * tally.accepted[name] / max(inputs, 1):.0f} %"
-        table.add_row(name, str(inputs), str(inputs - before.get(name, 0)), speed, share, str(faults or ""))
+        table.add_row(
+            name,
+            str(inputs),
+            str(inputs - before.get(name, 0)),
+            speed,
+            share,
+            f"{tally.most[name] >> 20}",
+            str(faults or ""),
+        )
     table.add_section()
     table.add_row("all", str(sum(tally.inputs.values())), str(sum(tally.inputs.values()) - sum(before.values())))
     return table

@@ -51,6 +51,7 @@ class Child:
         self._readers = {reader.name: reader for reader in catalogue.READERS}
         self._folder, self._seconds, self._answers = folder, seconds, answers
         self._seeds: dict[str, list[bytes]] = {}
+        self._most = 0  # bytes that an input of the present task took
         self._smallest: dict[tuple[str, str, str], int] = {}
         with (folder / "state").open("r+b") as file:
             self._state = mmap.mmap(file.fileno(), STATE.size)
@@ -59,7 +60,7 @@ class Child:
     def work(self, task: dict[str, Any]) -> None:
         """Feed one reader with what the task says: files, or ``count`` changed ones from number ``start`` on."""
         reader = self._readers[task["reader"]]
-        folder = self._folder / reader.name
+        folder, self._most = self._folder / reader.name, 0
         seeds = self._prepared(reader, folder)
         resource.setrlimit(resource.RLIMIT_AS, (_memory("VmSize") + ROOM, resource.RLIM_INFINITY))
         path, data = folder / reader.file, b""
@@ -80,7 +81,7 @@ class Child:
         if grown:
             self._tell(reader.name, Fault("leak", " ".join(grown), f"after {done} inputs more are held: {grown}"), data)
         _trim_output()
-        self._answer(done=done, accepted=accepted, seconds=time.monotonic() - began)
+        self._answer(done=done, accepted=accepted, seconds=time.monotonic() - began, most=self._most)
 
     def _prepared(self, reader: Any, folder: Path) -> list[bytes]:
         if reader.name not in self._seeds:
@@ -121,6 +122,7 @@ class Child:
         if took > self._seconds:
             fault = Fault("hang", "slow", f"took {took:.1f} s of a processor")
         grown = _memory("VmHWM") - before
+        self._most = max(self._most, grown)
         if grown > reader.memory(size):
             fault = Fault("memory", "peak", f"a file of {size} bytes took {grown / 2**20:.0f} MiB")
         return fault, ended_well

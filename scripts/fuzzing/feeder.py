@@ -33,11 +33,13 @@ class FeederError(RuntimeError):
 
 @dataclass(frozen=True)
 class Done:
-    """What became of a task: ``seconds`` without what was spent on starting processes."""
+    """What became of a task: ``seconds`` without what was spent on starting processes; ``most`` bytes of memory that an input
+    took, of those that the process survived."""
 
     inputs: int
     accepted: int
     seconds: float
+    most: int
 
 
 class Feeder:
@@ -72,16 +74,17 @@ class Feeder:
 
     def _work(self, reader: Reader, task: dict[str, Any]) -> Done:
         first, end, began = task["start"], task["start"] + task["count"], time.monotonic()
-        accepted, seconds = 0, 0.0
+        accepted, seconds, most = 0, 0.0, 0
         while task["start"] < end:
             answer = self._ask(reader, {"reader": reader.name, **task})
             accepted += answer.get("accepted", 0)
             seconds += answer.get("seconds", 0.0)
+            most = max(most, answer.get("most", 0))
             task = {**task, "start": task["start"] + answer["done"]}
             task["count"] = end - task["start"]
             if time.monotonic() - began > task["seconds"]:
                 break
-        return Done(task["start"] - first, accepted, seconds)
+        return Done(task["start"] - first, accepted, seconds, most)
 
     def _ask(self, reader: Reader, task: dict[str, Any]) -> dict[str, Any]:
         """The answer to a task; after a death, that of the inputs up to the one that caused it."""

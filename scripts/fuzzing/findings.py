@@ -59,13 +59,16 @@ class Findings:
 
 @dataclass
 class Tally:
-    """Inputs, those that were accepted, and seconds of each reader, in a file that the next run goes on from."""
+    """Of each reader the inputs, those that were accepted, the seconds they took and the ``most`` bytes of memory that one of
+    them did, in a file that the next run goes on from."""
 
     file: Path
     seed: int
     inputs: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
     seconds: Counter[str] = field(default_factory=Counter)
+
+    most: Counter[str] = field(default_factory=Counter)
 
     @staticmethod
     def open(file: Path, seed: int) -> Tally:
@@ -78,15 +81,19 @@ class Tally:
                     tally.add(name, *values)
         return tally
 
-    def add(self, reader: str, inputs: int, accepted: int, seconds: float) -> None:
+    def add(self, reader: str, inputs: int, accepted: int, seconds: float, most: int = 0) -> None:
         """Count what a reader has done."""
         self.inputs[reader] += inputs
         self.accepted[reader] += accepted
         self.seconds[reader] += seconds  # type: ignore[assignment]
+        self.most[reader] = max(self.most[reader], most)
 
     def save(self) -> None:
         """Write it down."""
-        readers = {name: [self.inputs[name], self.accepted[name], round(self.seconds[name], 3)] for name in self.inputs}
+        readers = {
+            name: [self.inputs[name], self.accepted[name], round(self.seconds[name], 3), self.most[name]]
+            for name in self.inputs
+        }
         self.file.parent.mkdir(parents=True, exist_ok=True)
         new = self.file.with_suffix(".new")
         new.write_text(json.dumps({"seed": self.seed, "readers": readers}, indent=1))

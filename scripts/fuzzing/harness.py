@@ -52,7 +52,7 @@ def run(plan: Plan, tally: Tally, findings: Findings, tell: Callable[[str], None
                 done = feeder.feed(reader, seed=tally.seed, start=start, count=left[reader.name], seconds=seconds)
                 with lock:
                     left[reader.name] -= done.inputs
-                    tally.add(reader.name, done.inputs, done.accepted, done.seconds)
+                    tally.add(reader.name, done.inputs, done.accepted, done.seconds, done.most)
                     tally.save()
                     if left[reader.name] > 0:
                         turns.append(reader)

@@ -23,10 +23,10 @@ def test_the_smallest_input_is_kept(tmp_path):
 
 def test_a_tally_is_kept(tmp_path):
     tally = Tally(tmp_path / "new" / "inputs.json", seed=3)
-    tally.add("cfg", 10, 4, 0.5)
-    tally.add("cfg", 5, 1, 0.25)
+    tally.add("cfg", 10, 4, 0.5, 7)
+    tally.add("cfg", 5, 1, 0.25, 3)
     tally.save()
     again = Tally.open(Path(tally.file), 3)
-    assert (again.inputs["cfg"], again.accepted["cfg"], again.seconds["cfg"]) == (15, 5, 0.75)
+    assert (again.inputs["cfg"], again.accepted["cfg"], again.seconds["cfg"], again.most["cfg"]) == (15, 5, 0.75, 7)
     assert not Tally.open(tally.file, 4).inputs
     assert not Tally.open(tmp_path / "none.json", 3).inputs

@@ -78,6 +78,7 @@ def test_planted_faults_are_found_and_nothing_else(catalogue, tmp_path):
     tally, findings, told = Tally(tmp_path / "inputs.json", seed=0), Findings(tmp_path / "findings"), []
     run(Plan(catalogue, readers, inputs=2, limits=Limits(0.3, 0.8)), tally, findings, told.append)
     assert {tally.inputs[reader.name] for reader in readers} == {2}
+    assert tally.most["allowed"] >= 90 << 20 > tally.most["fine"]
     kinds = {line.split(": ")[0]: line.split(": ")[1] for line in told}
     assert kinds == FAULTS
     kept = [path for path in findings.folder.iterdir() if path.suffix == ".bin"]
