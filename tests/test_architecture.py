@@ -29,6 +29,7 @@ WITHOUT_OWN_TEST: dict[str, str] = {
 TESTS_OF_NO_MODULE: dict[str, str] = {
     "test_architecture.py": "the house as a whole",
     "test_documents.py": "the documents",
+    "test_faults.py": "the list of faults and the tests that it names",
     "test_package.py": "the wheel, and what surrounds the code",
     "test_public.py": "the package's public names",
     "catalogue/test_strange_data.py": "data files, given what nobody means",
@@ -186,6 +187,44 @@ def test_nothing_dangerous():
                 if name == "torch.load":
                     assert any(k.arg == "weights_only" and ast.unparse(k.value) == "True" for k in node.keywords)
                 assert not any(k.arg == "shell" and ast.unparse(k.value) == "True" for k in node.keywords)
+
+
+def calls_of(names: set[str]) -> set[str]:
+    """The files that call one of these, written with its module."""
+    return {
+        path.relative_to(PACKAGE).as_posix()
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in names
+    }
+
+
+def test_nothing_that_lasts_is_timed_by_a_clock_that_can_be_set():
+    """The date of a report is the only thing that the wall's clock says."""
+    clocks = {"time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime", "time.strftime", "time"}
+    dates = {f"{start}.{end}" for start in ("datetime", "datetime.datetime") for end in ("now", "utcnow", "today")}
+    assert calls_of(clocks | dates) == {"reporting/provenance.py"}
+
+
+def test_nothing_listens_to_the_network():
+    """There is no server here; torch's own processes find each other by what torchrun says."""
+    servers = {
+        "socketserver",
+        "http.server",
+        "asyncio",
+        "flask",
+        "fastapi",
+        "uvicorn",
+        "aiohttp",
+        "gradio",
+        "streamlit",
+    }
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            imported = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            imported += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+            assert not servers & set(imported), path
+            assert not (isinstance(node, ast.Attribute) and node.attr in ("listen", "bind", "accept")), path
 
 
 def test_import_is_silent_light_and_changes_nothing():

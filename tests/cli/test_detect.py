@@ -146,6 +146,29 @@ def test_wrong_settings_are_one_clear_line(weights, images, tmp_path, capsys, mo
     assert not (tmp_path / "out").exists()
 
 
+def test_the_language_and_the_order_of_hashes_change_nothing(weights, images, tmp_path):
+    source = tmp_path / "été"
+    source.mkdir()
+    for path in sorted(images.iterdir())[:2]:
+        shutil.copy(path, source / f"ä {path.name}")
+    answers = set()
+    for name, surroundings in {
+        "plain": {"LC_ALL": "C", "PYTHONHASHSEED": "1"},
+        "usual": {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "2"},
+    }.items():
+        words = ["detect", "--weights", weights, "--source", source, "--output", tmp_path, "--name", name, "--no-save"]
+        done = subprocess.run(
+            [sys.executable, "-m", "yolov3", *words, "--save-json", "--save-csv", "--save-txt", "--device", "cpu"],
+            env={**os.environ, "OMP_NUM_THREADS": "1", **surroundings}, cwd=Path(__file__).parents[2],
+            capture_output=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        written = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        assert {"detections.json", "detections.csv"} <= {path.name for path in written}
+        answers.add(tuple((os.fsencode(path.relative_to(tmp_path / name)), path.read_bytes()) for path in written))
+    assert len(answers) == 1
+
+
 def test_words_are_what_is_done(weights, images, tmp_path, capsys):
     words = "--classes ring 0 --no-save --save-json --save-txt --name mine --conf 0.2 --max-det 40 --imgsz 64 --iou 0.9"
     for _ in range(2):

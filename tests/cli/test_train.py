@@ -155,6 +155,36 @@ def test_nothing_to_learn_from_is_told(words, message, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_a_data_set_that_may_only_be_read_is_enough_and_stays_as_it_is(files, unprivileged):
+    """Images that nobody divided, divided and kept decoded: all that is written lies in the output's folder."""
+    root = files.write_yolo(unprivileged.folder / "mine", split="all")
+    everything = [root, *sorted(root.rglob("*"))]
+    for path in everything:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = [(path, path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in everything]
+    small = [
+        "model.variant=yolov3-tiny",
+        "model.width=0.0625",
+        "model.image_size=64",
+        "train.batch_size=1",
+        "train.workers=0",
+    ]
+    kept = [
+        "data.val_share=0.34",
+        "train.cache=disk",
+        "train.epochs=1",
+        "train.evaluate_training=0",
+        "train.device=cpu",
+    ]
+    done = unprivileged.command("train", "--no-report", "--data", str(root), *small, *kept, "train.output=runs")
+    assert done.returncode == 0, done.stderr
+    assert [root, *sorted(root.rglob("*"))] == everything
+    assert before == [
+        (path, path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else b"") for path in everything
+    ]
+    assert (unprivileged.folder / "runs" / "cache").is_dir()
+
+
 def test_a_finished_run_says_how_it_becomes_longer(config, tmp_path, capsys):
     """And the words that it says make it longer."""
     run = tmp_path / "mine"

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -224,6 +225,19 @@ def test_links_and_devices_of_the_user_stay(tmp_path):
     with pytest.raises(UserError, match=r"full\.png: cannot be written: No space left on device"):
         write_whole(link, NEW)
     assert link.is_symlink() and Path("/dev/full").exists()
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="needs a file system beside the temporary folder's")
+def test_what_is_written_never_passes_through_another_file_system(monkeypatch):
+    """A name cannot be moved from one to another, so no temporary file lies where such files usually do."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
+        monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+        folder = Path(name)
+        for content in (OLD, NEW):
+            write_atomically(folder / "a.bin", writer_of(content))
+            assert (folder / "a.bin").read_bytes() == content
+        write_together([folder / "b", folder / "c"], lambda path, place: place.write_bytes(path.name.encode()))
+        assert {each.name: each.read_bytes() for each in folder.iterdir()} == {"a.bin": NEW, "b": b"b", "c": b"c"}
 
 
 @pytest.mark.parametrize("content", [b"", b"abc", os.urandom(3_000_001)], ids=["empty", "short", "long"])

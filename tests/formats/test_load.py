@@ -57,7 +57,10 @@ def test_a_model_is_put_where_it_is_wanted(folder):
     assert {tensor.device.type for tensor in network.state_dict().values()} == {"meta"}
 
 
-@pytest.mark.parametrize(("name", "ending"), [("model.xyz", ".xyz"), ("model", "no ending"), ("net.conv.74", ".74")])
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("model.xyz", ".xyz"), ("model.pt2", ".pt2"), ("model", "no ending"), ("net.conv.74", ".74")],
+)
 def test_other_endings_are_refused_with_those_that_are_known(tmp_path, name, ending):
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(UserError) as caught:

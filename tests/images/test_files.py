@@ -105,6 +105,18 @@ def test_unusual_images_have_a_defined_meaning(tmp_path):
     assert abs(int(read_image(path).mean()) - 10) < 3
 
 
+@pytest.mark.parametrize(("suffix", "kind"), [("gif", "GIF"), ("png", "PNG"), ("webp", "WEBP"), ("tiff", "TIFF")])
+def test_of_several_images_in_a_file_the_first_is_read(tmp_path, suffix, kind):
+    first, *others = (Image.fromarray(np.full((20, 30, 3), value, np.uint8)) for value in (10, 120, 240))
+    path = tmp_path / f"a.{suffix}"
+    first.save(path, format=kind, save_all=True, append_images=others)
+    with Image.open(path) as opened:
+        assert getattr(opened, "n_frames", 1) == 3
+    found = read_image(path)
+    assert found.shape == (20, 30, 3) and abs(int(found.mean()) - 10) < 3
+    assert read_image_size(path) == (20, 30)
+
+
 @pytest.mark.parametrize("suffix", ["png", "webp", "tiff", "jpg"])
 def test_bytes_are_read_as_their_file_is(tmp_path, suffix):
     image = Image.fromarray(SMOOTH)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.ops import nms
 
+from yolov3.errors import UserError
 from yolov3.selecting import suppress as module
 from yolov3.selecting.candidates import Candidates
 from yolov3.selecting.suppress import suppress
@@ -61,6 +64,17 @@ def test_the_function_of_torchvision_alone_is_that_of_all_of_it():
     boxes[:, 2:] += boxes[:, :2]
     scores = torch.rand(500, generator=torch.Generator().manual_seed(1)).double()
     assert torch.equal(module.nms_of_many()(boxes, scores, 0.5), nms(boxes, scores, 0.5))
+
+
+def test_a_torchvision_of_another_torch_is_told(tmp_path, monkeypatch):
+    (tmp_path / "_C.so").write_bytes(b"no library at all")
+    elsewhere = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: elsewhere)
+    with pytest.raises(
+        UserError, match=r"^torchvision does not belong to torch \S+ and cannot be loaded \(.*_C\.so"
+    ) as told:
+        module.nms_of_many()
+    assert "\n" not in str(told.value)
 
 
 def test_neither_boxes_nor_a_model_load_all_of_torchvision_or_a_compiler():

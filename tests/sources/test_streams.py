@@ -86,6 +86,40 @@ def test_a_camera_that_does_not_come_back_has_ended(monkeypatch):
     assert handler.connections == 3
 
 
+def test_a_camera_that_falls_silent_is_left(monkeypatch):
+    """Its connection stays, and nothing comes any more."""
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", ())
+    monkeypatch.setattr(streams, "READ_MILLISECONDS", 700)
+    left = threading.Event()
+
+    class Silent(Camera):
+        lengths = (12,)
+
+        def do_GET(self) -> None:
+            super().do_GET()
+            left.wait(60)
+
+    with served(Silent) as address, LiveStream(f"{address}/video") as source:
+        start = time.monotonic()
+        numbers = [frame.index for frame in source]
+        seconds = time.monotonic() - start
+        left.set()
+    assert numbers == list(range(len(numbers))) and len(numbers) >= 10 and source.broken == 1
+    assert seconds < 30
+
+
+@pytest.mark.parametrize("kind", ["http", "rtsp"])
+def test_who_never_answers_is_not_waited_for(monkeypatch, kind):
+    monkeypatch.setattr(streams, "OPEN_MILLISECONDS", 700)
+    monkeypatch.setattr(streams, "READ_MILLISECONDS", 700)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        start = time.monotonic()
+        address = f"{kind}://127.0.0.1:{server.getsockname()[1]}/live"
+        with pytest.raises(SourceError, match=f"^{address}: cannot be opened$"):
+            LiveStream(address).open()
+    assert time.monotonic() - start < 30
+
+
 def test_a_video_behind_an_address_ends(write_avi, frame_number, tmp_path):
     write_avi(count=12)
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)

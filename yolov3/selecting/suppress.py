@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from yolov3.boxes import darknet_diou
+from yolov3.errors import UserError
 from yolov3.selecting.candidates import Array, Candidates
 from yolov3.structures import Suppression
 
@@ -52,7 +53,18 @@ def suppress(
 
 def nms_of_many() -> Callable[[Tensor, Tensor, float], Tensor]:
     """torchvision's function. Its library is loaded alone where it can be found: the whole of torchvision takes seconds and
-    the memory of a thousand modules."""
+    the memory of a thousand modules. Raises UserError where torchvision does not belong to this torch."""
+    try:
+        return _function_of_torchvision()
+    except (OSError, ImportError, AttributeError, RuntimeError) as error:
+        reason = (str(error.__cause__ or error) or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"torchvision does not belong to torch {torch.__version__} and cannot be loaded ({reason}); install both at once, "
+            f"from one place"
+        ) from error
+
+
+def _function_of_torchvision() -> Callable[[Tensor, Tensor, float], Tensor]:
     found = importlib.util.find_spec("torchvision")
     folders = found.submodule_search_locations if found else None
     for library in sorted(path for folder in folders or () for path in Path(folder).glob("_C*.so")):
