@@ -11,9 +11,10 @@ from fuzzing.containers import change_png
 from fuzzing.mutations import Mutation, change_bytes
 from fuzzing.reader import MIB, Reader
 
-IMAGE_ROOM = 1024 * MIB
+IMAGE_ROOM = 768 * MIB
 """An image of a hundred megapixels, the most that is read, as it is decoded and in the order of its colours."""
 
+VIDEO_ROOM = 256 * MIB
 MOST_FRAMES = 40
 
 
@@ -100,7 +101,7 @@ def _image(name: str, suffix: str, *makers: Callable[[int], bytes], change: Muta
 
 
 def _video(name: str, suffix: str, code: str) -> Reader:
-    return Reader(name, f"x{suffix}", _videos(suffix, code), _read_video, change_bytes, IMAGE_ROOM, 50)
+    return Reader(name, f"x{suffix}", _videos(suffix, code), _read_video, change_bytes, VIDEO_ROOM, 50)
 
 
 JPEGS = (_saved("JPEG"), _saved("JPEG", progressive=True), _saved("JPEG", mode="L"), _saved("JPEG", mode="CMYK"))

@@ -16,7 +16,7 @@ from fuzzing.mutations import change_bytes, change_text, change_tree
 from fuzzing.reader import MIB, Reader
 from fuzzing.text_readers import small_cfg
 
-ROOM = 256 * MIB
+ROOM = 128 * MIB
 
 
 def _model(**more: Any) -> Any:
