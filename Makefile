@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test slow lint wheel clean
+.PHONY: setup demo test slow fuzz lint wheel clean
 
 setup: $(READY)
 
@@ -21,6 +21,9 @@ test: setup
 
 slow: setup
 	$(BIN)/python -m pytest -m slow
+
+fuzz: setup
+	$(BIN)/python scripts/fuzz.py --seconds 3600 --processes $$(nproc)
 
 lint: setup
 	$(BIN)/ruff check .

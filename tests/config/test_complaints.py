@@ -66,3 +66,10 @@ def test_what_was_said_in_a_word_is_repeated_with_the_right_key():
 
 def test_values_that_are_no_json_are_a_complaint():
     assert len(lines_of({"train": {"name": object()}})) == 1
+
+
+def test_thousands_of_wrong_keys_are_told_in_a_few_lines():
+    lines = lines_of({"val": [*range(5000)], "split": 1}, DataSection)
+    assert len(lines) == 31
+    assert lines[1] == "val.0: found 0; input should be a valid string"
+    assert lines[-1] == "and 4972 more keys whose values are wrong"

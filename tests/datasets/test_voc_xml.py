@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from yolov3.datasets.voc_xml import LARGEST_XML, read_annotation
+from yolov3.datasets.voc_xml import LARGEST_SIDE, LARGEST_XML, read_annotation
 from yolov3.errors import UserError
 
 
@@ -49,6 +49,21 @@ def test_damaged_files_are_read_or_refused_by_name(tmp_path):
             read_annotation(path)
         except UserError as error:
             assert str(error).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size"),
+    [
+        ("480", "640.0", (480, 640)),
+        ("1e308", "9" * 30, (LARGEST_SIDE, LARGEST_SIDE)),
+        ("0", "640", None),
+        ("-1", "1", None),
+    ],
+)
+def test_a_size_is_one_that_arrays_can_hold(tmp_path, height, width, size):
+    path = tmp_path / "a.xml"
+    path.write_text(f"<annotation><size><height>{height}</height><width>{width}</width></size></annotation>")
+    assert read_annotation(path).size == size
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "cp037"])

@@ -191,6 +191,20 @@ def test_damaged_archives_are_refused(tmp_path):
         assert str(caught.value).startswith(str(tmp_path / name))
 
 
+def test_archives_whose_codes_or_names_are_damaged_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", b"1" * 400)
+    whole = (tmp_path / "a.zip").read_bytes()
+    packed = whole.index(b"a.txt") + 5
+    for name, data in (
+        ("codes", whole[:packed] + b"\xff" + whole[packed + 1 :]),
+        ("unnamed", whole.replace(b"a.txt", b"\0.txt")),
+    ):
+        (tmp_path / f"{name}.zip").write_bytes(data)
+        with pytest.raises(UserError, match=rf"{name}\.zip: damaged or not to be trusted"):
+            unpack(tmp_path / f"{name}.zip", tmp_path / "in")
+
+
 def test_a_locked_archive_is_refused(tmp_path):
     data = bytearray(zip_of(tmp_path / "a.zip", {"a.txt": b"x"}).read_bytes())
     for place in (data.index(b"PK\x03\x04") + 6, data.index(b"PK\x01\x02") + 8):

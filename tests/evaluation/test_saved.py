@@ -43,6 +43,8 @@ GOOD = {"image_id": "1", "category_id": 2, "bbox": [1, 2, 3, 4], "score": 0.5}
     [
         {**GOOD, "image_id": 77}, {**GOOD, "category_id": 9}, {**GOOD, "bbox": [1, 2, 3]}, {**GOOD, "bbox": None},
         {**GOOD, "score": "high"}, {"image_id": "1"}, 5, None, {**GOOD, "image_id": [1]},
+        {**GOOD, "bbox": [1, 2, 10**400, 4]}, {**GOOD, "bbox": [1, 2, 1e39, 4]}, {**GOOD, "bbox": [1, float("nan"), 3, 4]},
+        {**GOOD, "score": float("inf")}, {**GOOD, "score": "nan"},
     ],
 )  # fmt: skip
 def test_results_of_other_data_are_refused(tmp_path, dataset, row):

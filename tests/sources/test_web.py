@@ -150,4 +150,5 @@ def test_what_speaks_no_http_is_left_to_others():
 
 def test_suffixes_of_addresses():
     assert suffix_of("http://host/a/B.JPG?x=1.png#y.gif") == ".jpg"
-    assert suffix_of("http://host.com") == suffix_of("http://host/video") == ""
+    assert suffix_of("http://host.com") == suffix_of("http://host/video") == suffix_of("http://host?x=/y.jpg") == ""
+    assert suffix_of("http://[::1]:80/a/x.png") == suffix_of("http://[no host/x.png") == ".png"

@@ -16,6 +16,9 @@ from yolov3.watching.printable import quoted, shortened
 
 SectionKind = TypeVar("SectionKind", bound=Section)
 
+MOST_TOLD = 30
+"""Keys that are wrong in one file, each told in a line."""
+
 _KINDS = ("int", "float", "str", "bool")
 _QUOTED = re.compile("'([^']*)'")
 
@@ -53,7 +56,13 @@ def _distinct(error: ValidationError) -> list[Any]:
     for problem in error.errors(include_url=False):
         place = tuple(part for part in problem["loc"] if not _is_union_tag(part))
         found.setdefault(place, {**problem, "loc": place})
-    return list(found.values())
+    problems = list(found.values())
+    rest = len(problems) - MOST_TOLD
+    if rest > 0:  # a list of thousands of wrong things is one mistake
+        problems[MOST_TOLD:] = [
+            {"loc": (), "type": "value_error", "msg": f"and {rest} more keys whose values are wrong"}
+        ]
+    return problems
 
 
 def _is_union_tag(part: Any) -> bool:

@@ -16,6 +16,7 @@ from yolov3.watching.printable import quoted, shortened
 from yolov3.watching.words import some
 
 LARGEST_XML = 1_000_000  # bytes
+LARGEST_SIDE = 2**31 - 1  # pixels; larger ones are as wrong as this
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -103,7 +104,9 @@ def _read_object(path: Path, node: ElementTree.Element, place: int) -> XmlObject
 
 def _read_size(tree: ElementTree.Element) -> tuple[int, int] | None:
     height, width = (_number(tree.findtext(f"size/{side}")) for side in ("height", "width"))
-    return (int(height), int(width)) if height and width and min(height, width) >= 1 else None
+    if not (height and width and min(height, width) >= 1):
+        return None
+    return (int(min(height, LARGEST_SIDE)), int(min(width, LARGEST_SIDE)))
 
 
 def _number(text: str | None) -> float | None:

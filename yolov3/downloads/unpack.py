@@ -8,9 +8,12 @@ link lies in the folder already, through which a file would land elsewhere.
 from __future__ import annotations
 
 import contextlib
+import lzma
 import os
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,6 +23,12 @@ from yolov3.files.temporary import temporary_folder
 LARGEST_TOTAL = 100 << 30  # bytes
 MOST_ENTRIES = 2_000_000
 LARGEST_RATIO = 200  # of unpacked to packed; images are near 1, annotations near 15
+
+_DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError,
+    RuntimeError, ValueError, LookupError, ArithmeticError,
+)  # fmt: skip
+"""What the standard library stumbles over in archives that are none: it checks names, lengths, codes where it meets them."""
 
 
 def unpack(archive: Path, folder: Path) -> int:
@@ -31,7 +40,7 @@ def unpack(archive: Path, folder: Path) -> int:
             return _unpack_zip(archive, folder)
         if tarfile.is_tarfile(archive):
             return _unpack_tar(archive, folder)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except _DAMAGED as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{archive}: damaged or not to be trusted: {error}") from error

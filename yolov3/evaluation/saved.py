@@ -22,6 +22,9 @@ from yolov3.files.reading import is_file, read_text
 
 LARGEST_JSON = 4_000_000_000  # bytes; a prediction has about 120
 
+LARGEST = 1e9
+"""Pixels of an image are fewer by far; sums and products of such numbers are finite in float32."""
+
 
 def is_saved_evaluation(path: Path) -> bool:
     """Whether a folder holds an evaluation."""
@@ -56,14 +59,22 @@ def read_predictions(path: Path, dataset: Dataset) -> tuple[Detections, ...]:
     for number, row in enumerate(rows):
         try:
             image, label = images[row["image_id"]], labels[row["category_id"]]
-            left, top, width, height = map(float, row["bbox"])
-            by_image[image].append(([left, top, width, height], float(row["score"]), label))
-        except (KeyError, TypeError, ValueError) as error:
+            left, top, width, height = map(_finite, row["bbox"])
+            by_image[image].append(([left, top, width, height], _finite(row["score"]), label))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(
                 f"{path}: entry {number} is no result for {dataset.source}: image_id, category_id, bbox of four numbers and "
                 f"score are expected, of that data, found {str(row)[:150]}"
             ) from error
     return tuple(_detections(by_image.get(number, []), dataset, number) for number in range(len(dataset.samples)))
+
+
+def _finite(value: Any) -> float:
+    """A number that float32 can hold. Raises ValueError, TypeError, OverflowError."""
+    number = float(value)
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"{number} is too large, or no number")
+    return number
 
 
 def _detections(rows: Sequence[tuple[list[float], float, int]], dataset: Dataset, image: int) -> Detections:

@@ -7,12 +7,12 @@ limit for everything.
 from __future__ import annotations
 
 import http.client
+import re
 import time
 import urllib.error
 import urllib.request
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from yolov3.images.files import IMAGE_SUFFIXES
 from yolov3.sources.address import scheme_of, split_login, without_login
@@ -35,8 +35,9 @@ class _Refused(Exception):
 
 
 def suffix_of(address: str) -> str:
-    """The suffix of what an address names, in small letters: ``.jpg``."""
-    return PurePosixPath(urlsplit(address).path).suffix.lower()
+    """The suffix of what an address names, in small letters: ``.jpg``. Whether its host can be one is not asked here."""
+    path = re.split("[?#]", address.partition("://")[2], maxsplit=1)[0].partition("/")[2]
+    return PurePosixPath(path).suffix.lower()
 
 
 def ask(address: str) -> Frame | Unusable | StreamItem:
