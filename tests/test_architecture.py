@@ -30,6 +30,7 @@ TESTS_OF_NO_MODULE: dict[str, str] = {
     "test_architecture.py": "the house as a whole",
     "test_documents.py": "the documents",
     "test_faults.py": "the list of faults and the tests that it names",
+    "test_network.py": "that nobody is called",
     "test_package.py": "the wheel, and what surrounds the code",
     "test_public.py": "the package's public names",
     "catalogue/test_strange_data.py": "data files, given what nobody means",

@@ -69,7 +69,7 @@ STANDS_FOR = {
 """What a reader puts in the place of some words."""
 
 FAILS_HERE = {
-    "--source 0 --view": "needs a screen",
+    "--source 0 --view": "camera 0: cannot be opened",
     "yolov3 download yolov3": "could not be downloaded",
     "yolov3 download NAME": "could not be downloaded",
 }
@@ -87,6 +87,8 @@ NOT_OURS = {
     "./darknet": "the C program",
     "python -m": "tools of others: pytest",
     "python scripts/house.py": "run by tests/scripts/test_house.py",
+    "python scripts/full_disk.py": "run by tests/scripts/test_full_disk.py",
+    "python scripts/bounds.py": "what it decides is tested by tests/scripts/test_bounds.py; it fetches gigabytes",
     "python scripts/resizing.py": "run by tests/scripts/test_resizing.py",
 }
 
