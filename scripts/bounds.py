@@ -19,7 +19,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-TESTS = ("tests/models", "tests/darknet", "tests/evaluation", "tests/files", "tests/selecting", "tests/test_package.py")
+TESTS = tuple(
+    f"tests/{room}"
+    for room in (
+        "batches",
+        "config",
+        "evaluation",
+        "files",
+        "images",
+        "models",
+        "outputs",
+        "selecting",
+        "videos",
+        "watching",
+    )
+)
 """Rooms that between them touch every required library, in some minutes."""
 
 
@@ -53,6 +67,10 @@ def main() -> int:
     python = str((options.folder / "bin" / "python").absolute())
     extras = tuple(options.extras.split(","))
     pins = [pin for pin in map(lowest_of, requirements(extras)) if pin] if options.end == "lowest" else []
+    # albumentations brings the other wheel of OpenCV, which shares its files with ours: both must be of one release.
+    pins += [
+        pin.replace("opencv-python", "opencv-python-headless") for pin in pins if pin.startswith("opencv-python==")
+    ]
     constraints = options.folder / "constraints.txt"
     constraints.write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")
     steps = [
