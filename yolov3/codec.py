@@ -165,9 +165,10 @@ class RawPredictions:
 
     @staticmethod
     def join(parts: Sequence[RawPredictions]) -> RawPredictions:
-        """Those of several batches of one network as one."""
-        maps = tuple(torch.cat(level) for level in zip(*(part.maps for part in parts), strict=True))
-        return RawPredictions(maps, parts[0].levels)
+        """Those of several batches of one network as one, in memory as a network in channels-last memory writes them."""
+        levels = zip(*(part.maps for part in parts), strict=True)
+        maps = (torch.cat([one.permute(0, 2, 3, 1, 4) for one in level]).permute(0, 3, 1, 2, 4) for level in levels)
+        return RawPredictions(tuple(maps), parts[0].levels)
 
     @cached_property
     def _lists(self) -> list[Tensor]:

@@ -49,10 +49,16 @@ def test_json_is_for_programs(capsys):
     ("words", "message"),
     [
         (["--imgsz", "100"], "--imgsz must be a multiple of 32, found 100"),
-        (["--img-size", "0"], "--imgsz/--img-size: found '0'; must be a whole number from 1 to 8192"),
-        (["--num-classes", "0"], "--num-classes: found '0'; must be a whole number from 1 to 100000"),
-        (["--width", "0"], "--width: found '0'; must be a number above 0 to 16"),
-        (["--width", "nan"], "--width: found 'nan'; must be a number above 0 to 16"),
+        (
+            ["--img-size", "0"],
+            "models: --imgsz/--img-size: found '0'; must be a whole number from 1 to 8192; see yolov3 models --help",
+        ),
+        (
+            ["--num-classes", "0"],
+            "models: --num-classes: found '0'; must be a whole number from 1 to 100000; see yolov3 models --help",
+        ),
+        (["--width", "0"], "models: --width: found '0'; must be a number above 0 to 16; see yolov3 models --help"),
+        (["--width", "nan"], "models: --width: found 'nan'; must be a number above 0 to 16; see yolov3 models --help"),
     ],
 )
 def test_wrong_numbers_are_one_line(words, message, capsys):

@@ -140,7 +140,11 @@ def test_mistakes_in_the_folders_are_named(tmp_path, capsys, make, message):
         ([], "give the folder of the images, or --resume RUN"),
         (["--epochs", "3"], "give the folder of the images, or --resume RUN"),
         (["DATA", "--imgsz", "33"], "the side of the input must be a multiple of 32, found 33"),
-        (["DATA", "--epochs", "0"], "train-classifier: --epochs: found '0'; must be a whole number from 1 to 1000000"),
+        (
+            ["DATA", "--epochs", "0"],
+            "train-classifier: --epochs: found '0'; must be a whole number from 1 to 1000000; "
+            "see yolov3 train-classifier --help",
+        ),
         (["DATA", "--device", "tpu"], "device 'tpu' is not known; use auto, cpu, cuda or cuda:N"),
         (["--resume", "/nowhere"], "/nowhere: no such weights file"),
     ],

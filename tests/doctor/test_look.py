@@ -80,7 +80,7 @@ def test_pixels_that_cannot_be_decoded_are_told(tmp_path):
     done, content = cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (40, 40, 3), dtype=np.uint8))
     assert done
     damaged = bytearray(content.tobytes())
-    damaged[36] ^= 0xFF  # the length of the pixels' block
+    damaged[60] ^= 0xFF  # in the pixels' block
     (tmp_path / "x.png").write_bytes(bytes(damaged))
     look = look_at(tmp_path / "x.png")
     assert look.fault == "broken-image" and "PNG" in look.problem

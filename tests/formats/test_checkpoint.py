@@ -166,10 +166,13 @@ def test_foreign_and_empty_files_are_refused(tmp_path, content, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    for path in (tmp_path / "none.pt", tmp_path):
+    for path, told in (
+        (tmp_path / "none.pt", "no such weights file"),
+        (tmp_path, "cannot be read: a folder, not a file"),
+    ):
         with pytest.raises(UserError) as caught:
             load_checkpoint(path)
-        assert str(caught.value) == f"{path}: no such weights file"
+        assert str(caught.value) == f"{path}: {told}"
 
 
 @pytest.mark.parametrize("start", [b"", b"\x80\x02", b"\x80\x02}q\x00", b"PK\x03\x04"])

@@ -123,7 +123,9 @@ def test_one_video_that_cannot_be_written_takes_nothing_from_what_follows(weight
     summary = detect(weights=weights, source=tmp_path / "in", detector=SURE, save=save, output=tmp_path)
     assert summary.frames == 6 and not summary.is_whole
     assert summary.lost == (f"{summary.folder}/b.mp4: a video of 9000x16 cannot be written here",)
-    assert {path.name for path in summary.folder.glob("*.*")} == {"a.jpg", "c.jpg", "d.jpg", "detections.json"}
+    assert {path.name for path in summary.folder.glob("*.*")} == {
+        "a.jpg", "c.jpg", "d.jpg", "detections.json", "classes.txt",
+    }  # fmt: skip
     assert len(list((summary.folder / "labels").iterdir())) == 6
     assert len(json.loads((summary.folder / "detections.json").read_text())) == 6
 

@@ -6,9 +6,10 @@ They lie in ``configs/`` of a checkout and inside the package where it is instal
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
-from yolov3.dialogue.suggestions import did_you_mean
+from yolov3.dialogue.suggestions import ask
 from yolov3.errors import UserError
 from yolov3.files.atomic import write_whole
 from yolov3.files.refusals import cannot, named
@@ -70,8 +71,9 @@ def find_config(text: str | Path) -> Path:
         return own
     shipped = find_shipped(path)
     if shipped is None:
-        names = [each.path.name for each in (*shipped_experiments(), *shipped_data())]
-        meant = did_you_mean(path.name, names) or did_you_mean(f"{path.name}.yaml", names)
+        # Without their suffix, or short names would be alike for that alone.
+        names = {each.path.stem: each.path.name for each in (*shipped_experiments(), *shipped_data())}
+        meant = ask(names[near] for near in get_close_matches(path.stem, names, n=1))
         raise UserError(f"{named(path)}: there is no such file{meant}; {shipped_names()}")
     return shipped
 
