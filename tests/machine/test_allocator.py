@@ -56,3 +56,19 @@ def test_the_users_own_settings_stand(name):
     value = "glibc.malloc.mmap_max=65536" if name == "GLIBC_TUNABLES" else "65536"
     kept, pages = pages_cleared(**{name: value})
     assert not kept and pages > 100_000
+
+
+@glibc
+def test_what_was_kept_is_given_back_when_asked_for():
+    program = (
+        "from yolov3.machine.allocator import give_back_freed_memory, keep_freed_memory\n"
+        "def resident(): return int(open('/proc/self/statm').read().split()[1]) * 4096 >> 20\n"
+        "keep_freed_memory()\n"
+        "block, after = b'x' * (100 << 20), b'x' * (1 << 20)\n"
+        "del block\n"
+        "before = resident()\n"
+        "give_back_freed_memory()\n"
+        "print(before - resident())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) >= 90

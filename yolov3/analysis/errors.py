@@ -22,6 +22,7 @@ Legend: M detections, N truths, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,27 +138,37 @@ class _Mended:
 def _costs(
     matching: Matching, kind: np.ndarray, target: np.ndarray, lost: np.ndarray, missed: np.ndarray
 ) -> tuple[ErrorCost, ...]:
-    truths, labels = matching.truths_of_classes(), matching.truths.label
-    num_classes = len(truths)
-    wrong = matching.wrong[0]
+    truths, wrong = matching.truths_of_classes(), matching.wrong[0]
     before = _precisions(_without(matching, np.zeros_like(wrong), truths), truths)
     counts = [*(int((kind == number).sum()) for number in range(MISSED)), int(missed.sum())]
-    mended = [
-        _moved(matching, kind == number, target) if number in (CLASSIFICATION, LOCALISATION)
-        else _without(matching, kind == number, truths)
-        for number in range(MISSED)
-    ]  # fmt: skip
-    for gone in (missed, lost):
-        left = truths - np.bincount(labels[gone], minlength=num_classes)
-        mended.append(_without(matching, np.zeros_like(wrong), left))
-    mended.insert(MISSED + 1, _without(matching, wrong, truths))
     counts += [int(wrong.sum()), int(lost.sum())]
+    names = (*KINDS, FALSE_POSITIVES, FALSE_NEGATIVES)
     costs = []
-    for name, count, after in zip((*KINDS, FALSE_POSITIVES, FALSE_NEGATIVES), counts, mended, strict=True):
+    for name, count, after in zip(names, counts, _mendings(matching, kind, target, lost, missed), strict=True):
         gains = (_precisions(after, truths) - before) / max(1, np.count_nonzero(truths))
         total = float(gains.sum()) if truths.any() else None
         costs.append(ErrorCost(name, count, total, tuple(gains.tolist())))
     return tuple(costs)
+
+
+def _mendings(
+    matching: Matching, kind: np.ndarray, target: np.ndarray, lost: np.ndarray, missed: np.ndarray
+) -> Iterator[_Mended]:
+    """The detections after each oracle, one after the other, for each is as large as all of them."""
+    truths, wrong = matching.truths_of_classes(), matching.wrong[0]
+    for number in range(MISSED):
+        if number in (CLASSIFICATION, LOCALISATION):
+            yield _moved(matching, kind == number, target)
+        else:
+            yield _without(matching, kind == number, truths)
+
+    def all_but(gone: np.ndarray) -> _Mended:
+        left = truths - np.bincount(matching.truths.label[gone], minlength=len(truths))
+        return _without(matching, np.zeros_like(wrong), left)
+
+    yield all_but(missed)
+    yield _without(matching, wrong, truths)
+    yield all_but(lost)
 
 
 def _without(matching: Matching, gone: np.ndarray, truths: np.ndarray) -> _Mended:

@@ -20,8 +20,8 @@ from yolov3.analysis.matching import Matching
 RECALLS = np.linspace(0, 1, 101)
 """At which COCO reads the precision."""
 
-CELLS_AT_ONCE = 4_000_000
-"""So many numbers a table of detections and rounds has at most: 16 MB."""
+CELLS_AT_ONCE = 1_000_000
+"""So many numbers a table of detections and rounds has at most: 4 MB, of which several are needed."""
 
 
 def average_precisions(matching: Matching) -> np.ndarray:

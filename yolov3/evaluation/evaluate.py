@@ -25,6 +25,7 @@ from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.load import open_model
 from yolov3.formats.model import Model
 from yolov3.geometry import rectangular_step
+from yolov3.machine.allocator import give_back_freed_memory
 from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
 from yolov3.runtimes.runtime import Runtime
 from yolov3.selecting.postprocess import Selection
@@ -170,6 +171,7 @@ def evaluate_runtime(
         nonfinite += found.nonfinite
         speed = pace.text(len(detections), "images")
         watcher.advance(len(detections), len(dataset.samples), text=f"evaluating  {speed}")
+    give_back_freed_memory()  # the network's maps; the metrics come next
     in_order = [found for _, found in sorted(zip(loader.indices, detections, strict=True), key=lambda pair: pair[0])]
     evaluation = measure(dataset, renumber(in_order, model_labels), nonfinite=nonfinite)
     return replace(evaluation, settings=settings, times=times)

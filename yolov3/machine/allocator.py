@@ -8,12 +8,20 @@ The price of keeping it is that a process stays as large as it has ever been.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 
 # Parameters of mallopt(3) in glibc's malloc.h.
 TRIM_THRESHOLD, MMAP_MAX = -1, -4
 OWN_SETTINGS = ("GLIBC_TUNABLES", "MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+
+
+def give_back_freed_memory() -> None:
+    """Give the system what was freed and kept, after work that is not soon to be done again. Nothing happens where the C
+    library is not glibc."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def keep_freed_memory() -> bool:
