@@ -138,6 +138,7 @@ def evaluate(
     if folder is not None:
         write_metrics(folder / METRICS, evaluation)
         write_predictions(folder / PREDICTIONS, dataset, evaluation.detections)
+    give_back_freed_memory()  # the metrics' tables; a report may come next
     return evaluation
 
 
