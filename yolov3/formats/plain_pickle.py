@@ -7,8 +7,9 @@ Opcodes are those that ``torch.save`` writes (Python's pickletools describes the
 
 from __future__ import annotations
 
+import io
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,8 +59,8 @@ def read_plain(data: bytes, rebuild: Rebuild) -> Any:
         raise PickleFault(f"{len(data)} bytes of description, at most {LARGEST} are read")
     reader = _Reader(rebuild)
     try:
-        for opcode, argument, _ in pickletools.genops(data):
-            reader.step(opcode.name, argument)
+        for name, argument in _instructions(data):
+            reader.step(name, argument)
         value = reader.pop()
     except PickleFault:
         raise
@@ -67,6 +68,23 @@ def read_plain(data: bytes, rebuild: Rebuild) -> Any:
         raise PickleFault(f"it is damaged: {error}") from error
     _measure(value)
     return value
+
+
+def _instructions(data: bytes) -> Iterator[tuple[str, Any]]:
+    """The names of the opcodes and their arguments. Names are read here, and the first protocol's other texts refused, for
+    pickletools would decode what is escaped in them, with a warning for what is odd."""
+    known = {opcode.code: opcode for opcode in pickletools.opcodes}
+    stream = io.BytesIO(data)
+    name = ""
+    while name != "STOP":
+        opcode = known[stream.read(1).decode("latin-1")]
+        name = opcode.name
+        if name in ("STRING", "PERSID", "INST"):
+            raise PickleFault(f"it holds what no checkpoint does ({name})")
+        if name == "GLOBAL":
+            yield name, " ".join(stream.readline().decode("ascii").removesuffix("\n") for _ in ("module", "name"))
+        else:
+            yield name, opcode.arg.reader(stream) if opcode.arg else None
 
 
 class _Reader:
