@@ -146,7 +146,8 @@ def _found(flat: FlatDetections, image_ids: np.ndarray) -> Found:
 
 def _rounded(flat: FlatDetections) -> tuple[np.ndarray, np.ndarray]:
     """Boxes xywh and scores."""
-    return np.round(xyxy_to_xywh(flat.boxes), BOX_DECIMALS), np.round(flat.scores, SCORE_DECIMALS)
+    boxes = xyxy_to_xywh(flat.boxes)
+    return np.round(boxes, BOX_DECIMALS, out=boxes), np.round(flat.scores, SCORE_DECIMALS)
 
 
 def _class_rows(dataset: Dataset, flat: FlatDetections, precision: np.ndarray) -> list[CocoClass]:

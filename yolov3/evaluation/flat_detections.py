@@ -48,6 +48,8 @@ def flatten_detections(dataset: Dataset, detections: Sequence[Detections]) -> Fl
         raise ValueError(f"labels must lie in 0..{len(dataset.names) - 1}, found {labels.min()}..{labels.max()}")
     usable = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
     usable &= (boxes[:, 2] >= boxes[:, 0]) & (boxes[:, 3] >= boxes[:, 1])
+    if usable.all():  # as nearly always: no copies of a million boxes
+        return FlatDetections(image_index, boxes, scores, labels, dropped=0)
     return FlatDetections(
         image_index[usable], boxes[usable], scores[usable], labels[usable], dropped=int((~usable).sum())
     )
