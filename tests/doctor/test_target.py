@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from yolov3.doctor.examine import examine
-from yolov3.doctor.target import find_experiment, find_target
+from yolov3.doctor.target import find_target
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import save_checkpoint
 from yolov3.models.yolov3 import YOLOv3
@@ -25,9 +25,9 @@ def test_a_folder_a_json_a_data_file_and_a_yaml_lead_to_the_same_data(data, tmp_
         found = examine(target)
         assert [(split.name, split.images) for split in found.splits] == [("train", 24), ("val", 8)], target
         assert found.exit_code() == 0 and found.target == str(target)
-    model = find_experiment(tmp_path / "experiment.yaml").model
+    model = find_target(tmp_path / "experiment.yaml").experiment.model
     assert (model.variant, model.image_size) == ("yolov3-tiny", 320)
-    assert find_experiment(root).model.image_size == 416
+    assert find_target(root).experiment.model.image_size == 416
 
 
 def test_a_json_is_coco(data, tmp_path):
@@ -38,10 +38,10 @@ def test_a_json_is_coco(data, tmp_path):
 
 def test_settings_are_laid_over_it_and_overfit_is_not_followed(data, tmp_path):
     root = data.write("coco", tmp_path / "coco")
-    experiment = find_experiment(root, ("model.image_size=224", "data.overfit=3"))
+    experiment = find_target(root, ("model.image_size=224", "data.overfit=3")).experiment
     assert experiment.model.image_size == 224 and experiment.data.overfit == 0
     with pytest.raises(UserError, match="unknown key"):
-        find_experiment(root, ("model.imagesize=3",))
+        find_target(root, ("model.imagesize=3",))
 
 
 def make_run(folder: Path, settings: dict) -> Path:
@@ -54,7 +54,7 @@ def test_a_run_is_examined_by_its_data_even_without_the_weights_it_began_with(da
     root = data.write("voc", tmp_path / "voc")
     gone = {"train": {"weights": str(tmp_path / "gone.pt")}}
     run = make_run(tmp_path / "run", {"data": {"root": str(root)}, "model": {"variant": "yolov3-tiny"}, **gone})
-    assert find_experiment(run).model.variant == "yolov3-tiny"
+    assert find_target(run).experiment.model.variant == "yolov3-tiny"
     assert examine(run).exit_code() == 0
 
 
@@ -74,14 +74,14 @@ def test_a_run_that_divided_its_data_is_examined_by_its_own_lists_wherever_it_li
 def test_what_is_none_of_these_is_refused(tmp_path):
     run = make_run(tmp_path / "run", {"classifier": {"data": "flowers"}})
     with pytest.raises(UserError, match="run of a classifier"):
-        find_experiment(run)
+        find_target(run)
     with pytest.raises(UserError, match="neither a data YAML nor the folder"):
-        find_experiment(tmp_path / "nothing")
+        find_target(tmp_path / "nothing")
     with pytest.raises(UserError, match=r"nothing\.yaml"):
-        find_experiment(tmp_path / "nothing.yaml")
+        find_target(tmp_path / "nothing.yaml")
     (tmp_path / "x.jpg").write_bytes(b"")
     with pytest.raises(UserError, match="expected a data YAML"):
-        find_experiment(tmp_path / "x.jpg")
+        find_target(tmp_path / "x.jpg")
 
 
 def test_an_experiment_is_somebodys_own_and_data_are_not(data, tmp_path):
@@ -99,9 +99,9 @@ def test_a_run_without_its_settings_is_examined_by_those_in_its_weights(data, tm
     root = data.write("coco", tmp_path / "coco")
     run = tmp_path / "run"
     (run / "weights").mkdir(parents=True)
-    experiment = find_experiment(root, ("model.variant=yolov3-tiny",))
+    experiment = find_target(root, ("model.variant=yolov3-tiny",)).experiment
     write_weights(run / "weights" / "last.pt", experiment.as_plain())
-    assert find_experiment(run).model.variant == "yolov3-tiny" and examine(run).exit_code() == 0
+    assert find_target(run).experiment.model.variant == "yolov3-tiny" and examine(run).exit_code() == 0
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "weights/best.pt"])
@@ -113,7 +113,7 @@ def test_a_run_that_knows_no_data_says_so_and_takes_what_it_is_told(file, data, 
     else:
         write_weights(run / file, None)
     with pytest.raises(UserError) as error:
-        find_experiment(run)
+        find_target(run)
     assert str(error.value) == (
         f"{run / file}: knows no data that the run was trained on; say which with data.root=FOLDER or data.file=YAML, or "
         f"name the data themselves instead of {run}"

@@ -22,9 +22,9 @@ from yolov3.files.atomic import file_sha256
 from yolov3.formats.checkpoint import (
     FORMAT,
     VERSION,
+    check_weights,
     checkpoint_content,
     load_checkpoint,
-    load_weights,
     model_from_content,
     read_checkpoint,
     save_checkpoint,
@@ -302,11 +302,11 @@ def test_weights_of_another_network_are_named():
     other = YOLOv3(variant="yolov3-tiny", width=0.0625, num_classes=5).state_dict()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     with pytest.raises(UserError, match=r"heads\.0\.predict\.weight is \(30, 32, 1, 1\), needed \(21, 32, 1, 1\)"):
-        load_weights(network, other, "other.pt")
+        check_weights(network, other, "other.pt")
     with pytest.raises(UserError, match=r"other\.pt: .*is missing; .* and \d+ more$"):
-        load_weights(network, {}, "other.pt")
+        check_weights(network, {}, "other.pt")
     with pytest.raises(UserError, match=r"another network: x is not known$"):
-        load_weights(network, {**network.state_dict(), "x": torch.zeros(1)}, "other.pt")
+        check_weights(network, {**network.state_dict(), "x": torch.zeros(1)}, "other.pt")
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 

@@ -188,3 +188,23 @@ def interrupting() -> type[Interrupting]:
 @pytest.fixture(scope="session")
 def drawn() -> Callable[..., Dataset]:
     return draw_dataset
+
+
+@pytest.fixture
+def interrupt_everywhere(worlds, tmp_path: Path, interrupting) -> Callable[[Path, Callable[[Watcher], object]], None]:
+    """Lets what makes ``new`` out of the data in a folder be interrupted at each of its reports, and looks that nothing stays
+    and nothing was touched."""
+
+    def run(root: Path, make: Callable[[Watcher], object]) -> None:
+        before = worlds.fingerprint(root)
+        after, stopped = 1, 0
+        while not (tmp_path / "new").exists():
+            try:
+                make(interrupting(after))
+            except KeyboardInterrupt:
+                stopped += 1
+                assert [path.name for path in tmp_path.iterdir()] == ["x"]
+            after += 1
+        assert stopped >= 3 and worlds.fingerprint(root) == before
+
+    return run

@@ -20,7 +20,7 @@ from pycocotools import mask
 from yolov3.boxes import xywh_to_xyxy, xyxy_to_xywh
 from yolov3.datasets.dataset import Dataset
 from yolov3.detections import Detections
-from yolov3.evaluation.coco import BOX_DECIMALS, MAX_DETECTIONS, SCORE_DECIMALS
+from yolov3.evaluation.coco import BOX_DECIMALS, MAX_DETECTIONS, metric_boxes
 from yolov3.evaluation.flat_detections import FlatDetections, flatten_detections
 
 SMALLEST_IOU = 0.1
@@ -119,12 +119,11 @@ def _truths_of(dataset: Dataset) -> Truths:
 def _found_of(dataset: Dataset, detections: Sequence[Detections]) -> Found:
     flat = flatten_detections(dataset, detections)
     index = _given_places(dataset, detections, flat)
-    scores = np.round(flat.scores, SCORE_DECIMALS)
-    boxes = xywh_to_xyxy(np.round(xyxy_to_xywh(flat.boxes), BOX_DECIMALS))
+    boxes, scores = metric_boxes(flat)
     order = np.lexsort((index, _image_ranks(dataset)[flat.image_index], -scores, flat.labels))
     groups = (flat.labels * max(1, len(dataset.samples)) + flat.image_index)[order]
     kept = order[_places_within(groups) < MAX_DETECTIONS]
-    return Found(flat.image_index[kept], index[kept], flat.labels[kept], scores[kept], boxes[kept])
+    return Found(flat.image_index[kept], index[kept], flat.labels[kept], scores[kept], xywh_to_xyxy(boxes[kept]))
 
 
 def _given_places(dataset: Dataset, detections: Sequence[Detections], flat: FlatDetections) -> np.ndarray:

@@ -18,9 +18,9 @@ from typing import Self
 from yolov3.batches.plan import BatchPlan
 from yolov3.errors import UserError
 
-PATIENCE = (
-    50.0  # seconds with a worker that does not answer, as on a network drive that is gone; less than world.PATIENCE
-)
+PATIENCE = 50.0
+"""Seconds with a worker that does not answer, as on a network drive that is gone; less than world.PATIENCE."""
+
 LOOKS = 50  # times that it is looked within PATIENCE how long somebody has waited
 DEATH = 1.0  # second within which a process whose connection has ended is seen to be dead
 

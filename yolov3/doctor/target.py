@@ -49,11 +49,6 @@ def find_target(target: str | Path, overrides: Sequence[str] = ()) -> Target:
     return Target(str(target), experiment.model_copy(update={"data": data_section}), is_training)
 
 
-def find_experiment(target: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment of :func:`find_target`."""
-    return find_target(target, overrides).experiment
-
-
 def is_run(folder: Path) -> bool:
     """Whether a folder with weights is that of a run: its settings are there, or the weights themselves know them."""
     return (folder / RUN_SETTINGS).is_file() or any((folder / "weights" / name).is_file() for name in RUN_WEIGHTS)

@@ -104,7 +104,7 @@ def coco_results(dataset: Dataset, detections: Sequence[Detections]) -> Iterator
     """The detections as the entries of a COCO results list, one after the other: ``image_id`` and ``category_id`` are those
     of the data set's own files, ``bbox`` is left, top, width, height in pixels."""
     flat = flatten_detections(dataset, detections)
-    boxes, scores = _rounded(flat)
+    boxes, scores = metric_boxes(flat)
     image_ids = [sample.image_id for sample in dataset.samples]
     for image, label, box, score in zip(flat.image_index, flat.labels, boxes, scores):
         yield {
@@ -140,12 +140,12 @@ def _truths(dataset: Dataset, image_ids: np.ndarray) -> Truths:
 
 
 def _found(flat: FlatDetections, image_ids: np.ndarray) -> Found:
-    boxes, scores = _rounded(flat)
+    boxes, scores = metric_boxes(flat)
     return Found(image_ids[flat.image_index], flat.labels, boxes, scores)
 
 
-def _rounded(flat: FlatDetections) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes xywh and scores."""
+def metric_boxes(flat: FlatDetections) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes (M, 4) left, top, width, height and scores (M,) as the metric sees them."""
     boxes = xyxy_to_xywh(flat.boxes)
     return np.round(boxes, BOX_DECIMALS, out=boxes), np.round(flat.scores, SCORE_DECIMALS)
 

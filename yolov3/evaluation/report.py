@@ -14,7 +14,7 @@ from yolov3.detections import Detections
 from yolov3.evaluation.coco import MAX_DETECTIONS, CocoNumbers, coco_results
 from yolov3.evaluation.measure import Evaluation, EvaluationCounts, EvaluationSettings
 from yolov3.evaluation.voc import IOU_THRESHOLD
-from yolov3.files.atomic import write_atomically, write_text_atomically
+from yolov3.files.atomic import write_atomically, write_json_list, write_text_atomically
 from yolov3.watching.lines import print_on
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.tables import NumberTable, print_table
@@ -130,12 +130,9 @@ def write_predictions(path: Path, dataset: Dataset, detections: Sequence[Detecti
     whole or not at all. Raises UserError when it cannot be written."""
 
     def write(stream: IO[bytes]) -> None:
-        # Row by row: a million of them as one text, or as one list, would take more memory than the network.
-        before = "[\n"
-        for row in coco_results(dataset, detections):
-            stream.write((before + json.dumps(row, allow_nan=False, separators=(",", ":"))).encode())
-            before = ",\n"
-        stream.write(b"[]\n" if before == "[\n" else b"\n]\n")
+        rows = coco_results(dataset, detections)
+        write_json_list(stream, (json.dumps(row, allow_nan=False, separators=(",", ":")) for row in rows))
+        stream.write(b"\n")
 
     write_atomically(path, write)
 

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -47,6 +47,15 @@ def written_beside(path: Path, write: Callable[[IO[bytes]], object]) -> Iterator
 def write_text_atomically(path: Path, text: str) -> None:
     """The same for a text, as UTF-8."""
     write_atomically(path, lambda stream: stream.write(text.encode()))
+
+
+def write_json_list(stream: IO[bytes], entries: Iterable[str]) -> None:
+    """Write texts of json as one list, an entry per line, as they come: a million of them take no more memory than one."""
+    before = "[\n"
+    for entry in entries:
+        stream.write((before + entry).encode())
+        before = ",\n"
+    stream.write(b"[]" if before == "[\n" else b"\n]")
 
 
 def write_together(paths: Sequence[Path], write: Callable[[Path, Path], object]) -> None:

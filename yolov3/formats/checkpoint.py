@@ -179,12 +179,6 @@ def model_from_content(content: dict[str, Any], path: Path) -> LoadedModel:
         raise UserError(f"{path}: the checkpoint's description of its model cannot be used: {_shown(error)}") from error
 
 
-def load_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
-    """Load a state dict whole. Raises UserError naming the first tensors that do not fit."""
-    check_weights(network, weights, source)
-    network.load_state_dict(weights)
-
-
 def check_weights(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
     """Raise UserError naming the first tensors of a state dict that do not fit."""
     if not isinstance(weights, dict) or not all(isinstance(n, str) and _is_plain(t) for n, t in weights.items()):

@@ -28,6 +28,7 @@ from yolov3.inference.detector import Detector
 from yolov3.inference.options import DetectorOptions
 from yolov3.machine.device import select_device, select_precision
 from yolov3.machine.extras import has_extra
+from yolov3.machine.resident import held_memory
 from yolov3.models.cost import count_operations
 from yolov3.runtimes.opening import LIBRARIES, PRECISIONS, facts_of_model
 from yolov3.shapes.scene import draw_image
@@ -176,10 +177,10 @@ def _candidates(
 
 
 def _detecting(model: Model, options: DetectorOptions, content: bytes) -> _Candidate:
-    before = _memory()
+    before = held_memory() / 1e6
     detector = Detector(model, options)
     detector.warm_up()
-    memory = _memory() - before
+    memory = held_memory() / 1e6 - before
 
     def run() -> dict[str, float]:
         return dict(detector(content).times)
@@ -192,7 +193,7 @@ def _opencv(model: LoadedModel, content: bytes, options: DetectionBenchmarkOptio
     """OpenCV's own way, as its examples go it: decode, blob, forward; what comes out is not even looked at."""
     preprocessing = model.meaning.preprocessing.changed(options.image_size, None)
     facts = replace(facts_of_model(model, preprocessing), outputs="raw", input="float32")
-    before = _memory()
+    before = held_memory() / 1e6
     net = cv2.dnn.readNetFromONNX(np.frombuffer(cached_onnx(model.detector(), facts), np.uint8))
     outputs = net.getUnconnectedOutLayersNames()
     height, width = preprocessing.size
@@ -211,7 +212,9 @@ def _opencv(model: LoadedModel, content: bytes, options: DetectionBenchmarkOptio
         return dict(zip(STAGES, (*took, 0.0)))
 
     run()
-    return _Candidate(Path(model.source).name, f"{OPENCV} {cv2.__version__}", "float32", run, _memory() - before)
+    return _Candidate(
+        Path(model.source).name, f"{OPENCV} {cv2.__version__}", "float32", run, held_memory() / 1e6 - before
+    )
 
 
 def _row(
@@ -247,11 +250,3 @@ def _rate(precision: str) -> float:
         if seconds > 0.5:  # none of the fast ones
             break
     return best
-
-
-def _memory() -> float:
-    """MB that the process holds, where Linux tells."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
-    except (OSError, IndexError, ValueError):
-        return 0.0

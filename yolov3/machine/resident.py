@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from pathlib import Path
 
@@ -23,7 +22,11 @@ def forget_peak() -> bool:
 def peak_memory() -> int:
     """The most bytes that this process held, since :func:`forget_peak`."""
     told = _status("VmHWM")
-    return told if told is not None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+    if told is not None:
+        return told
+    import resource  # Windows has none
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
 
 
 def held_memory() -> int:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import IO, Any
 
-from yolov3.files.atomic import write_atomically
+from yolov3.files.atomic import write_atomically, write_json_list
 from yolov3.files.class_names import class_key, published_names
 from yolov3.outputs.catalogue import OutputOptions
 from yolov3.outputs.output import Output, Result, printable
@@ -136,9 +136,4 @@ def _distinct(name: str, taken: set[str]) -> str:
 
 
 def _write_list(stream: IO[bytes], entries: Iterable[dict[str, Any]]) -> None:
-    """A list of JSON, an entry per line."""
-    separator = "[\n"
-    for entry in entries:
-        stream.write((separator + json.dumps(entry, ensure_ascii=False)).encode())
-        separator = ",\n"
-    stream.write(b"\n]" if separator[0] == "," else b"[]")
+    write_json_list(stream, (json.dumps(entry, ensure_ascii=False) for entry in entries))
