@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import os
 import random
 import re
@@ -20,7 +22,14 @@ import pytest
 import torch
 
 from yolov3.errors import UserError
-from yolov3.files.atomic import file_sha256, write_atomically, write_text_atomically, write_together, write_whole
+from yolov3.files.atomic import (
+    file_sha256,
+    write_atomically,
+    write_json_list,
+    write_text_atomically,
+    write_together,
+    write_whole,
+)
 
 OLD, NEW = b"old" * 1000, b"the new content" * 5000
 
@@ -254,3 +263,11 @@ def test_a_large_tensor_survives(tmp_path):
     write_atomically(tmp_path / "a.pt", lambda stream: torch.save(content, stream))
     found = torch.load(tmp_path / "a.pt", weights_only=True)
     assert torch.equal(found["weights"], content["weights"]) and found["text"] == "猫"
+
+
+@pytest.mark.parametrize("entries", [[], ["1"], ['{"a": 1}', '"é"', "[]"]])
+def test_a_list_of_json_is_one_whatever_its_length(entries):
+    stream = io.BytesIO()
+    write_json_list(stream, iter(entries))
+    assert json.loads(stream.getvalue()) == [json.loads(entry) for entry in entries]
+    assert len(stream.getvalue().splitlines()) == (len(entries) + 2 if entries else 1)
