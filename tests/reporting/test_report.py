@@ -48,6 +48,12 @@ def test_the_page_says_what_the_metric_says(written, measured):
     assert len(text) < 6_000_000
 
 
+def test_advice_that_asks_ends_with_its_question_mark(written):
+    text, findings = (written[0] / REPORT).read_text(), written[1].findings
+    assert any(finding.advice.endswith("?") for finding in findings)
+    assert not re.search(r"\?\.\s*<", text)
+
+
 def test_every_cell_and_every_costly_type_leads_to_its_pictures(written):
     text, confusion = (written[0] / REPORT).read_text(), written[1].evidence.confusion
     names = set(re.findall(r' id="([^"]+)"', text))

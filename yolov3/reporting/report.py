@@ -129,7 +129,8 @@ def _tiles(measured: Measured, analysis: Analysis) -> list[Tile]:
 
 def _point(finding: Finding) -> Point:
     text, advice = (sentence[:1].upper() + sentence[1:] for sentence in (finding.text, finding.advice))
-    return Point(f"{text}.", f"{advice}." if advice else "", gallery_name(finding.gallery))
+    end = "" if advice.endswith("?") else "."
+    return Point(f"{text}.", f"{advice}{end}" if advice else "", gallery_name(finding.gallery))
 
 
 def _speed_sections(measured: Measured) -> list[Section]:
