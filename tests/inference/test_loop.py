@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from yolov3.inference.delivery import Delivery, Tally
 from yolov3.inference.detector import Detector
-from yolov3.inference.loop import DetectionLoop, Tally
+from yolov3.inference.loop import DetectionLoop
 from yolov3.outputs.json_file import JsonFile
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.find import find_items
@@ -56,7 +57,8 @@ def make_loop(weights):
 
     def make(*outputs: Output, batch_size: int = 2, **more: Any) -> DetectionLoop:
         detector = Detector(weights, confidence=0.3, device="cpu")
-        return DetectionLoop(detector, outputs or (Collected(),), Told(), Tally(), batch_size, **more)
+        delivery = Delivery(outputs or (Collected(),), Told(), Tally(), detector.times)
+        return DetectionLoop(detector, delivery, batch_size, **more)
 
     return make
 
@@ -75,8 +77,8 @@ def test_every_frame_comes_once_in_order_with_the_name_of_its_source(make_loop, 
     assert names == ["000001", "000002", *(f"shapes_{number:06d}" for number in range(13)), "000003"]
     assert [result.rate for result in output.results] == [None] * 2 + [pytest.approx(12.5)] * 13 + [None]
     assert output.ended == ["shapes"]
-    assert loop.tally.frames == loop.detector.times.images == 16 and not loop.tally.stopped
-    assert loop.tally.problems == loop.tally.damaged == []
+    assert loop.delivery.tally.frames == loop.detector.times.images == 16 and not loop.delivery.tally.stopped
+    assert loop.delivery.tally.problems == loop.delivery.tally.damaged == []
 
 
 def test_what_is_found_is_what_the_detector_finds_alone(make_loop, items):
@@ -89,8 +91,8 @@ def test_what_is_found_is_what_the_detector_finds_alone(make_loop, items):
         assert result.detections.labels.tolist() == alone.labels.tolist()
         assert result.detections.boxes.numpy() == pytest.approx(alone.boxes.numpy(), abs=1e-2)
         total += len(alone)
-    assert sum(loop.tally.boxes.values()) == total > 0
-    assert set(loop.tally.boxes) <= set(loop.detector.names)
+    assert sum(loop.delivery.tally.boxes.values()) == total > 0
+    assert set(loop.delivery.tally.boxes) <= set(loop.detector.names)
 
 
 @pytest.mark.parametrize(("batch_size", "sizes"), [(1, [1] * 5), (2, [2, 2, 1]), (8, [5])])
@@ -128,7 +130,7 @@ def test_an_output_that_wants_no_more_ends_it_and_the_others_get_that_frame_too(
     with JsonFile(tmp_path) as file:
         loop = make_loop(other, stopping, file)
         loop.run(items)
-    assert loop.tally.stopped and loop.tally.frames == 4
+    assert loop.delivery.tally.stopped and loop.delivery.tally.frames == 4
     assert len(stopping.results) == len(other.results) == 4
     assert len(json.loads((tmp_path / "detections.json").read_text())) == 4
     assert stopping.ended == ["shapes"]  # so that its video is finished
@@ -148,16 +150,16 @@ def test_what_cannot_be_used_is_told_counted_and_passed_over(make_loop, images, 
     loop = make_loop(output)
     loop.run(items)
     assert [Path(result.frame.source).name for result in output.results] == [first.name, "cut.jpg", second.name]
-    assert loop.tally.problems == [
+    assert loop.delivery.tally.problems == [
         f"{tmp_path}/bad.jpg: not an image (JPEG, PNG, BMP, GIF, WebP and TIFF are read)",
         f"{tmp_path}/bad.mp4: not readable as a video (damaged, cut off or of an unknown kind)",
         f"{tmp_path}/none.mp4: does not exist",
     ]
-    assert loop.tally.damaged == [f"{tmp_path}/cut.jpg: the file is cut off; what there is was looked at"]
-    told = [f"warning: not used: {line}" for line in loop.tally.problems] + [
-        f"warning: damaged: {line}" for line in loop.tally.damaged
+    assert loop.delivery.tally.damaged == [f"{tmp_path}/cut.jpg: the file is cut off; what there is was looked at"]
+    told = [f"warning: not used: {line}" for line in loop.delivery.tally.problems] + [
+        f"warning: damaged: {line}" for line in loop.delivery.tally.damaged
     ]
-    assert sorted(loop.watcher.lines) == sorted(told)
+    assert sorted(loop.delivery.watcher.lines) == sorted(told)
 
 
 def test_a_stream_that_cannot_be_opened_is_an_error(make_loop):
@@ -179,23 +181,24 @@ def test_what_cannot_be_used_is_an_error_where_it_is_all_there_is(make_loop, ima
     loop = make_loop()
     with pytest.raises(SourceError, match=f"^{message}"):
         loop.run([item])
-    assert loop.watcher.lines == [], "it is told once"
+    assert loop.delivery.watcher.lines == [], "it is told once"
     output = Collected()
     loop = make_loop(output)
     loop.run([item, ImageItem(sorted(images.iterdir())[0])])
-    assert len(output.results) == 1 and len(loop.tally.problems) == 1 and loop.tally.problems[0].startswith(message)
-    assert loop.watcher.lines == [f"warning: not used: {loop.tally.problems[0]}"]
+    (problem,) = loop.delivery.tally.problems
+    assert len(output.results) == 1 and problem.startswith(message)
+    assert loop.delivery.watcher.lines == [f"warning: not used: {problem}"]
 
 
 def test_progress_knows_the_end_where_there_is_one(make_loop, images, video):
     loop = make_loop(batch_size=4)
     loop.run(find_items(str(images)).items)
-    assert loop.watcher.advances == [(number, 5) for number in range(1, 6)]
+    assert loop.delivery.watcher.advances == [(number, 5) for number in range(1, 6)]
     loop = make_loop(batch_size=4)
     loop.run([VideoItem(video), ImageItem(sorted(images.iterdir())[0]), VideoItem(video)])
-    assert loop.watcher.advances[:13] == [(number, 13) for number in range(1, 14)]
-    assert loop.watcher.advances[13] == (14, None)
-    assert loop.watcher.advances[14:] == [(number, 27) for number in range(15, 28)]
+    assert loop.delivery.watcher.advances[:13] == [(number, 13) for number in range(1, 14)]
+    assert loop.delivery.watcher.advances[13] == (14, None)
+    assert loop.delivery.watcher.advances[14:] == [(number, 27) for number in range(15, 28)]
 
 
 def test_outputs_are_finished_and_left_by_whoever_opened_them(make_loop, items):
@@ -219,4 +222,4 @@ def test_the_time_of_reading_and_writing_is_counted(make_loop, items):
 def test_nothing_to_go_through(make_loop):
     loop = make_loop()
     loop.run([])
-    assert loop.tally == Tally() and replace(loop, outputs=()).run([]) is None
+    assert loop.delivery.tally == Tally() and replace(loop, delivery=replace(loop.delivery, outputs=())).run([]) is None

@@ -10,8 +10,9 @@ from typing import TypedDict, Unpack
 
 from yolov3.errors import UserError
 from yolov3.formats.model import DescribedModel, Model
+from yolov3.inference.delivery import Delivery, Tally
 from yolov3.inference.detector import Detector
-from yolov3.inference.loop import DetectionLoop, Tally
+from yolov3.inference.loop import DetectionLoop
 from yolov3.inference.options import DetectorOptions
 from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs
 from yolov3.outputs.lines import LinePerImage
@@ -117,7 +118,8 @@ def detect(
     tally = Tally()
     with _outputs(options, watcher) as (folder, outputs):
         detector.warm_up()
-        loop = DetectionLoop(detector, outputs, watcher, tally, options.batch_size, options.max_frames)
+        delivery = Delivery(outputs, watcher, tally, detector.times)
+        loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames)
         try:
             loop.run(found.items)
         except KeyboardInterrupt:

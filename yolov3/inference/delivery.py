@@ -1,0 +1,92 @@
+"""What becomes of a result: counted, told, given to every output."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from yolov3.detections import Detections
+from yolov3.outputs.names import OutputNames
+from yolov3.outputs.output import Output, Result, StopDetecting
+from yolov3.sources.frames import Frame, SourceError
+from yolov3.watching.stage_times import StageTimes
+from yolov3.watching.watcher import Watcher
+
+
+@dataclass
+class Tally:
+    """What a run of so many ``items`` came to so far. ``problems``: a line for each file that could not be used;
+    ``damaged``: for each that could, as far as it goes; ``stopped``: an output wanted no more."""
+
+    items: int = 0
+    frames: int = 0
+    boxes: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    stopped: bool = False
+
+    def add(self, detections: Detections) -> None:
+        """Count a frame."""
+        self.frames += 1
+        self.boxes.update(detections.name_of(label) for label in detections.labels.tolist())
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Gives every result to all ``outputs``, counts it in ``tally`` and the time that outputs take in ``times``."""
+
+    outputs: Sequence[Output]
+    watcher: Watcher
+    tally: Tally
+    times: StageTimes
+    names: OutputNames = field(default_factory=OutputNames)
+
+    def deliver(self, frame: Frame, detections: Detections, *, rate: float | None, total: int | None) -> None:
+        """Take what was found in a frame of a source with this ``rate``, one of ``total``. Raises StopDetecting when an
+        output wants no more; the others have got this result all the same."""
+        with self.times.spent_in("writing"):
+            name = self.names.name_of(frame.source, has_frames=frame.index is not None)
+            result = Result(frame, detections, name, rate)
+            stops = [_write(output, result) for output in self.outputs]
+        self.tally.add(detections)
+        self.watcher.advance(self.tally.frames, total)
+        if any(stops):
+            raise StopDetecting
+
+    def end(self, source: str) -> None:
+        """A source with frames has ended."""
+        with self.times.spent_in("writing"):
+            for output in self.outputs:
+                output.end(self.names.name_of(source, has_frames=True))
+        self.names.end(source)
+
+    def settle(self) -> None:
+        """Wait until all that was given is written."""
+        with self.times.spent_in("writing"):
+            for output in self.outputs:
+                try:
+                    output.settle()
+                except StopDetecting:
+                    self.tally.stopped = True
+
+    def tell_problem(self, line: str) -> None:
+        """Something cannot be used. Raises SourceError when it is all there is."""
+        if self.tally.items == 1:
+            raise SourceError(line)
+        self.tally.problems.append(line)
+        self.watcher.warn(f"not used: {line}")
+
+    def tell_damaged(self, line: str) -> None:
+        """Something could be used in part."""
+        self.tally.damaged.append(line)
+        self.watcher.warn(f"damaged: {line}")
+
+
+def _write(output: Output, result: Result) -> bool:
+    """Whether the output wants no more."""
+    try:
+        output.write(result)
+    except StopDetecting:
+        return True
+    return False
