@@ -54,6 +54,14 @@ def test_keys_of_a_section_alone_are_told_without_its_name():
     assert line.startswith("unknown key nonsense; allowed here: file, root, format, ")
 
 
+@pytest.mark.parametrize("key", ["a[b", "int", "str", "constrained-x", ""])
+def test_a_key_that_looks_like_a_name_of_pydantics_is_told(key):
+    for value in (1, {"a": 1}, {"a": 1, "b": 2}):
+        (line,) = lines_of({key: value}, DataSection)
+        assert line.startswith(f"unknown key {key}")
+    assert lines_of({"train": {key: 1}})[0].startswith(f"unknown key train.{key}")
+
+
 def test_a_value_of_several_kinds_is_told_by_its_key():
     assert all(line.startswith("data.names: ") for line in lines_of({"data": {"names": 5}}))
 

@@ -81,3 +81,9 @@ def test_what_is_there_in_a_line(tmp_path):
     assert tree.describe() == "images/train/ (2 jpg, 1 png), labels/x/ (1 txt), n.txt, void/ (empty)"
     many = make(tmp_path / "many", *(f"{number}.txt" for number in range(20)))
     assert many.describe().endswith("15.txt and 12 more") and many.describe().count(",") == 7
+
+
+def test_of_a_whole_disk_the_first_files_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("yolov3.datasets.tree.MOST_LOOKED_AT", 5)
+    tree = make(tmp_path, *(f"{folder}/{number}.txt" for folder in "ab" for number in range(4)))
+    assert tree.describe() == "a/ (4 txt), b/ (1 txt); more than 5 files"

@@ -8,6 +8,7 @@ from yolov3.datasets.assemble import as_list
 from yolov3.datasets.label_format import LabelFormat
 from yolov3.datasets.tree import Tree
 from yolov3.errors import UserError
+from yolov3.images.files import IMAGE_SUFFIXES
 from yolov3.watching.printable import quoted
 
 FORMATS: tuple[LabelFormat, ...] = (voc.FORMAT, coco.FORMAT, yolo.FORMAT)
@@ -33,11 +34,13 @@ def find_format(data: DataSection, tree: Tree) -> LabelFormat:
 
 def _hint(tree: Tree) -> str:
     """What to do with what is there."""
-    if any(path.suffix.lower() == ".json" for path in tree.everything) and tree.holds_images():
+    suffixes = {path.suffix.lower() for path in tree.first_files}
+    has_images = not suffixes.isdisjoint(IMAGE_SUFFIXES)
+    if has_images and ".json" in suffixes:
         return (
             "; json files of LabelMe, one for each image, are not read: export them as COCO, VOC or YOLO first "
             "(labelme2coco, labelme2voc)"
         )
-    if tree.holds_images():
+    if has_images:
         return "; images without labels cannot be learned from"
     return "; write data.root=FOLDER, the one that holds images and labels"

@@ -45,16 +45,16 @@ def check(kind: type[SectionKind], values: dict[str, Any]) -> SectionKind | list
         # Through JSON, because a strict pydantic model takes a list for a tuple only there.
         return kind.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        return [_complaint(kind, problem) for problem in _distinct(error)]
+        return [_complaint(kind, problem) for problem in _distinct(kind, error)]
     except (TypeError, ValueError, RecursionError) as error:
         return [Complaint((), "nested too deeply" if isinstance(error, RecursionError) else shortened(str(error)))]
 
 
-def _distinct(error: ValidationError) -> list[Any]:
+def _distinct(kind: type[Section], error: ValidationError) -> list[Any]:
     # A union reports one problem per member; the first of each key says enough.
     found: dict[tuple[Any, ...], Any] = {}
     for problem in error.errors(include_url=False):
-        place = tuple(part for part in problem["loc"] if not _is_union_tag(part))
+        place = _place(kind, problem["loc"])
         found.setdefault(place, {**problem, "loc": place})
     problems = list(found.values())
     rest = len(problems) - MOST_TOLD
@@ -63,6 +63,18 @@ def _distinct(error: ValidationError) -> list[Any]:
             {"loc": (), "type": "value_error", "msg": f"and {rest} more keys whose values are wrong"}
         ]
     return problems
+
+
+def _place(kind: type[Section], parts: Sequence[Any]) -> tuple[Any, ...]:
+    """The keys on the way to what is wrong, without the names that pydantic gives the members of a union. In a section
+    there are keys alone, and they are the user's, whatever they look like."""
+    place = []
+    inside: type[Section] | None = kind
+    for part in parts:
+        if inside is not None or not _is_union_tag(part):
+            place.append(part)
+        inside = section_of(inside, part) if inside is not None else None
+    return tuple(place)
 
 
 def _is_union_tag(part: Any) -> bool:

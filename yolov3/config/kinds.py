@@ -51,8 +51,8 @@ def require_order(name: str, pair: tuple[float, float] | None) -> None:
 
 
 def section_of(kind: type[Section], key: str) -> type[Section] | None:
-    """The section that stands under a key of another; None where a value does."""
-    annotation = kind.model_fields[key].annotation
+    """The section that stands under a key of another; None where a value does, or no such key is known."""
+    annotation = kind.model_fields[key].annotation if key in kind.model_fields else None
     return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
 
 

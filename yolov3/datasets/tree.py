@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from yolov3.datasets.listing import is_empty, list_files, list_folders
@@ -17,6 +18,8 @@ from yolov3.images.files import IMAGE_SUFFIXES
 from yolov3.watching.words import some
 
 MOST_NAMED = 8  # folders and files in a description
+MOST_CLOSED = 3  # folders that may not be looked into, likewise
+MOST_LOOKED_AT = 20_000  # files for it: whoever names a home or / by mistake is not to wait
 
 
 class Tree:
@@ -65,6 +68,12 @@ class Tree:
         return [path.relative_to(self.root) for path in files_below(self.root, closed=self._note)]
 
     @cached_property
+    def first_files(self) -> list[Path]:
+        """The first MOST_LOOKED_AT files below the root, relative to it: enough to say what kind of a folder it is."""
+        found = islice(files_below(self.root, closed=self._note), MOST_LOOKED_AT)
+        return [path.relative_to(self.root) for path in found]
+
+    @cached_property
     def _images_by_name(self) -> dict[str, list[Path]]:
         table = defaultdict(list)
         for path in self.everything:
@@ -90,14 +99,16 @@ class Tree:
     def describe(self) -> str:
         """What is there, in a line: folders with what they hold, files."""
         inside: dict[str, Counter[str]] = defaultdict(Counter)
-        for path in self.everything:
+        for path in self.first_files:
             if len(path.parts) > 1:
                 inside["/".join(path.parts[:-1][:2]) + "/"][path.suffix.lower().lstrip(".") or "other"] += 1
         named = [f"{folder} ({_counts(kinds)})" for folder, kinds in inside.items()]
-        named += [path.name for path in self.everything if len(path.parts) == 1]
+        named += [path.name for path in self.first_files if len(path.parts) == 1]
         folders = sorted(list_folders(self.root))
         named += [f"{name}/ (empty)" for name in folders if is_empty(self.root / name)]
-        return "; ".join((some(named, most=MOST_NAMED) or "nothing", *self._closed))
+        rest = (f"more than {MOST_LOOKED_AT} files",) if len(self.first_files) == MOST_LOOKED_AT else ()
+        closed = (some(self._closed, most=MOST_CLOSED, separator="; "),) if self._closed else ()
+        return "; ".join((some(named, most=MOST_NAMED) or "nothing", *rest, *closed))
 
     def _note(self, error: UserError) -> None:
         self._closed[str(error)] = None
