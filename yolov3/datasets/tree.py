@@ -86,12 +86,12 @@ class Tree:
         """The image that a file of the data set means by ``text``: a path from wherever it was made, with or without its
         suffix. What leads out of the tree is looked for in it. None when there is none, or several and no telling."""
         parts = [part for part in re.split(r"[/\\]", text.strip().strip("\"'")) if part not in ("", ".", "..")]
-        parts = [part for part in parts if not re.fullmatch(r"[A-Za-z]:", part)]
         if not parts or "\0" in text:
             return None
         matching = self._images_by_name.get(parts[-1].lower(), [])
         if len(matching) > 1:
-            # The one that shares most of the path's end.
+            # The one that shares most of the path's end; a letter of a drive is no part of it.
+            parts = [part for part in parts if not re.fullmatch(r"[A-Za-z]:", part)]
             shared = [_shared_end(path, parts) for path in matching]
             matching = [path for path, length in zip(matching, shared) if length == max(shared)]
         return self.root / matching[0] if len(matching) == 1 else None
