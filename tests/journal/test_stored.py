@@ -113,6 +113,21 @@ def test_what_is_sound_is_gone_on_with(sound):
     assert all(torch.equal(tensor, sound["weights"][name]) for name, tensor in state.judged.state_dict().items())
 
 
+def test_a_momentum_whose_elements_share_a_place_is_refused(sound):
+    place = ("optimiser", "state", 0, "momentum_buffer")
+    own = sound["training"]["optimiser"]["state"][0]["momentum_buffer"]
+    assert own.ndim == 4
+    everywhere_same = torch.as_strided(own, own.shape, (1, 1, 1, 1))
+    for shared in (own[:1].expand(own.shape), own[..., :1].expand(own.shape), everywhere_same):
+        with pytest.raises(UserError, match=r"the state of parameter 0 is not of its shape"):
+            fresh(seed=1).restore(changed(sound, place, shared), PATH, DetectionRow)
+    other_order = own.to(memory_format=torch.channels_last)
+    assert not other_order.is_contiguous()
+    state = fresh(seed=1)
+    state.restore(changed(sound, place, other_order), PATH, DetectionRow)
+    state.optimiser.step()
+
+
 def test_another_device_needs_no_scale(sound):
     fresh(seed=1).restore(changed(sound, ("scaler",), {"scale": 8.0}), PATH, DetectionRow)
 

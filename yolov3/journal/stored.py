@@ -63,9 +63,19 @@ def _optimiser(stored: Any, fresh: dict[str, Any], parameters: list[Tensor]) -> 
             return "a state of no parameter"
         for key, value in state.items():
             fits = isinstance(value, Tensor) and value.is_floating_point() and value.shape == parameters[number].shape
-            if key != "momentum_buffer" or not (value is None or fits):
+            if key != "momentum_buffer" or not (value is None or (fits and _is_dense(value))):
                 return f"the state of parameter {number} is not of its shape"
     return None
+
+
+def _is_dense(value: Tensor) -> bool:
+    """Whether each element has a place of its own, without gaps, in any order: what is not cannot be changed in place."""
+    expected = 1
+    for stride, size in sorted(zip(value.stride(), value.shape)):
+        if size > 1 and stride != expected:
+            return False
+        expected *= max(1, size)
+    return True
 
 
 def _scaler(stored: Any, fresh: dict[str, Any]) -> Complaint:
