@@ -130,7 +130,7 @@ def _box_around(outline: Any) -> list[float] | None:
         return _box_around_mask(outline)
     try:
         corners = np.array([number for polygon in outline for number in polygon], np.float64).reshape(-1, 2)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if not len(corners) or not np.isfinite(corners).all():
         return None
