@@ -64,8 +64,9 @@ def test_a_box_that_is_there_is_kept_and_the_outline_let_go(files, tmp_path):
 @pytest.mark.parametrize(
     "outline",
     [
-        [[]], [[1, 2, 3]], [["a", "b"]], [[float("nan"), 1]], [[10**400, 1]], 7, "x", [7], {"size": [0, 0], "counts": "x"}, {"size": [2, 2]},
-        {"size": [2, 2], "counts": [1]}, {"size": [2, 2], "counts": [-1, 5]}, {"size": [2, 2], "counts": "\u20ac"}, {},
+        [[]], [[1, 2, 3]], [["a", "b"]], [[float("nan"), 1]], [[10**400, 1]], 7, "x", [7], {"size": [0, 0], "counts": "x"},
+        {"size": [2, 2]}, {"size": [2, 2], "counts": [1]}, {"size": [2, 2], "counts": [-1, 5]},
+        {"size": [2, 2], "counts": "\u20ac"}, {},
     ],
 )  # fmt: skip
 def test_an_outline_that_is_none_gives_no_box(files, tmp_path, outline):
