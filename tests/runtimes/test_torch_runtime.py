@@ -129,6 +129,25 @@ def test_a_cpu_computes_a_batch_in_parts_for_its_cores(network, images, threads,
     assert seen.sizes == sizes
 
 
+def test_memory_that_is_not_there_is_not_asked_for(monkeypatch, network, images):
+    channels = next(part for part in network.modules() if isinstance(part, torch.nn.Conv2d)).out_channels
+    need = 2 * channels * 64 * 96 * 4
+    monkeypatch.setattr(torch_runtime, "images_at_once", lambda: 16)
+    monkeypatch.setattr(torch_runtime, "LARGE", 0)
+    expected = by_hand(network, images)
+    for free, sizes in ((5 * need, [5]), (5 * need - 1, [3, 2]), (2 * need, [2, 1, 2]), (need, [1] * 5), (None, [5])):
+        seen = ShortOfMemory(network, 16)
+        monkeypatch.setattr(torch_runtime, "free_memory", lambda free=free: free)
+        assert same(TorchRuntime(network, CPU)(images), expected, atol=1e-3, rtol=1e-4)
+        assert seen.sizes == sizes
+        del network.forward
+    monkeypatch.setattr(torch_runtime, "free_memory", lambda: need - 1)
+    with pytest.raises(
+        UserError, match=r"^image of 64x96 needs at least 0.0 GiB of memory, 0.0 GiB are free; use a smaller"
+    ):
+        TorchRuntime(network, CPU)(images)
+
+
 def test_an_image_that_memory_does_not_hold_is_told_with_a_remedy(network, images):
     ShortOfMemory(network.train(), 0)
     with pytest.raises(

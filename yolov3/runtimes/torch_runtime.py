@@ -12,7 +12,11 @@ from torch import Tensor, nn
 from yolov3.codec import RawPredictions
 from yolov3.errors import UserError
 from yolov3.machine.device import mixed_precision, normalised
+from yolov3.machine.memory import GIB, free_memory
 from yolov3.models.contract import DetectionNetwork
+
+LARGE = GIB
+"""Bytes from which on it is asked whether they are there."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,11 @@ class TorchRuntime:
 
     def _held(self, images: Tensor) -> RawPredictions:
         """Predictions for as many images at once as memory holds."""
+        shortage = self._shortage(images) if self.place.type == "cpu" else ""
+        if shortage and len(images) > 1:
+            return self._halved(images)
+        if shortage:
+            raise UserError(f"{_size_of(images)} {shortage}; use a smaller input (--imgsz)")
         try:
             with evaluation_mode(self.network):
                 predictions = self._compute(images)
@@ -61,17 +70,37 @@ class TorchRuntime:
                 torch.cuda.synchronize(self.place)
         except torch.OutOfMemoryError as error:
             if len(images) > 1:
-                return RawPredictions.join([self._held(half) for half in images.split(-(-len(images) // 2))])
-            height, width = images.shape[2:]
+                return self._halved(images)
             raise UserError(
-                f"{self.place} has not enough memory for one image of {height}x{width}; use a smaller input (--imgsz)"
+                f"{self.place} has not enough memory for one {_size_of(images)}; use a smaller input (--imgsz)"
             ) from error
         return predictions
+
+    def _halved(self, images: Tensor) -> RawPredictions:
+        return RawPredictions.join([self._held(half) for half in images.split(-(-len(images) // 2))])
+
+    def _shortage(self, images: Tensor) -> str:
+        """What main memory lacks for these images, by the least that their first map and its normalisation take: a system
+        that promises more memory than it has ends whoever believes it. Empty where nothing is known to be lacking."""
+        first = next((part for part in self.network.modules() if isinstance(part, nn.Conv2d)), None)
+        if first is None:
+            return ""
+        height, width = (side // stride for side, stride in zip(images.shape[2:], first.stride))
+        least = 2 * len(images) * first.out_channels * height * width * self.kind.itemsize
+        free = free_memory() if least > LARGE else None
+        if free is None or least <= free:
+            return ""
+        return f"needs at least {least / GIB:.1f} GiB of memory, {free / GIB:.1f} GiB are free"
 
     def _compute(self, images: Tensor) -> RawPredictions:
         with torch.inference_mode(), mixed_precision(self.place, self.kind):
             raw = self.network(normalised(images, self.place))
         return RawPredictions(tuple(raw), self.network.levels)
+
+
+def _size_of(images: Tensor) -> str:
+    height, width = images.shape[2:]
+    return f"image of {height}x{width}"
 
 
 def images_at_once() -> int:
