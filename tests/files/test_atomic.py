@@ -215,6 +215,32 @@ def test_one_of_many_files_is_written_whole(tmp_path):
     assert files_in(tmp_path) == ["a.bin"]
 
 
+def test_one_of_many_files_has_its_name_when_it_is_whole(tmp_path):
+    """A process is killed while it writes files of a megabyte one after the other."""
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom yolov3.files.atomic import write_whole\n"
+        "print('ready', flush=True)\n"
+        "for number in range(100000): write_whole(Path(sys.argv[1]) / f'{number}.bin', b'x' * 1_000_000)\n"
+    )
+    chance = random.Random(0)
+    for turn in range(5):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        with subprocess.Popen([sys.executable, "-c", program, str(folder)], stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            time.sleep(chance.uniform(0.005, 0.05))
+            process.kill()
+        sizes = {path.stat().st_size for path in folder.iterdir() if not path.name.startswith(".")}
+        assert sizes <= {1_000_000}
+
+
+def test_a_name_as_long_as_can_be(tmp_path):
+    for write in (write_whole, lambda path, content: write_atomically(path, writer_of(content))):
+        path = tmp_path / ("n" * 251 + ".bin")
+        write(path, NEW)
+        assert path.read_bytes() == NEW and files_in(tmp_path) == [path.name]
+
+
 def test_nothing_stays_of_one_that_became_too_large(tmp_path):
     program = (
         "from yolov3.files.atomic import write_whole\n"

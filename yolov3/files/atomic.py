@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 
 from yolov3.errors import UserError
 from yolov3.files.reading import open_file
-from yolov3.files.temporary import discard, sync_folder, temporary_file, temporary_folder
+from yolov3.files.temporary import sync_folder, temporary_file, temporary_folder
 from yolov3.files.unwritable import unwritable
 
 
@@ -79,12 +79,18 @@ def write_together(paths: Sequence[Path], write: Callable[[Path, Path], object])
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is one of many, without waiting for the disk; of one that could not be written whole nothing
-    stays (links and devices are the user's, and do). Raises UserError naming the file and the reason."""
+    """Write a file that is one of many, without waiting for the disk. It has its name when all of it is there, whoever kills
+    us in the midst; links and devices are the user's, stay, and are written through. Raises UserError naming the file and
+    the reason; an older file is whole then."""
     try:
-        path.write_bytes(content)
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(content)
+            return
+        with temporary_file(path) as (stream, place):
+            stream.write(content)
+            stream.flush()
+            place.replace(path)
     except OSError as error:
-        discard(path)
         raise unwritable(path, error) from error
 
 

@@ -8,6 +8,7 @@ taken over by the next one instead of staying for ever.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 import shutil
@@ -15,6 +16,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+LONGEST_NAME = 240  # bytes of a name that leave room for ours beside it, of the 255 that file systems allow
 
 
 @contextlib.contextmanager
@@ -78,9 +81,12 @@ def discard(path: Path) -> None:
 
 
 def _names_beside(path: Path) -> Iterator[Path]:
-    yield path.with_name(f".{path.name}.tmp")
+    name = path.name
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    yield path.with_name(f".{name}.tmp")
     for number in itertools.count(2):
-        yield path.with_name(f".{path.name}.{number}.tmp")
+        yield path.with_name(f".{name}.{number}.tmp")
 
 
 @contextlib.contextmanager
