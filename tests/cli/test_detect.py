@@ -7,6 +7,7 @@ import csv
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -443,3 +444,73 @@ def test_no_window_without_a_screen(weights, images, tmp_path, monkeypatch, caps
     assert "--view needs a screen" in capsys.readouterr().err
     assert detect(weights, images, tmp_path, "--view") == 0
     assert "warning: --view needs a screen, and none is there (DISPLAY is not set); going on" in capsys.readouterr().err
+
+
+def test_json_lines_for_a_program_that_reads_along(weights, images, video, tmp_path):
+    """Nothing but an object for each frame is on the standard output, the same as in a file."""
+    words = ["--source", str(images), str(video), "--save-jsonl", "-", "--save-csv", "--conf", "0.3", "--verbose"]
+    command = [sys.executable, "-m", "yolov3", "detect", "--weights", str(weights), "--output", str(tmp_path), *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    frames = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(frames) == 5 + 13 and "written: " in done.stderr and "18 images" in done.stderr
+    assert detect(weights, images, tmp_path, "--save-jsonl", "--save-json", "--no-save", "--conf", "0.3") == 0
+    lines = (tmp_path / "detect-2" / "detections.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == frames[:5]
+    assert json.loads((tmp_path / "detect-2" / "detections.json").read_text()) == frames[:5]
+
+
+def test_a_reader_that_has_seen_enough(weights, images, tmp_path):
+    command = [sys.executable, "-m", "yolov3", "detect", "--weights", weights, "--source", images, "--save-jsonl", "-"]
+    words = " ".join(map(str, [*command, "--output", tmp_path]))
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {words} | head -1"], capture_output=True, text=True)
+    assert done.returncode == 141 and len(done.stdout.splitlines()) == 1 and "Traceback" not in done.stderr
+
+
+def test_darknets_forms(weights, images, tmp_path, capsys):
+    assert detect(weights, images, tmp_path, "--format", "darknet", "--save-json", "--verbose", "--conf", "0.3") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("Predicted in" in line for line in lines) == 5
+    objects = sum(re.search(r": \d+%($|\t\(left_x: )", line) is not None for line in lines)
+    frames = json.loads((tmp_path / "detect" / "detections.json").read_text())
+    assert [frame["frame_id"] for frame in frames] == [1, 2, 3, 4, 5]
+    assert sum(len(frame["objects"]) for frame in frames) == objects > 0
+
+
+def test_classes_that_are_skipped_or_blurred(weights, images, tmp_path, capsys):
+    names = load_model(weights).names
+    every = ("--save-json", "--conf", "0.3", "--max-det", "10000")
+    assert detect(weights, images, tmp_path, *every) == 0
+    assert detect(weights, images, tmp_path, *every, "--skip", names[0]) == 0
+    kept = [
+        [found for found in frame["detections"] if found["name"] != names[0]]
+        for frame in json.loads((tmp_path / "detect" / "detections.json").read_text())
+    ]
+    skipped = json.loads((tmp_path / "detect-2" / "detections.json").read_text())
+    assert [frame["detections"] for frame in skipped] == kept
+    assert detect(weights, images, tmp_path, *every, "--save-crop", "--blur", *names) == 0
+    sharp = json.loads((tmp_path / "detect" / "detections.json").read_text())
+    assert json.loads((tmp_path / "detect-3" / "detections.json").read_text()) == sharp, (
+        "it is seen before it is blurred"
+    )
+    crops = list((tmp_path / "detect-3" / "crops").rglob("*.jpg"))
+    frame = next(frame for frame in sharp if frame["detections"])
+    drawn, plain = (
+        read_image(tmp_path / folder / Path(frame["source"]).name).astype(int) for folder in ("detect-3", "detect")
+    )
+    assert crops and (drawn != plain).any()
+    assert detect(weights, images, tmp_path, "--blur", "nobody") == 2
+    assert "--blur: no class 'nobody'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("codec", ["mp4v", "auto"])
+def test_how_a_video_is_encoded(weights, video, tmp_path, capsys, codec):
+    from yolov3.videos.h264 import find_encoder
+    from yolov3.videos.opening import WITHOUT
+
+    assert detect(weights, video, tmp_path, "--codec", codec) == 0
+    capture = cv2.VideoCapture(str(tmp_path / "detect" / "shapes.mp4"))
+    code = int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little")
+    has_encoder = find_encoder() is not None
+    assert code in ((b"h264", b"avc1") if codec == "auto" and has_encoder else (b"FMP4", b"mp4v"))
+    assert (WITHOUT in capsys.readouterr().err) == (codec == "auto" and not has_encoder)

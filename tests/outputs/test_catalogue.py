@@ -12,6 +12,7 @@ WRITTEN = {
     "drawn": {"street.jpg", "clip.mp4"},
     "txt": {"classes.txt", "labels/street.txt", "labels/clip_000000.txt"},
     "json": {"detections.json"},
+    "jsonl": {"detections.jsonl"},
     "csv": {"detections.csv"},
     "coco": {"detections.coco.json", "predictions.json"},
     "crop": {"crops/a_b/street_1.jpg", "crops/cat/street_2.jpg", "crops/9/street_3.jpg"}
@@ -36,7 +37,7 @@ def test_words_are_checked(tmp_path):
     check_outputs(OUTPUTS)
     check_outputs(())
     assert DRAWN in OUTPUTS
-    with pytest.raises(UserError, match=r"^no output 'xml'; there are: drawn, txt, json, csv, coco, crop$"):
+    with pytest.raises(UserError, match=r"^no output 'xml'; there are: drawn, txt, json, jsonl, csv, coco, crop$"):
         check_outputs(("txt", "xml"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 HELP = "find things in images, folders, videos and camera streams"
 
+JSONL = "jsonl"
+
 SOME_NOT_USED = 1
 """Exit code when the rest was processed but files could not be used, or only in part, or could not be written."""
 
@@ -32,11 +35,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "streams, or - for the standard input (a path per line, or the bytes of an image)",
     )  # fmt: skip
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes, by name or number")
+    parser.add_argument("--skip", nargs="+", default=(), metavar="CLASS", help="none of these classes")
+    parser.add_argument(
+        "--blur", nargs="+", default=(), metavar="CLASS",
+        help="make what is found of these classes unrecognisable in all that is written and shown",
+    )  # fmt: skip
     parser.add_argument("--batch-size", type=BATCH_SIZE, default=4, help="images at once")
     parser.add_argument("--no-save", action="store_true", help="write no drawn images and videos")
     for word, kind in OUTPUTS.items():
-        if word != DRAWN:
+        if word == JSONL:
+            parser.add_argument("--save-jsonl", nargs="?", const="", choices=("", "-"), metavar="-", help=kind.help)
+        elif word != DRAWN:
             parser.add_argument(f"--save-{word}", action="append_const", const=word, dest="save", help=kind.help)
+    parser.add_argument(
+        "--format", choices=("yolov3", "darknet"), default="yolov3", dest="form",
+        help="of json and of the lines of --verbose: ours, or those of Darknet's -out and -ext_output",
+    )  # fmt: skip
+    parser.add_argument(
+        "--codec", choices=("auto", "h264", "mp4v"), default="auto",
+        help="of drawn videos; auto: H.264 where ffmpeg is installed with an encoder of it",
+    )  # fmt: skip
     parser.add_argument("--save-conf", action="store_true", help="with the scores in the text labels")
     parser.add_argument("--view", action="store_true", help="show the results in a window; q stops")
     telling = parser.add_mutually_exclusive_group()
@@ -63,7 +81,10 @@ def parse(arguments: argparse.Namespace) -> Request:
     if arguments.save_conf and "txt" not in (arguments.save or ()):
         raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
     detector = DetectorOptions(
-        **parse_model_options(arguments), classes=arguments.classes, thresholds=arguments.thresholds
+        **parse_model_options(arguments),
+        classes=arguments.classes,
+        skip=arguments.skip,
+        thresholds=arguments.thresholds,
     )
     drawn = () if arguments.no_save else (DRAWN,)
     options = DetectOptions(
@@ -71,8 +92,12 @@ def parse(arguments: argparse.Namespace) -> Request:
         source=arguments.source,
         detector=detector,
         batch_size=arguments.batch_size,
-        save=tuple(dict.fromkeys((*drawn, *(arguments.save or ())))),
+        save=tuple(dict.fromkeys((*drawn, *(arguments.save or ()), *((JSONL,) if arguments.save_jsonl == "" else ())))),
         save_scores=arguments.save_conf,
+        stream_json=arguments.save_jsonl == "-",
+        form=arguments.form,
+        codec=arguments.codec,
+        blur=arguments.blur,
         view=arguments.view,
         verbose=arguments.verbose,
         max_frames=arguments.max_frames,
@@ -91,8 +116,9 @@ def run(request: Request) -> int:
 
     with _watcher(request) as watcher:
         summary = detect(request.options, watcher=watcher)
+    stream = sys.stderr if request.options.stream_json else sys.stdout
     for line in result_lines(summary) if request.quiet else summary_lines(summary):
-        print_line(line)
+        print_line(line, stream)
     return 0 if summary.is_whole else SOME_NOT_USED
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from yolov3.detections import Detections
+from yolov3.images.blur import blur_boxes
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.frames import Frame, SourceError
@@ -34,12 +35,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Gives every result to all ``outputs``, counts it in ``tally`` and the time that outputs take in ``times``."""
+    """Gives every result to all ``outputs``, counts it in ``tally`` and the time that outputs take in ``times``. What is
+    found of the classes ``blurred``, by their labels, no output sees sharp."""
 
     outputs: Sequence[Output]
     watcher: Watcher
     tally: Tally
     times: StageTimes
+    blurred: frozenset[int] = frozenset()
     names: OutputNames = field(default_factory=OutputNames)
 
     def deliver(self, frame: Frame, detections: Detections, *, rate: float | None, total: int | None) -> None:
@@ -47,12 +50,18 @@ class Delivery:
         output wants no more; the others have got this result all the same."""
         with self.times.spent_in("writing"):
             name = self.names.name_of(frame.source, has_frames=frame.index is not None)
-            result = Result(frame, detections, name, rate)
+            result = Result(self._shown(frame, detections), detections, name, rate)
             stops = [_write(output, result) for output in self.outputs]
         self.tally.add(detections)
         self.watcher.advance(self.tally.frames, total)
         if any(stops):
             raise StopDetecting
+
+    def _shown(self, frame: Frame, detections: Detections) -> Frame:
+        if not self.blurred:
+            return frame
+        chosen = [label in self.blurred for label in detections.labels.tolist()]
+        return replace(frame, image=blur_boxes(frame.image, detections.boxes.numpy(force=True)[chosen]))
 
     def end(self, source: str) -> None:
         """A source with frames has ended."""

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from yolov3.errors import UserError
 from yolov3.formats.model import DescribedModel, Model
 from yolov3.inference.delivery import Delivery, Tally
 from yolov3.inference.detector import Detector
 from yolov3.inference.loop import DetectionLoop
-from yolov3.inference.options import DetectorOptions
+from yolov3.inference.options import DetectorOptions, labels_of
 from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs
+from yolov3.outputs.darknet_form import DarknetLines
+from yolov3.outputs.json_lines import JsonLines
 from yolov3.outputs.lines import LinePerImage
 from yolov3.outputs.new_folder import NewFolder
 from yolov3.outputs.output import Output
 from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.address import without_login
 from yolov3.sources.find import find_all_items
+from yolov3.videos.opening import Codec
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
+
+Form = Literal["yolov3", "darknet"]
 
 MOST_SOURCES = 3  # are named in an error
 
@@ -37,6 +43,10 @@ class DetectChanges(TypedDict, total=False):
     batch_size: int
     save: Sequence[str]
     save_scores: bool
+    stream_json: bool
+    form: Form
+    codec: Codec
+    blur: Sequence[str | int]
     view: bool
     verbose: bool
     max_frames: int | None
@@ -48,8 +58,10 @@ class DetectChanges(TypedDict, total=False):
 class DetectOptions:
     """What is looked for in which ``source`` or several (a file, a folder, a pattern, a list, a camera's number, an address,
     ``-`` for the standard input), and what is written of it: ``save`` holds words of yolov3/outputs/catalogue.py; with any,
-    a new folder ``name`` is made in ``output``. ``view`` shows the results in a window, ``verbose`` reports a line for each
-    image; of a video at most ``max_frames`` are taken."""
+    a new folder ``name`` is made in ``output``. ``stream_json`` writes an object of json per frame to the standard output and
+    nothing else; ``form`` is ours or Darknet's, of json and lines; ``codec`` is that of videos; what is found of the classes
+    ``blur`` (names or numbers) is shown to nobody. ``view`` shows the results in a window, ``verbose`` reports a line for
+    each image; of a video at most ``max_frames`` are taken."""
 
     weights: str | Path | Model
     source: str | Path | Sequence[str | Path] = field(repr=False)  # an address may hold a password
@@ -57,6 +69,10 @@ class DetectOptions:
     batch_size: int = 4
     save: Sequence[str] = (DRAWN,)
     save_scores: bool = False
+    stream_json: bool = False
+    form: Form = "yolov3"
+    codec: Codec = "auto"
+    blur: Sequence[str | int] = ()
     view: bool = False
     verbose: bool = False
     max_frames: int | None = None
@@ -114,11 +130,13 @@ def detect(
     model = detector.model.described_with(detector.preprocessing)
     file = options.weights.source if isinstance(options.weights, DescribedModel) else options.weights
     runtime = detector.runtime
-    watcher.report(f"{model} ({file}) on {runtime.device}, {runtime.name} {runtime.precision}")
+    tell = watcher.say if options.stream_json else watcher.report
+    tell(f"{model} ({file}) on {runtime.device}, {runtime.name} {runtime.precision}")
+    blurred = _blurred(options, detector)
     tally = Tally()
     with _outputs(options, watcher) as (folder, outputs):
         detector.warm_up()
-        delivery = Delivery(outputs, watcher, tally, detector.times)
+        delivery = Delivery(outputs, watcher, tally, detector.times, blurred)
         loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames)
         try:
             loop.run(found.items)
@@ -136,6 +154,20 @@ def detect(
         folder=folder.folder if folder else None,
         lost=tuple(folder.lost) if folder else (),
     )
+
+
+def _lines(options: DetectOptions, watcher: Watcher) -> Output:
+    """What tells of each frame: beside json on the standard output, on the error output."""
+    if options.form == "darknet":
+        return DarknetLines(sys.stderr if options.stream_json else sys.stdout)
+    return LinePerImage(watcher.say if options.stream_json else watcher.report)
+
+
+def _blurred(options: DetectOptions, detector: Detector) -> frozenset[int]:
+    try:
+        return frozenset(labels_of(options.blur, detector.names, detector.runtime.num_classes))
+    except ValueError as error:
+        raise UserError(f"--blur: {error}") from error
 
 
 def _nothing_used(sources: Sequence[str], count: int) -> str:
@@ -157,14 +189,16 @@ def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFold
             try:
                 outputs.append(stack.enter_context(Window()))
             except UserError as error:
-                if not (options.save or options.verbose):
+                if not (options.save or options.verbose or options.stream_json):
                     raise
                 watcher.warn(f"{error}; going on without a window")
         folder = None
         if options.save:
-            settings = OutputOptions(scores=options.save_scores)
+            settings = OutputOptions(options.save_scores, options.form == "darknet", options.codec, watcher.say)
             folder = NewFolder(Path(options.output), options.name, options.save, settings, watcher.warn)
             outputs.append(stack.enter_context(WriteBehind(folder, most=2 * options.batch_size)))
+        if options.stream_json:
+            outputs.append(JsonLines(None, darknet=options.form == "darknet"))
         if options.verbose:
-            outputs.append(LinePerImage(watcher.report))
+            outputs.append(_lines(options, watcher))
         yield folder, outputs

@@ -24,6 +24,7 @@ class SelectionChanges(TypedDict, total=False):
     max_detections: int
     class_agnostic: bool
     classes: Sequence[str | int] | None
+    skip: Sequence[str | int]
     thresholds: GivenThresholds
 
 
@@ -43,12 +44,13 @@ class DetectorChanges(SelectionChanges, total=False):
 
 @dataclass(frozen=True)
 class DetectorOptions:
-    """How a model is used. ``classes`` keeps only these, by name or number; ``image_size`` (side, or height and width;
-    multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; with ``rect``
-    the input is no larger than an image needs; the thresholds are those of :class:`yolov3.selecting.postprocess.Selection`.
-    ``thresholds``, a file or by the classes' names, stand in for ``confidence``, and what a file says of suppression for that.
-    Only with ``allow_network`` are images and streams of addresses fetched. ``precision`` is by default a graph's own, of
-    weights float32; ``runtime`` computes weights: torch, onnxruntime, openvino, or with ``auto`` the fastest of these here."""
+    """How a model is used. ``classes`` keeps only these, by name or number, ``skip`` none of these; ``image_size`` (side, or
+    height and width; multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet
+    model; with ``rect`` the input is no larger than an image needs; the thresholds are those of
+    :class:`yolov3.selecting.postprocess.Selection`. ``thresholds``, a file or by the classes' names, stand in for
+    ``confidence``, and what a file says of suppression for that. Only with ``allow_network`` are images and streams of
+    addresses fetched. ``precision`` is by default a graph's own, of weights float32; ``runtime`` computes weights: torch,
+    onnxruntime, openvino, or with ``auto`` the fastest of these here."""
 
     device: str = "auto"
     precision: str | None = None
@@ -58,6 +60,7 @@ class DetectorOptions:
     max_detections: int = 300
     class_agnostic: bool = False
     classes: Sequence[str | int] | None = None
+    skip: Sequence[str | int] = ()
     thresholds: GivenThresholds = None
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
@@ -69,7 +72,10 @@ class DetectorOptions:
 
 def selection_of(options: DetectorOptions, meaning: ModelMeaning, num_classes: int) -> Selection:
     """Which boxes count. Raises ValueError, and UserError for thresholds that cannot be used."""
-    classes = None if options.classes is None else _labels_of(options.classes, meaning.names, num_classes)
+    classes = None if options.classes is None else labels_of(options.classes, meaning.names, num_classes)
+    if options.skip:
+        skipped = labels_of(options.skip, meaning.names, num_classes)
+        classes = tuple(label for label in (range(num_classes) if classes is None else classes) if label not in skipped)
     selection = Selection(
         confidence=options.confidence,
         nms_threshold=options.nms_threshold,
@@ -92,7 +98,7 @@ def selection_of(options: DetectorOptions, meaning: ModelMeaning, num_classes: i
     )
 
 
-def _labels_of(classes: Iterable[str | int], names: tuple[str, ...], count: int) -> tuple[int, ...]:
+def labels_of(classes: Iterable[str | int], names: tuple[str, ...], count: int) -> tuple[int, ...]:
     """The labels that are meant by names or numbers. Raises ValueError."""
     labels = []
     for given in classes:

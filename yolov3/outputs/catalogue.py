@@ -4,7 +4,7 @@ gives it its word, its option ``--save-WORD`` and its place in :class:`DetectOpt
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from yolov3.errors import UserError
 
 if TYPE_CHECKING:  # help is there at once
     from yolov3.outputs.output import Output
+    from yolov3.videos.opening import Codec
 
 DRAWN = "drawn"
 """The output that is written unless it is not wanted."""
@@ -28,15 +29,24 @@ class OutputKind:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What outputs want to know: ``scores`` belong in the text labels."""
+    """What outputs want to know: ``scores`` belong in the text labels; json is written in ``darknet``'s form; ``codec`` is
+    how videos are to be encoded, and ``tell`` takes a line about how they are."""
 
     scores: bool = False
+    darknet: bool = False
+    codec: Codec = "auto"
+    tell: Callable[[str], None] | None = None
 
 
 OUTPUTS: dict[str, OutputKind] = {
     DRAWN: OutputKind("drawings", "write drawn images and videos"),
     "txt": OutputKind("text_labels", "write YOLO text labels"),
     "json": OutputKind("json_file", "write detections.json"),
+    "jsonl": OutputKind(
+        "json_lines",
+        "write detections.jsonl, an object a line as the frames come; with -: to the standard output, all else to the "
+        "error output",
+    ),
     "csv": OutputKind("csv_table", "write detections.csv"),
     "coco": OutputKind("coco_labels", "write detections.coco.json, labels to be corrected, and predictions.json"),
     "crop": OutputKind("crops", "write what is inside each box"),

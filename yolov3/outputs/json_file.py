@@ -1,4 +1,4 @@
-"""``detections.json``: a list with an object per frame, written as they come and whole at every moment."""
+"""``detections.json``: a list with an object per frame, ours or Darknet's, written as they come and whole at every moment."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from pathlib import Path
 
 from yolov3.files.growing import GrowingText
 from yolov3.outputs.catalogue import OutputOptions
+from yolov3.outputs.darknet_form import plain_as_darknet
 from yolov3.outputs.output import Output, Result
 
 
 class JsonFile(Output):
     """One file for all frames."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, darknet: bool = False) -> None:
         self._text = GrowingText(folder / "detections.json", "[", "\n]\n")
         self._separator = "\n"
+        self._darknet, self._frames = darknet, 0
 
     def write(self, result: Result) -> None:
-        self._text.add(self._separator + json.dumps(result.as_plain(), ensure_ascii=False))
+        self._frames += 1
+        plain = plain_as_darknet(result, self._frames) if self._darknet else result.as_plain()
+        self._text.add(self._separator + json.dumps(plain, ensure_ascii=False))
         self._separator = ",\n"
 
     def close(self) -> None:
@@ -27,4 +31,4 @@ class JsonFile(Output):
 
 def open_output(folder: Path, options: OutputOptions) -> JsonFile:
     """The file in a folder."""
-    return JsonFile(folder)
+    return JsonFile(folder, darknet=options.darknet)
