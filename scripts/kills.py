@@ -167,7 +167,10 @@ def _wait(child: int, moment: float | None) -> int:
         if number:
             return os.waitstatus_to_exitcode(status)
         if deadline is not None and time.monotonic() >= deadline:
-            os.killpg(child, signal.SIGKILL)
+            try:
+                os.killpg(child, signal.SIGKILL)
+            except ProcessLookupError:  # it is not yet the first of its session
+                os.kill(child, signal.SIGKILL)
             deadline = None
         else:
             time.sleep(0.0005)

@@ -73,9 +73,6 @@ class DetectorOptions:
 def selection_of(options: DetectorOptions, meaning: ModelMeaning, num_classes: int) -> Selection:
     """Which boxes count. Raises ValueError, and UserError for thresholds that cannot be used."""
     classes = None if options.classes is None else labels_of(options.classes, meaning.names, num_classes)
-    if options.skip:
-        skipped = labels_of(options.skip, meaning.names, num_classes)
-        classes = tuple(label for label in (range(num_classes) if classes is None else classes) if label not in skipped)
     selection = Selection(
         confidence=options.confidence,
         nms_threshold=options.nms_threshold,
@@ -85,16 +82,23 @@ def selection_of(options: DetectorOptions, meaning: ModelMeaning, num_classes: i
         classes=classes,
     )
     given = options.thresholds
-    if given is None:
-        return selection
     if isinstance(given, Mapping):
-        return replace(selection, thresholds=Thresholds(given).of(meaning.names, "thresholds"))
-    found = read_thresholds(given)
+        selection = replace(selection, thresholds=Thresholds(given).of(meaning.names, "thresholds"))
+    elif given is not None:
+        found = read_thresholds(given)
+        selection = replace(
+            selection,
+            thresholds=found.of(meaning.names, str(given)),
+            nms_threshold=selection.nms_threshold if found.iou is None else found.iou,
+            multi_label=bool(found.multi_label),
+        )
+    if not options.skip:
+        return selection
+    # No score is above 1. What is surely of a skipped class must not become one of the class that is likely next.
+    skipped = labels_of(options.skip, meaning.names, num_classes)
+    thresholds = selection.thresholds or (selection.confidence,) * num_classes
     return replace(
-        selection,
-        thresholds=found.of(meaning.names, str(given)),
-        nms_threshold=selection.nms_threshold if found.iou is None else found.iou,
-        multi_label=bool(found.multi_label),
+        selection, thresholds=tuple(1.0 if label in skipped else own for label, own in enumerate(thresholds))
     )
 
 
