@@ -179,6 +179,15 @@ def test_cocos_results():
         Detections.empty().to_coco()
 
 
+@pytest.mark.parametrize("count", [0, 3])
+def test_as_an_array(count: int):
+    found = make(count)
+    array = found.to_numpy()
+    assert array.shape == (count, 6) and array.dtype == np.float32
+    for row, one in zip(array.tolist(), found):
+        assert row == pytest.approx([*one.box, one.score, one.label])
+
+
 @pytest.mark.parametrize("name", ["pandas", "supervision"])
 def test_a_library_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, name: str):
     monkeypatch.setitem(sys.modules, name, None)

@@ -166,6 +166,11 @@ class Detections:
         """Write what :meth:`draw` gives as an image in the format of the path's suffix. Raises UserError."""
         write_image(Path(path), self.draw(image))
 
+    def to_numpy(self) -> np.ndarray:
+        """(N, 6) float32: left, top, right, bottom in pixels, score, class."""
+        columns = (self.boxes, self.scores[:, None], self.labels[:, None])
+        return np.concatenate([column.numpy(force=True).astype(np.float32) for column in columns], axis=1)
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """Plain values, as ``detections.json`` has them: ``class`` (number), ``name``, ``score``, ``box`` (xyxy)."""
         return [
