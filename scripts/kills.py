@@ -31,6 +31,7 @@ from full_disk import Command, prepare, read
 KILLS = 1000
 COMMANDS = ("train", "evaluate", "detect", "export", "convert-pt", "convert-safetensors", "convert-weights", "download",
             "demo")  # fmt: skip
+ENCODER = 5.0  # seconds for an encoder to end after us
 LONGEST = 0.4  # seconds that a writer may write before it is killed
 Say = Callable[[int], None]
 Writer = Callable[[Path, Say], None]
@@ -130,11 +131,25 @@ def unreadable(out: Path) -> list[str]:
     for path in sorted(out.rglob("*")):
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(out).parts):
             try:
-                if path.suffix != ".mp4" or path.stat().st_size:  # one whose first second was not over is empty
+                if path.suffix != ".mp4":
                     read(path)
+                elif path.stat().st_size:  # one whose first second was not over is empty
+                    _read_video(path)
             except Exception as error:
                 found.append(f"{path.relative_to(out)} cannot be read: {type(error).__name__} {error}"[:300])
     return found
+
+
+def _read_video(path: Path) -> None:
+    """An encoder in a process of its own, which sees that we are gone, has a moment to finish."""
+    deadline = time.monotonic() + ENCODER
+    while True:
+        try:
+            return read(path)
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _renew(out: Path) -> None:
