@@ -133,7 +133,7 @@ def unreadable(out: Path) -> list[str]:
             try:
                 if path.suffix != ".mp4":
                     read(path)
-                elif path.stat().st_size:  # one whose first second was not over is empty
+                elif b"moof" in path.read_bytes():  # else its first second was not over: it has no fragment yet
                     _read_video(path)
             except Exception as error:
                 found.append(f"{path.relative_to(out)} cannot be read: {type(error).__name__} {error}"[:300])
