@@ -88,6 +88,8 @@ NOT_OURS = {
     "python -m": "tools of others: pytest",
     "python scripts/house.py": "run by tests/scripts/test_house.py",
     "python scripts/full_disk.py": "run by tests/scripts/test_full_disk.py",
+    "python scripts/kills.py": "run by tests/scripts/test_kills.py",
+    "python scripts/endurance.py": "run by tests/scripts/test_endurance.py",
     "python scripts/bounds.py": "what it decides is tested by tests/scripts/test_bounds.py; it fetches gigabytes",
     "python scripts/resizing.py": "run by tests/scripts/test_resizing.py",
 }
