@@ -19,6 +19,7 @@ import numpy as np
 
 from yolov3.errors import UserError
 from yolov3.files.temporary import discard
+from yolov3.machine.opencv_messages import opencv_silenced
 from yolov3.structures import Size
 from yolov3.watching.words import counted
 
@@ -121,7 +122,7 @@ class H264Writer:
             self._process.wait()
         if self._process.stderr is not None:
             self._process.stderr.close()
-        if not self.frames or (self.path.exists() and not self.path.stat().st_size):
+        if not self.frames or (self._has_failed() and not self._can_be_played()):
             discard(self.path)
 
     def _failure(self) -> UserError:
@@ -137,10 +138,18 @@ class H264Writer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             code, said = self._process.wait(), "it does not end"
+        rest = "; what it had written can be played" if self._can_be_played() else ""
         return UserError(
-            f"{self.path}: ffmpeg ended with {code} after {counted(self.frames, 'frame')}: {said or 'without a word'}; what "
-            "it had written can be played"
+            f"{self.path}: ffmpeg ended with {code} after {counted(self.frames, 'frame')}: {said or 'without a word'}{rest}"
         )
+
+    def _has_failed(self) -> bool:
+        return self._process.returncode != 0
+
+    def _can_be_played(self) -> bool:
+        """Whether the file has a frame."""
+        with opencv_silenced():
+            return cv2.VideoCapture(str(self.path)).read()[0]
 
 
 def even_size(size: Size) -> Size:
