@@ -364,6 +364,7 @@ KILL = "os.kill(os.getpid(), signal.SIGTERM)"
         ("sys.exit(3)", 3, ""),
         (f"{KILL}; deaf()", 143, "yolov3: stopped\n"),
         ("Swallows(); time.sleep(60)", 143, "yolov3: stopped\n"),  # raised again, where it is heard
+        (f"sys.modules['multiprocessing'] = type(sys)('multiprocessing'); {KILL}; deaf()", 143, "yolov3: stopped\n"),
         (f"import atexit; atexit.register(time.sleep, 60); {KILL}", 143, "yolov3: stopped\n"),
     ],
 )

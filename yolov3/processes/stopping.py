@@ -131,8 +131,10 @@ class Stopping:
             self.told = True
             show_cursor = b"\x1b[?25h" if os.isatty(2) else b""  # a progress bar may have hidden it
             _write_error(show_cursor + b"yolov3: stopped\n")
-        end_children()
-        os._exit(EXIT_CODES[signal.Signals(number)])
+        try:
+            end_children()
+        finally:  # whatever state the libraries are in
+            os._exit(EXIT_CODES[signal.Signals(number)])
 
     def raise_soon(self) -> None:
         """Raise Stopped again: it was raised where nobody hears it, or may not be raised yet."""
@@ -249,8 +251,9 @@ def wake_main_thread(number: int = signal.SIGINT) -> None:
 
 def end_children() -> None:
     """Kill the processes that this one has started to work for it; one that was stopped would not hear anything else."""
-    processes: Any = sys.modules.get("multiprocessing")
-    for child in processes.active_children() if processes is not None else ():
+    # While it is being imported it is there and has nothing to call.
+    active_children: Any = getattr(sys.modules.get("multiprocessing"), "active_children", tuple)
+    for child in active_children():
         child.kill()
 
 
