@@ -30,6 +30,7 @@ COMMANDS = {
     "evaluate": "yolov3.cli.evaluate",
     "compare": "yolov3.cli.measuring.compare",
     "detect": "yolov3.cli.detect",
+    "serve": "yolov3.cli.serve",
     "demo": "yolov3.cli.demo",
     "doctor": "yolov3.cli.data_sets.doctor",
     "anchors": "yolov3.cli.anchors",
@@ -51,7 +52,7 @@ SECOND_WORDS = {"benchmark": {"detect": "yolov3.cli.measuring.benchmark_detect"}
 
 READ_IMAGES = (
     "train", "evaluate", "compare", "detect", "demo", "doctor", "anchors", "export", "train-classifier",
-    "split", "convert-data", "benchmark",
+    "split", "convert-data", "benchmark", "serve",
 )  # fmt: skip
 """The commands that need OpenCV."""
 
