@@ -41,7 +41,8 @@ PAGE = {
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
 }
-OPEN = {*PAGE, "/health"}
+ICON = "/favicon.ico"
+OPEN = {*PAGE, ICON, "/health"}
 """The paths that need no token: they tell nothing of the model."""
 
 SAFE_HEADERS = {
@@ -53,6 +54,7 @@ SAFE_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+HEAD_BYTES = 32_768  # of all headers of a request
 COME_AGAIN = {"Retry-After": "1"}
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -115,6 +117,10 @@ class Service:
         """``GET /metrics``: what is counted."""
         return Response(self.measures.text(), media_type=CONTENT_TYPE)
 
+    async def icon(self, request: Request) -> Response:
+        """What browsers ask for by themselves."""
+        return Response(status_code=204)
+
     async def page(self, request: Request) -> Response:
         """The page and what belongs to it."""
         name, kind = PAGE[request.url.path]
@@ -129,6 +135,7 @@ def make_application(service: Service) -> Starlette:
         Route("/health", service.health, methods=["GET"]),
         Route("/model", service.model, methods=["GET"]),
         Route("/metrics", service.metrics, methods=["GET"]),
+        Route(ICON, service.icon, methods=["GET"]),
         *(Route(path, service.page, methods=["GET"]) for path in PAGE),
     ]
     guarded = [
@@ -159,8 +166,10 @@ def _guarded(handler: Handler, service: Service) -> Handler:
 
 
 def check_caller(request: Request, options: ServeOptions) -> None:
-    """Refuse who may not ask: without the token; or from another site's page, which a browser here has open. Raises
-    Refused."""
+    """Refuse who may not ask: without the token; or from another site's page, which a browser here has open;
+    or with a head without end. Raises Refused."""
+    if sum(len(name) + len(value) for name, value in request.headers.raw) > HEAD_BYTES:
+        raise Refused(431, f"a head of more than {HEAD_BYTES} bytes")
     host = _host_of(request.headers.get("host", ""))
     if options.token is None and not is_loopback(host):
         raise Refused(403, "this server answers by the name of this machine alone")

@@ -156,6 +156,7 @@ slider.addEventListener("input", () => {
   draw();
 });
 at("token").addEventListener("change", askForModel);
+at("secret").addEventListener("submit", (event) => event.preventDefault());
 for (const kind of ["dragenter", "dragover"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();

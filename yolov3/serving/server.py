@@ -16,13 +16,12 @@ from yolov3.errors import UserError
 from yolov3.inference.detector import Detector
 from yolov3.processes.interruption import Interruption
 from yolov3.processes.stopping import Stopped
-from yolov3.serving.application import Service, make_application
+from yolov3.serving.application import HEAD_BYTES, Service, make_application
 from yolov3.serving.batching import Batching
 from yolov3.serving.measures import Measures
 from yolov3.serving.options import ServeOptions
 
 HEAD_SECONDS = 10.0  # within which the head of a request must have come
-HEAD_BYTES = 32_768  # of it
 IDLE_SECONDS = 15.0  # that a connection without a request stays open
 CONNECTIONS = 1_000  # at a time
 LAST_SECONDS = 30.0  # for what was taken, when the server is told to end
@@ -108,7 +107,8 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
 
 
 def _settings(service: Service) -> uvicorn.Config:
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    for name in ("uvicorn.error", "python_multipart"):  # what clients send wrong is told to them
+        logging.getLogger(name).setLevel(logging.ERROR)
     return uvicorn.Config(
         make_application(service),
         http=PatientProtocol,
@@ -153,6 +153,7 @@ def _bound(options: ServeOptions) -> Iterator[socket.socket]:
             if sys.platform != "win32":  # where it would let two servers have one port
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
+            listener.listen(CONNECTIONS)  # before anybody is told where
         except OSError as error:
             raise UserError(f"--host {options.host} --port {options.port}: {error.strerror or error}") from error
         yield listener
