@@ -37,15 +37,18 @@ Box = tuple[float, float, float, float]
 @dataclass(frozen=True)
 class Detection:
     """One thing that was found: its ``box`` (left, top, right, bottom) in pixels, its ``score`` in [0, 1], its class by
-    number (``label``) and by ``name`` (the number as text where the model has no names)."""
+    number (``label``) and by ``name`` (the number as text where the model has no names), and its identity (``track``)
+    where it is followed."""
 
     box: Box
     score: float
     label: int
     name: str
+    track: int | None = None
 
     def __repr__(self) -> str:
-        return f"{self.name} {self.score:.2f} at " + " ".join(f"{side:.0f}" for side in self.box)
+        followed = "" if self.track is None else f"#{self.track} "
+        return f"{followed}{self.name} {self.score:.2f} at " + " ".join(f"{side:.0f}" for side in self.box)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,8 +58,9 @@ class Detections:
 
     ``detections[0]`` and iteration give a :class:`Detection`; a slice, a mask or several indices keep a part. What is
     known of the image travels along: ``names`` of all classes, ``image_size`` (height, width), its ``source`` (a path, an
-    address), and ``times``: milliseconds per stage. Equal is what has the same boxes, scores, labels, names and image size,
-    wherever the image came from and however long it took.
+    address), and ``times``: milliseconds per stage; where boxes are followed from frame to frame, ``tracks`` (N,) int64 says
+    who is who. Equal is what has the same boxes, scores, labels, tracks, names and image size, wherever the image came from
+    and however long it took.
     """
 
     boxes: Tensor
@@ -66,10 +70,14 @@ class Detections:
     image_size: Size | None = None
     source: str | None = None
     times: Mapping[str, float] = field(default_factory=dict)
+    tracks: Tensor | None = None
 
     def __post_init__(self) -> None:
         count = len(self.boxes)
-        for name, shape in (("boxes", (count, 4)), ("scores", (count,)), ("labels", (count,))):
+        shapes = {"boxes": (count, 4), "scores": (count,), "labels": (count,)}
+        if self.tracks is not None:
+            shapes["tracks"] = (count,)
+        for name, shape in shapes.items():
             found = tuple(getattr(self, name).shape)
             if found != shape:
                 raise ValueError(f"Detections.{name} must have shape {shape}, found {found}")
@@ -78,8 +86,9 @@ class Detections:
         return len(self.boxes)
 
     def __iter__(self) -> Iterator[Detection]:
-        for box, score, label in zip(self.boxes.tolist(), self.scores.tolist(), self.labels.tolist()):
-            yield Detection(tuple(box), score, label, self.name_of(label))
+        tracks = [None] * len(self) if self.tracks is None else self.tracks.tolist()
+        for box, score, label, track in zip(self.boxes.tolist(), self.scores.tolist(), self.labels.tolist(), tracks):
+            yield Detection(tuple(box), score, label, self.name_of(label), track)
 
     @overload
     def __getitem__(self, index: int) -> Detection: ...
@@ -101,14 +110,21 @@ class Detections:
                 index = index[None]
             elif not len(index):
                 index = index.long()  # an empty list would be floats
-        return replace(self, boxes=self.boxes[index], scores=self.scores[index], labels=self.labels[index])
+        tracks = None if self.tracks is None else self.tracks[index]
+        return replace(
+            self, boxes=self.boxes[index], scores=self.scores[index], labels=self.labels[index], tracks=tracks
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Detections):
             return NotImplemented
         if (self.names, self.image_size) != (other.names, other.image_size):
             return False
-        pairs = ((self.boxes, other.boxes), (self.scores, other.scores), (self.labels, other.labels))
+        if (self.tracks is None) != (other.tracks is None):
+            return False
+        pairs = [(self.boxes, other.boxes), (self.scores, other.scores), (self.labels, other.labels)]
+        if self.tracks is not None and other.tracks is not None:
+            pairs.append((self.tracks, other.tracks))
         return all(torch.equal(mine.cpu(), its.cpu()) for mine, its in pairs)
 
     __hash__ = None  # type: ignore[assignment]  # equal by values that tensors hold
@@ -137,7 +153,8 @@ class Detections:
 
     def cpu(self) -> Detections:
         """The same detections in main memory."""
-        return replace(self, boxes=self.boxes.cpu(), scores=self.scores.cpu(), labels=self.labels.cpu())
+        tracks = None if self.tracks is None else self.tracks.cpu()
+        return replace(self, boxes=self.boxes.cpu(), scores=self.scores.cpu(), labels=self.labels.cpu(), tracks=tracks)
 
     def name_of(self, label: int) -> str:
         """The class name of a label, or its number where the model has no names."""
@@ -158,9 +175,8 @@ class Detections:
         if self.image_size is not None and pixels.shape[:2] != self.image_size:
             given, own = (f"{width}x{height}" for height, width in (pixels.shape[:2], self.image_size))
             raise UserError(f"the image is {given}, these detections are of one of {own} (width x height)")
-        labels = self.labels.tolist()
-        texts = [f"{self.name_of(label)} {score:.2f}" for label, score in zip(labels, self.scores.tolist())]
-        return draw_boxes(pixels, self.boxes.numpy(force=True), texts, labels)
+        texts = [f"{'' if one.track is None else f'#{one.track} '}{one.name} {one.score:.2f}" for one in self]
+        return draw_boxes(pixels, self.boxes.numpy(force=True), texts, self.labels.tolist())
 
     def save(self, path: str | Path, image: GivenImage | None = None) -> None:
         """Write what :meth:`draw` gives as an image in the format of the path's suffix. Raises UserError."""
@@ -172,13 +188,15 @@ class Detections:
         return np.concatenate([column.numpy(force=True).astype(np.float32) for column in columns], axis=1)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Plain values, as ``detections.json`` has them: ``class`` (number), ``name``, ``score``, ``box`` (xyxy)."""
+        """Plain values, as ``detections.json`` has them: ``class`` (number), ``name``, ``score``, ``box`` (xyxy), and
+        ``track`` where there are any."""
         return [
             {
                 "class": found.label,
                 "name": found.name,
                 "score": round(found.score, SCORE_DECIMALS),
                 "box": [round(side, BOX_DECIMALS) for side in found.box],
+                **({} if found.track is None else {"track": found.track}),
             }
             for found in self
         ]
@@ -210,19 +228,21 @@ class Detections:
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """A row per box: ``class``, ``name``, ``score``, ``left``, ``top``, ``right``, ``bottom``. Raises UserError where
-        pandas is not installed."""
+        """A row per box: ``class``, ``name``, ``score``, ``left``, ``top``, ``right``, ``bottom``, and ``track`` where there
+        are any. Raises UserError where pandas is not installed."""
         frame = _library("pandas", "to_pandas").DataFrame
         columns = ("class", "name", "score", "left", "top", "right", "bottom")
-        return frame([(found.label, found.name, found.score, *found.box) for found in self], columns=columns)
+        table = frame([(found.label, found.name, found.score, *found.box) for found in self], columns=columns)
+        return table if self.tracks is None else table.assign(track=self.tracks.numpy(force=True))
 
     def to_supervision(self) -> supervision.Detections:
-        """The same as supervision's ``Detections``, with ``class_name`` among its data. Raises UserError where supervision
-        is not installed."""
+        """The same as supervision's ``Detections``, with ``class_name`` among its data, and ``tracker_id`` where there are
+        tracks. Raises UserError where supervision is not installed."""
         return _library("supervision", "to_supervision").Detections(
             xyxy=self.boxes.numpy(force=True).astype(np.float32),
             confidence=self.scores.numpy(force=True).astype(np.float32),
             class_id=self.labels.numpy(force=True).astype(int),
+            tracker_id=None if self.tracks is None else self.tracks.numpy(force=True).astype(int),
             data={"class_name": np.array([found.name for found in self], dtype=str)},
         )
 

@@ -514,3 +514,51 @@ def test_how_a_video_is_encoded(weights, video, tmp_path, capsys, codec):
     has_encoder = find_encoder() is not None
     assert code in ((b"h264", b"avc1") if codec == "auto" and has_encoder else (b"FMP4", b"mp4v"))
     assert (WITHOUT in capsys.readouterr().err) == (codec == "auto" and not has_encoder)
+
+
+def test_things_are_followed_and_counted(weights, video, images, tmp_path, capsys):
+    """Identities in every output, the same in all; the line down the middle is passed as often as counts.json says."""
+    words = (
+        "--track",
+        "--count-line",
+        "0.5,1,0.5,0",
+        "--count-zone",
+        "0,0,1,0,1,1,0,1",
+        "--conf",
+        "0.5",
+        "--max-det",
+        "20",
+    )
+    saved = ("--save-json", "--save-csv", "--save-jsonl", "--save-crop", "--verbose")
+    assert detect(weights, video, tmp_path, *words, *saved) == 0
+    out = capsys.readouterr().out
+    frames = json.loads((tmp_path / "detect" / "detections.json").read_text())
+    tracks = [[found["track"] for found in frame["detections"]] for frame in frames]
+    given = [track for each in tracks for track in each]
+    assert all(len(set(each)) == len(each) for each in tracks) and len(set(given)) < len(given)
+    with (tmp_path / "detect" / "detections.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [int(row["track"]) for row in rows] == given
+    (counts,) = json.loads((tmp_path / "detect" / "counts.json").read_text())
+    assert {key: counts[key] for key in ("lines", "zones")} == frames[-1]["counts"] and counts["frame"] == 12
+    assert sum(counts["zones"][0]["total"].values()) == len(set(given))
+    assert f"counted in {video}: line 1: " in out and f"counted in {video}: zone 1: " in out
+    assert len(read_frames(tmp_path / "detect" / "shapes.mp4")[0]) == 13
+
+
+def test_following_changes_nothing_for_those_who_do_not_follow(weights, video, images, tmp_path, capsys):
+    assert detect(weights, video, tmp_path, "--save-json", "--save-csv") == 0
+    frame = json.loads((tmp_path / "detect" / "detections.json").read_text())[0]
+    assert "counts" not in frame and "track" not in frame["detections"][0]
+    assert (tmp_path / "detect" / "detections.csv").read_text().splitlines()[0].endswith("right,bottom")
+    assert detect(weights, images, tmp_path, "--track", "--save-json", "--conf", "0.4") == 0
+    assert "--track: images are not followed" in capsys.readouterr().err
+    assert detect(weights, images, tmp_path, "--save-json", "--conf", "0.4") == 0
+    first, second = (json.loads((tmp_path / f"detect-{n}" / "detections.json").read_text()) for n in (2, 3))
+    assert first == second
+
+
+@pytest.mark.parametrize(("option", "text"), [("--count-line", "1,2,3"), ("--count-zone", "0,0,9,9,9,0,0,9")])
+def test_lines_and_zones_that_cannot_be(weights, video, tmp_path, capsys, option, text):
+    assert detect(weights, video, tmp_path, option, text) == 2
+    assert f"{option}: " in capsys.readouterr().err and not list(tmp_path.iterdir())

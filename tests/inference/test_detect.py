@@ -208,7 +208,7 @@ def test_an_interruption_leaves_whole_files(weights, video, tmp_path):
         ({"batch_size": 0}, "the batch size must be at least 1, found 0"),
         ({"max_frames": 0}, "--max-frames must be at least 1, found 0"),
         ({"save_scores": True}, "--save-conf adds scores to the text labels; give --save-txt too"),
-        ({"save": ("drawn", "xml")}, "no output 'xml'; there are: drawn, txt, json, jsonl, csv, coco, crop"),
+        ({"save": ("drawn", "xml")}, "no output 'xml'; there are: drawn, txt, json, jsonl, csv, coco, crop, counts"),
         ({"source": "/nowhere"}, "source /nowhere: does not exist"),
         ({"weights": "/nowhere.pt"}, r"/nowhere\.pt: no such weights file"),
         ({"detector": DetectorOptions(confidence=2)}, r"confidence must lie in \[0, 1\], found 2"),

@@ -15,6 +15,7 @@ WRITTEN = {
     "jsonl": {"detections.jsonl"},
     "csv": {"detections.csv"},
     "coco": {"detections.coco.json", "predictions.json"},
+    "counts": set(),
     "crop": {"crops/a_b/street_1.jpg", "crops/cat/street_2.jpg", "crops/9/street_3.jpg"}
     | {"crops/a_b/clip_000000_1.jpg", "crops/cat/clip_000000_2.jpg", "crops/9/clip_000000_3.jpg"},
 }
@@ -37,7 +38,9 @@ def test_words_are_checked(tmp_path):
     check_outputs(OUTPUTS)
     check_outputs(())
     assert DRAWN in OUTPUTS
-    with pytest.raises(UserError, match=r"^no output 'xml'; there are: drawn, txt, json, jsonl, csv, coco, crop$"):
+    with pytest.raises(
+        UserError, match=r"^no output 'xml'; there are: drawn, txt, json, jsonl, csv, coco, crop, counts$"
+    ):
         check_outputs(("txt", "xml"))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from yolov3.dialogue.numbers import BATCH_SIZE, COUNT
 from yolov3.errors import UserError
 from yolov3.options.model_options import add_model_options, parse_model_options
-from yolov3.outputs.catalogue import DRAWN, OUTPUTS
+from yolov3.outputs.catalogue import COUNTS, DRAWN, OUTPUTS
 
 if TYPE_CHECKING:
     from yolov3.inference.detect import DetectOptions
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for word, kind in OUTPUTS.items():
         if word == JSONL:
             parser.add_argument("--save-jsonl", nargs="?", const="", choices=("", "-"), metavar="-", help=kind.help)
-        elif word != DRAWN:
+        elif word not in (DRAWN, COUNTS):
             parser.add_argument(f"--save-{word}", action="append_const", const=word, dest="save", help=kind.help)
     parser.add_argument(
         "--format", choices=("yolov3", "darknet"), default="yolov3", dest="form",
@@ -56,6 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of drawn videos; auto: H.264 where ffmpeg is installed with an encoder of it",
     )  # fmt: skip
     parser.add_argument("--save-conf", action="store_true", help="with the scores in the text labels")
+    parser.add_argument(
+        "--track", action="store_true", help="follow things through videos and streams: each keeps a number of its own"
+    )
+    parser.add_argument(
+        "--count-line", action="append", default=[], metavar="X1,Y1,X2,Y2",
+        help="count what passes this line, in both directions; pixels, or shares of the image; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--count-zone", action="append", default=[], metavar="X1,Y1,X2,Y2,X3,Y3,...",
+        help="count what is in this polygon, now and in all; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--view", action="store_true", help="show the results in a window; q stops")
     telling = parser.add_mutually_exclusive_group()
     telling.add_argument("--verbose", action="store_true", help="tell what is in each image in a line")
@@ -77,6 +88,7 @@ def parse(arguments: argparse.Namespace) -> Request:
     """The command's options. Raises UserError for numbers that cannot be."""
     from yolov3.inference.detect import DetectOptions
     from yolov3.inference.options import DetectorOptions
+    from yolov3.tracking.counting import CountLine, CountZone
 
     if arguments.save_conf and "txt" not in (arguments.save or ()):
         raise UserError("--save-conf adds scores to the text labels; give --save-txt too")
@@ -98,6 +110,9 @@ def parse(arguments: argparse.Namespace) -> Request:
         form=arguments.form,
         codec=arguments.codec,
         blur=arguments.blur,
+        track=arguments.track,
+        count_lines=tuple(map(CountLine.parse, arguments.count_line)),
+        count_zones=tuple(map(CountZone.parse, arguments.count_zone)),
         view=arguments.view,
         verbose=arguments.verbose,
         max_frames=arguments.max_frames,

@@ -54,6 +54,17 @@ def draw_boxes(image_rgb: np.ndarray, boxes: np.ndarray, texts: Sequence[str], l
     return drawn
 
 
+def draw_text(image: np.ndarray, place: tuple[int, int], text: str, size: int, background: Colour) -> None:
+    """Write a text onto an (H, W, 3) uint8 RGB image, at a place (x, y) or as near to it as it is inside."""
+    ink = lettering(text, size)
+    if ink is None:
+        return
+    height, width = ink.shape[:2]
+    left = min(max(0, place[0]), max(0, image.shape[1] - width))
+    top = min(max(0, place[1] - height), max(0, image.shape[0] - height))
+    _draw_label(image, (left, top, left + width, top + height), ink, background)
+
+
 def _places_of_labels(
     image: np.ndarray, boxes: Sequence[Sequence[int]], inks: Sequence[np.ndarray | None], thickness: int
 ) -> list[Rectangle]:

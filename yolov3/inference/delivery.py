@@ -11,6 +11,7 @@ from yolov3.images.blur import blur_boxes
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.frames import Frame, SourceError
+from yolov3.tracking.following import Followed, Following, FollowOptions
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
 
@@ -18,7 +19,8 @@ from yolov3.watching.watcher import Watcher
 @dataclass
 class Tally:
     """What a run of so many ``items`` came to so far. ``problems``: a line for each file that could not be used;
-    ``damaged``: for each that could, as far as it goes; ``stopped``: an output wanted no more."""
+    ``damaged``: for each that could, as far as it goes; ``stopped``: an output wanted no more; ``counts``: a line for each
+    line and zone of each video and stream that has ended."""
 
     items: int = 0
     frames: int = 0
@@ -26,6 +28,7 @@ class Tally:
     problems: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     stopped: bool = False
+    counts: list[str] = field(default_factory=list)
 
     def add(self, detections: Detections) -> None:
         """Count a frame."""
@@ -36,26 +39,39 @@ class Tally:
 @dataclass(frozen=True)
 class Delivery:
     """Gives every result to all ``outputs``, counts it in ``tally`` and the time that outputs take in ``times``. What is
-    found of the classes ``blurred``, by their labels, no output sees sharp."""
+    found of the classes ``blurred``, by their labels, no output sees sharp. With ``follow`` each video and stream is
+    followed by itself."""
 
     outputs: Sequence[Output]
     watcher: Watcher
     tally: Tally
     times: StageTimes
     blurred: frozenset[int] = frozenset()
+    follow: FollowOptions | None = None
     names: OutputNames = field(default_factory=OutputNames)
+    followings: dict[str, Following] = field(default_factory=dict)
 
     def deliver(self, frame: Frame, detections: Detections, *, rate: float | None, total: int | None) -> None:
         """Take what was found in a frame of a source with this ``rate``, one of ``total``. Raises StopDetecting when an
         output wants no more; the others have got this result all the same."""
         with self.times.spent_in("writing"):
             name = self.names.name_of(frame.source, has_frames=frame.index is not None)
-            result = Result(self._shown(frame, detections), detections, name, rate)
+            detections, followed = self._followed(frame, detections)
+            result = Result(self._shown(frame, detections), detections, name, rate, followed)
             stops = [_write(output, result) for output in self.outputs]
         self.tally.add(detections)
         self.watcher.advance(self.tally.frames, total)
         if any(stops):
             raise StopDetecting
+
+    def _followed(self, frame: Frame, detections: Detections) -> tuple[Detections, Followed | None]:
+        if self.follow is None:
+            return detections, None
+        if frame.index is None:  # nobody can be followed in images that have nothing to do with each other
+            return detections[detections.scores >= self.follow.tracker.high], None
+        following = self.followings.setdefault(frame.source, Following(self.follow))
+        height, width = frame.image.shape[:2]
+        return following.follow(detections, (height, width), frame.seconds)
 
     def _shown(self, frame: Frame, detections: Detections) -> Frame:
         if not self.blurred:
@@ -69,6 +85,9 @@ class Delivery:
             for output in self.outputs:
                 output.end(self.names.name_of(source, has_frames=True))
         self.names.end(source)
+        following = self.followings.pop(source, None)
+        if following is not None and following.counting is not None:
+            self.tally.counts += [f"{source}: {line}" for line in following.counting.in_words()]
 
     def settle(self) -> None:
         """Wait until all that was given is written."""

@@ -15,7 +15,7 @@ from yolov3.inference.delivery import Delivery, Tally
 from yolov3.inference.detector import Detector
 from yolov3.inference.loop import DetectionLoop
 from yolov3.inference.options import DetectorOptions, labels_of
-from yolov3.outputs.catalogue import DRAWN, OutputOptions, check_outputs
+from yolov3.outputs.catalogue import COUNTS, DRAWN, OutputOptions, check_outputs
 from yolov3.outputs.darknet_form import DarknetLines
 from yolov3.outputs.json_lines import JsonLines
 from yolov3.outputs.lines import LinePerImage
@@ -24,6 +24,10 @@ from yolov3.outputs.output import Output
 from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.address import without_login
 from yolov3.sources.find import find_all_items
+from yolov3.sources.items import StreamItem, VideoItem, WebItem
+from yolov3.tracking.counting import CountLine, CountZone
+from yolov3.tracking.following import FollowOptions
+from yolov3.tracking.tracker import TrackerOptions
 from yolov3.videos.opening import Codec
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
@@ -31,6 +35,7 @@ from yolov3.watching.words import counted
 
 Form = Literal["yolov3", "darknet"]
 
+LEAST_SCORE = 0.1  # of boxes that continue a track
 MOST_SOURCES = 3  # are named in an error
 
 
@@ -47,6 +52,9 @@ class DetectChanges(TypedDict, total=False):
     form: Form
     codec: Codec
     blur: Sequence[str | int]
+    track: bool
+    count_lines: Sequence[CountLine]
+    count_zones: Sequence[CountZone]
     view: bool
     verbose: bool
     max_frames: int | None
@@ -60,8 +68,9 @@ class DetectOptions:
     ``-`` for the standard input), and what is written of it: ``save`` holds words of yolov3/outputs/catalogue.py; with any,
     a new folder ``name`` is made in ``output``. ``stream_json`` writes an object of json per frame to the standard output and
     nothing else; ``form`` is ours or Darknet's, of json and lines; ``codec`` is that of videos; what is found of the classes
-    ``blur`` (names or numbers) is shown to nobody. ``view`` shows the results in a window, ``verbose`` reports a line for
-    each image; of a video at most ``max_frames`` are taken."""
+    ``blur`` (names or numbers) is shown to nobody. With ``track`` videos and streams are followed, and what passes
+    ``count_lines`` or is in ``count_zones`` is counted, which implies it. ``view`` shows the results in a window, ``verbose``
+    reports a line for each image; of a video at most ``max_frames`` are taken."""
 
     weights: str | Path | Model
     source: str | Path | Sequence[str | Path] = field(repr=False)  # an address may hold a password
@@ -73,6 +82,9 @@ class DetectOptions:
     form: Form = "yolov3"
     codec: Codec = "auto"
     blur: Sequence[str | int] = ()
+    track: bool = False
+    count_lines: Sequence[CountLine] = ()
+    count_zones: Sequence[CountZone] = ()
     view: bool = False
     verbose: bool = False
     max_frames: int | None = None
@@ -89,6 +101,16 @@ class DetectOptions:
         check_outputs(self.save)
 
     @property
+    def follow(self) -> FollowOptions | None:
+        """How sources are followed; None where they are not."""
+        if not (self.track or self.count_lines or self.count_zones):
+            return None
+        # Where each class has a threshold of its own, every box that is above it may begin a track.
+        high = self.detector.confidence if self.detector.thresholds is None else 0.0
+        tracker = TrackerOptions(high=high, low=min(LEAST_SCORE, high))
+        return FollowOptions(tracker, tuple(self.count_lines), tuple(self.count_zones))
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """All that is looked at."""
         given = (self.source,) if isinstance(self.source, str | Path) else self.source
@@ -98,7 +120,8 @@ class DetectOptions:
 @dataclass(frozen=True)
 class DetectSummary:
     """What a run came to: frames, boxes by the name of their class, a line for each file that could not be used and for each
-    that was damaged, where the time went, and the folder that was written, if any."""
+    that was damaged, where the time went, the folder that was written, if any, and what was counted, a line for each
+    line and zone of each source."""
 
     frames: int
     boxes: dict[str, int]
@@ -107,6 +130,7 @@ class DetectSummary:
     times: StageTimes
     folder: Path | None
     lost: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -124,7 +148,13 @@ def detect(
     options = DetectOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
     found = find_all_items(options.sources)
-    detector = Detector(options.weights, options.detector)
+    follow = options.follow
+    # Whom the network is unsure of may be somebody it knows.
+    unsure = follow is not None and options.detector.thresholds is None
+    settings = replace(options.detector, confidence=follow.tracker.low) if follow and unsure else options.detector
+    detector = Detector(options.weights, settings)
+    if follow is not None and not any(isinstance(item, VideoItem | StreamItem | WebItem) for item in found.items):
+        watcher.warn("--track: images are not followed from one to the next, videos and streams are")
     for note in found.notes:
         watcher.say(note)
     model = detector.model.described_with(detector.preprocessing)
@@ -136,7 +166,7 @@ def detect(
     tally = Tally()
     with _outputs(options, watcher) as (folder, outputs):
         detector.warm_up()
-        delivery = Delivery(outputs, watcher, tally, detector.times, blurred)
+        delivery = Delivery(outputs, watcher, tally, detector.times, blurred, follow)
         loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames)
         try:
             loop.run(found.items)
@@ -153,6 +183,7 @@ def detect(
         times=detector.times,
         folder=folder.folder if folder else None,
         lost=tuple(folder.lost) if folder else (),
+        counts=tuple(tally.counts),
     )
 
 
@@ -194,8 +225,12 @@ def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFold
                 watcher.warn(f"{error}; going on without a window")
         folder = None
         if options.save:
-            settings = OutputOptions(options.save_scores, options.form == "darknet", options.codec, watcher.say)
-            folder = NewFolder(Path(options.output), options.name, options.save, settings, watcher.warn)
+            follow = options.follow
+            settings = OutputOptions(
+                options.save_scores, options.form == "darknet", follow is not None, options.codec, watcher.say
+            )
+            words = [*options.save, COUNTS] if follow is not None and follow.counts else options.save
+            folder = NewFolder(Path(options.output), options.name, words, settings, watcher.warn)
             outputs.append(stack.enter_context(WriteBehind(folder, most=2 * options.batch_size)))
         if options.stream_json:
             outputs.append(JsonLines(None, darknet=options.form == "darknet"))

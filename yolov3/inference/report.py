@@ -12,6 +12,7 @@ MOST_CLASSES = 12  # are named
 def result_lines(summary: DetectSummary) -> list[str]:
     """What was found, what was written."""
     lines = [f"{counted(summary.frames, 'image')}, {boxes_in_words(summary.boxes, MOST_CLASSES)}"]
+    lines += [f"counted in {line}" for line in summary.counts]
     if summary.folder is not None:
         lost = f", without {counted(len(summary.lost), 'file')} that could not be" if summary.lost else ""
         lines.append(f"written: {summary.folder}{lost}")

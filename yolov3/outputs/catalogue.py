@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # help is there at once
 DRAWN = "drawn"
 """The output that is written unless it is not wanted."""
 
+COUNTS = "counts"
+"""The output that is written where something is counted."""
+
 
 @dataclass(frozen=True)
 class OutputKind:
@@ -29,11 +32,13 @@ class OutputKind:
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """What outputs want to know: ``scores`` belong in the text labels; json is written in ``darknet``'s form; ``codec`` is
+    """What outputs want to know: ``scores`` belong in the text labels; json is written in ``darknet``'s form; sources
+    are ``followed``, so that boxes may have identities; ``codec`` is
     how videos are to be encoded, and ``tell`` takes a line about how they are."""
 
     scores: bool = False
     darknet: bool = False
+    followed: bool = False
     codec: Codec = "auto"
     tell: Callable[[str], None] | None = None
 
@@ -50,6 +55,7 @@ OUTPUTS: dict[str, OutputKind] = {
     "csv": OutputKind("csv_table", "write detections.csv"),
     "coco": OutputKind("coco_labels", "write detections.coco.json, labels to be corrected, and predictions.json"),
     "crop": OutputKind("crops", "write what is inside each box"),
+    COUNTS: OutputKind("counts_file", "write counts.json"),
 }
 
 

@@ -12,13 +12,17 @@ from yolov3.outputs.catalogue import OutputOptions
 from yolov3.outputs.output import Output, Result
 
 COLUMNS = ("source", "frame", "seconds", "class", "name", "score", "left", "top", "right", "bottom")
+TRACK = "track"
+"""One more column, where sources are followed."""
 
 
 class CsvTable(Output):
     """One file for all frames."""
 
-    def __init__(self, folder: Path) -> None:
-        self._text = GrowingText(folder / "detections.csv", ",".join(COLUMNS) + "\n")
+    def __init__(self, folder: Path, *, followed: bool = False) -> None:
+        self._followed = followed
+        columns = (*COLUMNS, TRACK) if followed else COLUMNS
+        self._text = GrowingText(folder / "detections.csv", ",".join(columns) + "\n")
 
     def write(self, result: Result) -> None:
         frame = result.frame
@@ -26,10 +30,11 @@ class CsvTable(Output):
         writer = csv.writer(rows, lineterminator="\n")
         index = "" if frame.index is None else frame.index
         seconds = "" if frame.seconds is None else f"{frame.seconds:.3f}"
-        for box, score, label in result.rows:
-            name = result.detections.name_of(label)
-            row = (spreadsheet_safe(frame.source), index, seconds, label, spreadsheet_safe(name), f"{score:.6f}")
-            writer.writerow((*row, *(f"{value:.2f}" for value in box)))
+        for found in result.detections:
+            name = spreadsheet_safe(found.name)
+            row = (spreadsheet_safe(frame.source), index, seconds, found.label, name, f"{found.score:.6f}")
+            track = ("" if found.track is None else found.track,) if self._followed else ()
+            writer.writerow((*row, *(f"{value:.2f}" for value in found.box), *track))
         self._text.add(rows.getvalue())
 
     def close(self) -> None:
@@ -38,4 +43,4 @@ class CsvTable(Output):
 
 def open_output(folder: Path, options: OutputOptions) -> CsvTable:
     """The file in a folder."""
-    return CsvTable(folder)
+    return CsvTable(folder, followed=options.followed)

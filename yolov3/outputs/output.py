@@ -11,8 +11,10 @@ import numpy as np
 
 from yolov3.detections import Detections
 from yolov3.errors import UserError
+from yolov3.images.trails import draw_shapes, draw_trails
 from yolov3.outputs.names import frame_name
 from yolov3.sources.frames import Frame
+from yolov3.tracking.following import Followed
 
 Row = tuple[list[float], float, int]
 """A detection: its box xyxy, its score, its label."""
@@ -20,12 +22,14 @@ Row = tuple[list[float], float, int]
 
 @dataclass(frozen=True)
 class Result:
-    """What was found in a frame. ``name`` is the source's output name, ``rate`` the frames a second of a video."""
+    """What was found in a frame. ``name`` is the source's output name, ``rate`` the frames a second of a video; where the
+    source is ``followed``, what is known of it after this frame."""
 
     frame: Frame
     detections: Detections
     name: str
     rate: float | None = None
+    followed: Followed | None = None
 
     @property
     def file_stem(self) -> str:
@@ -39,13 +43,22 @@ class Result:
         return list(zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist()))
 
     def drawn(self) -> np.ndarray:
-        """The image with its boxes."""
-        return self.detections.draw(self.frame.image)
+        """The image with its boxes, and where it is followed with ways, lines and zones."""
+        drawn = self.detections.draw(self.frame.image)
+        if self.followed is not None:
+            draw_trails(drawn, self.followed.trails)
+            if self.followed.counted is not None:
+                draw_shapes(drawn, self.followed.counted.lines, closed=False)
+                draw_shapes(drawn, self.followed.counted.zones, closed=True)
+        return drawn
 
     def as_plain(self) -> dict[str, Any]:
-        """Plain values: source, frame and seconds (of a video), size, and the detections with xyxy boxes."""
+        """Plain values: source, frame and seconds (of a video), size, and the detections with xyxy boxes;
+        what was counted so far, where anything is."""
         frame = self.frame
         height, width = frame.image.shape[:2]
+        counted = self.followed.counted if self.followed is not None else None
+        counts = {} if counted is None else {"counts": counted.plain}
         return {
             "source": printable(frame.source),
             "frame": frame.index,
@@ -53,6 +66,7 @@ class Result:
             "width": width,
             "height": height,
             "detections": self.detections.to_dicts(),
+            **counts,
         }
 
 
