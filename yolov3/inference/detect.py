@@ -21,6 +21,8 @@ from yolov3.outputs.output import Output
 from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.address import without_login
 from yolov3.sources.find import find_all_items
+from yolov3.sources.stream_options import StreamOptions
+from yolov3.streams.counts import StreamSummary
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
@@ -40,6 +42,7 @@ class DetectChanges(TypedDict, total=False):
     view: bool
     verbose: bool
     max_frames: int | None
+    streams: StreamOptions
     output: str | Path
     name: str
 
@@ -49,7 +52,7 @@ class DetectOptions:
     """What is looked for in which ``source`` or several (a file, a folder, a pattern, a list, a camera's number, an address,
     ``-`` for the standard input), and what is written of it: ``save`` holds words of yolov3/outputs/catalogue.py; with any,
     a new folder ``name`` is made in ``output``. ``view`` shows the results in a window, ``verbose`` reports a line for each
-    image; of a video at most ``max_frames`` are taken."""
+    image; of a video at most ``max_frames`` are taken; live sources are read, all at once, as ``streams`` says."""
 
     weights: str | Path | Model
     source: str | Path | Sequence[str | Path] = field(repr=False)  # an address may hold a password
@@ -60,6 +63,7 @@ class DetectOptions:
     view: bool = False
     verbose: bool = False
     max_frames: int | None = None
+    streams: StreamOptions = field(default_factory=StreamOptions)
     output: str | Path = "runs/detect"
     name: str = "detect"
 
@@ -82,7 +86,7 @@ class DetectOptions:
 @dataclass(frozen=True)
 class DetectSummary:
     """What a run came to: frames, boxes by the name of their class, a line for each file that could not be used and for each
-    that was damaged, where the time went, and the folder that was written, if any."""
+    that was damaged, where the time went, the folder that was written, if any, and how each live source did."""
 
     frames: int
     boxes: dict[str, int]
@@ -91,6 +95,7 @@ class DetectSummary:
     times: StageTimes
     folder: Path | None
     lost: tuple[str, ...] = ()
+    streams: tuple[StreamSummary, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -119,11 +124,13 @@ def detect(
     with _outputs(options, watcher) as (folder, outputs):
         detector.warm_up()
         delivery = Delivery(outputs, watcher, tally, detector.times)
-        loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames)
+        loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames, options.streams)
         try:
             loop.run(found.items)
         except KeyboardInterrupt:
             watcher.say(f"stopped after {counted(tally.frames, 'frame')}; what was written is complete so far")
+            for stream in tally.stream_summaries():  # of what never ends by itself
+                watcher.say(stream.line())
             raise
     if not tally.frames:
         raise UserError(_nothing_used(options.sources, len(found.items)))
@@ -135,6 +142,7 @@ def detect(
         times=detector.times,
         folder=folder.folder if folder else None,
         lost=tuple(folder.lost) if folder else (),
+        streams=tally.stream_summaries(),
     )
 
 

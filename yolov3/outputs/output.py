@@ -20,12 +20,14 @@ Row = tuple[list[float], float, int]
 
 @dataclass(frozen=True)
 class Result:
-    """What was found in a frame. ``name`` is the source's output name, ``rate`` the frames a second of a video."""
+    """What was found in a frame. ``name`` is the source's output name, ``rate`` the frames a second of a video, ``delay``
+    the seconds from a live frame's capture until its result was there to be given to the outputs."""
 
     frame: Frame
     detections: Detections
     name: str
     rate: float | None = None
+    delay: float | None = None
 
     @property
     def file_stem(self) -> str:
@@ -43,13 +45,19 @@ class Result:
         return self.detections.draw(self.frame.image)
 
     def as_plain(self) -> dict[str, Any]:
-        """Plain values: source, frame and seconds (of a video), size, and the detections with xyxy boxes."""
+        """Plain values: source, frame and seconds (of a video), of a live frame when it was captured (seconds since 1970),
+        its delay and how many were passed over before it, size, and the detections with xyxy boxes."""
         frame = self.frame
         height, width = frame.image.shape[:2]
+        live: dict[str, Any] = {}
+        if frame.captured is not None:
+            live = {"captured": round(frame.captured, 4), "delay": None, "passed_over": frame.passed_over}
+            live["delay"] = None if self.delay is None else round(self.delay, 4)
         return {
             "source": printable(frame.source),
             "frame": frame.index,
             "seconds": None if frame.seconds is None else round(frame.seconds, 4),
+            **live,
             "width": width,
             "height": height,
             "detections": self.detections.to_dicts(),
