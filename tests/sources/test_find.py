@@ -92,7 +92,10 @@ def test_a_list_of_streams_has_an_address_a_camera_or_a_video_per_line(write_avi
     [
         ("0\nnone.mp4", "source LIST, line 2: none.mp4 does not exist"),
         ("\n# nothing\n", "source LIST: lists no streams"),
-        ("a.jpg", "source LIST, line 1: a.jpg: not a video; a list of streams has addresses, cameras' numbers and videos"),
+        (
+            "a.jpg",
+            "source LIST, line 1: a.jpg: not a video; a list of streams has addresses, cameras' numbers and videos",
+        ),
         ("1\n\nftp://ada:x@h/1", "source LIST, line 3: ftp://h/1: addresses begin with rtsp"),
         ("x" * 300, "xxx: File name too long"),
     ],
