@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import http.server
+import itertools
 import json
 import os
 import shutil
@@ -262,7 +263,12 @@ def test_a_camera_on_the_network_that_breaks_off(weights, images, tmp_path):
         code = detect(weights, address, tmp_path, "--max-frames", "20", "--save-json")
         server.shutdown()
     records = json.loads((tmp_path / "detect" / "detections.json").read_text())
-    assert [record["frame"] for record in records] == list(range(20))
+    numbers = [record["frame"] for record in records]
+    assert len(numbers) == 20 and numbers == sorted(set(numbers)), "the newest each time"
+    assert [after - before - 1 for before, after in itertools.pairwise(numbers)] == [
+        record["passed_over"] for record in records[1:]
+    ]
+    assert all(0 <= record["delay"] < 30 and record["captured"] > 1.7e9 for record in records)
     assert code == 1 and handler.connections >= 3
 
 
@@ -306,7 +312,7 @@ def test_several_sources_in_every_way(weights, images, video, tmp_path, web, pag
                   "--max-frames", "2", "--source", str(video)) == 0  # fmt: skip
     records = json.loads((tmp_path / "detect" / "detections.json").read_text())
     assert [record["source"] for record in records] == [
-        str(paths[0]), str(paths[1]), str(paths[3]), web.address("snap.jpg"), *[web.address("live")] * 2, *[str(video)] * 2,
+        str(paths[0]), str(paths[1]), str(paths[3]), web.address("snap.jpg"), *[str(video)] * 2, *[web.address("live")] * 2,
     ]  # fmt: skip
 
 

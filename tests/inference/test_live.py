@@ -3,6 +3,7 @@ and the delay that is told is the one that a clock in the images shows."""
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 import time
@@ -140,12 +141,12 @@ def show_trouble(cameras: Any, make_loop: Any, seconds: float, rate: float) -> N
         print(f"{address}: {calm:.1f} a second while all is well, {troubled:.1f} beside the broken one")
         assert troubled > 0.85 * min(rate, calm), "the others keep their rate"
         last = [each for each in seen if each.moment < end]
-        gaps = [after.moment - before.moment for before, after in zip(last, last[1:])]
+        gaps = [after.moment - before.moment for before, after in itertools.pairwise(last)]
         assert max(gaps) < 0.5, "nor is there a hole"
-        for before, after in zip(last, last[1:]):
+        for before, after in itertools.pairwise(last):
             assert after.number == before.number + 1 + after.passed_over
     broken = by_source[addresses[3]]
-    for (does, begun), (_, done) in zip(moments[1:], moments[2:]):
+    for (does, begun), (_, done) in itertools.pairwise(moments[1:]):
         came = rate_of(broken, begun + 0.5 * (done - begun), done)
         print(f"the broken one, {does}: {came:.1f} a second in the second half")
         if does == "well":

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from yolov3.sources.frames import Frame, FrameSource, SourceError
+from yolov3.sources.instant import Instant
 
 
 class Fed(FrameSource):
@@ -22,7 +23,7 @@ class Fed(FrameSource):
 
     def __init__(self, name: str = "camera", *, waits: bool = False, opens: bool = True) -> None:
         self.name, self.waits, self.opens = name, waits, opens
-        self.things: queue.Queue[np.ndarray | BaseException | None | Callable[[], None]] = queue.Queue()
+        self.things: queue.Queue[np.ndarray | BaseException | Callable[[], None] | None] = queue.Queue()
         self.given = 0
         self.released: str | None = None
 
@@ -47,7 +48,7 @@ class Fed(FrameSource):
             if callable(thing):
                 thing()
                 continue
-            yield Frame(thing, self.name, self.given, 0.0, captured=time.time())
+            yield Frame(thing, self.name, self.given, 0.0, instant=Instant.now())
             self.given += 1
 
 

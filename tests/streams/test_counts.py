@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 import pytest
 
 from yolov3.sources.frames import Frame
-from yolov3.streams.counts import STAGES, StreamCounts, delay_of
+from yolov3.sources.instant import Instant
+from yolov3.streams.counts import STAGES, StreamCounts
 
 IMAGE = np.zeros((2, 2, 3), np.uint8)
-
-
-def test_the_delay_is_from_capture_until_now():
-    assert delay_of(Frame(IMAGE, "a")) is None
-    assert delay_of(Frame(IMAGE, "a", captured=time.time() - 2)) == pytest.approx(2, abs=0.5)
-    assert delay_of(Frame(IMAGE, "a", captured=time.time() + 60)) == 0, "the clock was set"
 
 
 def test_frames_gaps_and_delays_are_summed_up():
     counts = StreamCounts(reconnects=1)
     for number in range(100):
         passed_over = 2 if number else 0
-        counts.add(Frame(IMAGE, "a", 3 * number, captured=1000 + number / 10, passed_over=passed_over), number / 100)
+        counts.add(
+            Frame(IMAGE, "a", 3 * number, instant=Instant(9.0, 1000 + number / 10), passed_over=passed_over),
+            number / 100,
+        )
     counts.stages["network"].add(0.04)
     summary = counts.summary("rtsp://camera/1")
     assert (summary.frames, summary.passed_over, summary.reconnects, summary.frozen) == (100, 198, 1, 0)

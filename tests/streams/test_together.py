@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from yolov3.machine.resident import held_memory
 from yolov3.sources.frames import Frame, FrameSource, Note, SourceError
+from yolov3.sources.instant import Instant
 from yolov3.sources.stream_options import StreamOptions
 from yolov3.streams import reader, together
 from yolov3.streams.together import Moment, Streams
@@ -158,7 +159,7 @@ def test_seen_and_passed_over_are_all_there_were(pauses):
         def __iter__(self) -> Iterator[Frame]:
             for number, pause in enumerate(self.pauses):
                 time.sleep(pause)
-                yield Frame(np.full((4, 4, 3), number, np.uint8), self.name, number, captured=time.time())
+                yield Frame(np.full((4, 4, 3), number, np.uint8), self.name, number, instant=Instant.now())
 
     sources = [Paced(str(number), each) for number, each in enumerate(pauses)]
     last = dict.fromkeys((source.name for source in sources), -1)
@@ -190,7 +191,7 @@ def test_two_hours_of_four_cameras_take_no_more_memory_than_a_minute():
                     self.broken += 1
                     self.tell(Note(f"{self.name}: broke"))
                 image = np.full((96, 128, 3), number % 251, np.uint8)
-                yield Frame(image, self.name, number, number / 25, captured=time.time())
+                yield Frame(image, self.name, number, number / 25, instant=Instant.now())
 
     sources = [Camera(name) for name in "abcd"]
     frames, held = 0, []

@@ -10,7 +10,7 @@ from yolov3.detections import Detections
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.frames import Frame, SourceError
-from yolov3.streams.counts import StreamCounts, StreamSummary, delay_of
+from yolov3.streams.counts import StreamCounts, StreamSummary
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
 
@@ -54,7 +54,7 @@ class Delivery:
         output wants no more; the others have got this result all the same."""
         with self.times.spent_in("writing"):
             name = self.names.name_of(frame.source, has_frames=frame.index is not None)
-            result = Result(frame, detections, name, rate, delay_of(frame))
+            result = Result(frame, detections, name, rate, frame.age)
             stops = [_write(output, result) for output in self.outputs]
         self.tally.add(detections)
         if result.delay is not None and frame.source in self.tally.streams:

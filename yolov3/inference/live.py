@@ -10,7 +10,7 @@ from yolov3.inference.detector import Detector
 from yolov3.inference.usable_frames import what_broke
 from yolov3.sources.frames import Frame, FrameSource
 from yolov3.sources.stream_options import StreamOptions
-from yolov3.streams.counts import StreamCounts, delay_of
+from yolov3.streams.counts import StreamCounts
 from yolov3.streams.together import Ended, Streams
 from yolov3.watching.words import counted
 
@@ -50,7 +50,7 @@ class LiveLoop:
                     self._settle(source, streams.frozen(name))
 
     def _detect(self, frames: Sequence[Frame], running: dict[str, FrameSource]) -> None:
-        waited = [delay_of(frame) or 0.0 for frame in frames]
+        waited = [frame.age or 0.0 for frame in frames]
         prepared = self.detector.prepare([frame.image for frame in frames])
         found = self.detector.detect_prepared(prepared, [frame.source for frame in frames])
         for frame, detections, waiting in zip(frames, found, waited):

@@ -44,7 +44,7 @@ def stream_table(summary: DetectSummary) -> NumberTable | None:
     """How each live source did, milliseconds in the columns of times; None where there was none."""
     if not summary.streams:
         return None
-    headings = ("stream", "frames", "a second", "passed over", "reconnects", "frozen", "delay", "95 %")
+    headings = ("stream", "frames", "a second", "passed over", "reconnects", "frozen", "delay, ms", "95 %")
     stages = {"waiting": "waiting", "preprocessing": "fitting", "network": "network", "post-processing": "selecting"}
     rows = []
     for stream in summary.streams:

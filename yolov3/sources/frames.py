@@ -10,13 +10,14 @@ from typing import Self
 import numpy as np
 
 from yolov3.errors import UserError
+from yolov3.sources.instant import Instant
 
 
 @dataclass(frozen=True)
 class Frame:
     """An image to look at: ``image`` (H, W, 3) uint8 RGB, where it is from (a path, an address), for a video which frame
-    it is (from 0) and at how many seconds, and whether a part of it is missing. Of a live source also when it was
-    ``captured`` (seconds since 1970, when it left the decoder or its time had come), and how many frames of the source were
+    it is (from 0) and at how many seconds, and whether a part of it is missing. Of a live source also the ``instant`` when
+    it was captured, which is when it left the decoder or its time had come, and how many frames of the source were
     ``passed_over`` since the last one that was looked at."""
 
     image: np.ndarray
@@ -24,8 +25,18 @@ class Frame:
     index: int | None = None
     seconds: float | None = None
     damaged: bool = False
-    captured: float | None = None
+    instant: Instant | None = None
     passed_over: int = 0
+
+    @property
+    def captured(self) -> float | None:
+        """When a live frame was captured, in seconds since 1970."""
+        return None if self.instant is None else self.instant.unix
+
+    @property
+    def age(self) -> float | None:
+        """The seconds since a live frame was captured."""
+        return None if self.instant is None else self.instant.age
 
 
 @dataclass(frozen=True)

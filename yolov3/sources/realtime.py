@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from yolov3.sources.frames import Frame, FrameSource
+from yolov3.sources.instant import Instant
 from yolov3.sources.videos import VideoFile
 
 LONGEST_WAIT = 10.0  # seconds between two frames of a stream; its times are nonsense where they ask for more
@@ -36,13 +37,13 @@ class RealtimeVideo(FrameSource):
         self._leaving.set()
 
     def __iter__(self) -> Iterator[Frame]:
-        start, start_clock = time.monotonic(), time.time()
+        start = Instant.now()
         for frame in self._video:
-            seconds = frame.seconds or 0.0
-            if self._leaving.wait(max(0.0, start + seconds - time.monotonic())):
+            due = start.later(frame.seconds or 0.0)
+            if self._leaving.wait(max(0.0, due.monotonic - time.monotonic())):
                 return
             self.broken = self._video.broken
-            yield replace(frame, source=self.name, captured=start_clock + seconds)
+            yield replace(frame, source=self.name, instant=due)
         self.broken, self.ended_after = self._video.broken, self._video.ended_after
 
 

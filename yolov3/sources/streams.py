@@ -15,6 +15,7 @@ from yolov3.machine.opencv_messages import opencv_silenced
 from yolov3.sources.address import without_login
 from yolov3.sources.capture import CaptureSource
 from yolov3.sources.frames import Frame, Note, SourceError
+from yolov3.sources.instant import Instant
 from yolov3.sources.realtime import Pace
 from yolov3.sources.stream_options import StreamOptions
 from yolov3.sources.web import suffix_of
@@ -57,7 +58,7 @@ class LiveStream(CaptureSource):
         index = 0
         pace = Pace() if self._comes_in_pieces() else None
         while not self._leaving.is_set():
-            image, captured = self._read_with_time()
+            image, instant = self._read_with_time()
             if image is None:
                 if self.length is not None or not self._reconnect():
                     break
@@ -66,8 +67,8 @@ class LiveStream(CaptureSource):
                 wait = pace.wait(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, time.monotonic())
                 if self._leaving.wait(wait):
                     return
-                captured = time.time()
-            yield Frame(image, self.name, index, time.monotonic() - start, captured=captured)
+                instant = Instant.now()
+            yield Frame(image, self.name, index, time.monotonic() - start, instant=instant)
             index += 1
         if self._leaving.is_set():
             return
@@ -94,18 +95,18 @@ class LiveStream(CaptureSource):
         finally:
             self.calling_since = None
 
-    def _read_with_time(self) -> tuple[np.ndarray | None, float]:
+    def _read_with_time(self) -> tuple[np.ndarray | None, Instant]:
         """The next frame, or None, and when it was there. What OpenCV raises about bytes that are no image is as good as
         nothing."""
         with self._within_opencv():
             try:
                 if not self._capture.grab():
-                    return None, time.time()
-                captured = time.time()
+                    return None, Instant.now()
+                instant = Instant.now()
                 done, image = self._capture.retrieve()
             except cv2.error:
-                return None, time.time()
-        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if done else None, captured
+                return None, Instant.now()
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if done else None, instant
 
     def _connect(self) -> cv2.VideoCapture:
         with self._within_opencv():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 from yolov3.sources.frames import Frame
@@ -11,11 +10,6 @@ from yolov3.watching.words import counted
 
 STAGES = ("waiting", "fitting", "network", "selecting")
 """From a frame's capture until it is taken; then until the images of all streams are fitted, computed, and have boxes."""
-
-
-def delay_of(frame: Frame) -> float | None:
-    """The seconds from the capture of a live frame until now."""
-    return None if frame.captured is None else max(0.0, time.time() - frame.captured)
 
 
 @dataclass(frozen=True)
@@ -64,9 +58,9 @@ class StreamCounts:
 
     def add(self, frame: Frame, delay: float) -> None:
         """Count a frame that was looked at, and its delay in seconds."""
-        assert frame.captured is not None
-        self.first = self.first or frame.captured
-        self.last = frame.captured
+        assert frame.instant is not None
+        self.first = self.first or frame.instant.monotonic
+        self.last = frame.instant.monotonic
         self.frames += 1
         self.passed_over += frame.passed_over
         self.delays.add(delay)
