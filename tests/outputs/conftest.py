@@ -34,12 +34,13 @@ def make_result() -> Callable[..., Result]:
         image: np.ndarray | None = None,
         delay: float | None = None,
         passed_over: int = 0,
+        seconds: float | None = None,
     ) -> Result:
         frame = Frame(
             np.full((48, 64, 3), 100, np.uint8) if image is None else image,
             source,
             index,
-            None if index is None else index / 12.5,
+            index / 12.5 if index is not None and seconds is None else seconds,
             instant=None if delay is None else Instant(1000.5, 7.0),
             passed_over=passed_over,
         )
