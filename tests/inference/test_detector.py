@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -370,7 +372,7 @@ def test_a_live_stream_gives_the_newest_frame_when_it_is_asked(weights, cameras)
 
 
 def test_a_list_of_streams_is_gone_through_together(weights, cameras, tmp_path, caplog):
-    made, addresses = cameras(40.0, 40.0)
+    _, addresses = cameras(40.0, 40.0)
     (tmp_path / "all.streams").write_text("\n".join([*addresses, "rtsp://ada:geheim@127.0.0.1:9/1"]))
     detector = Detector(weights, device="cpu")
     with pytest.raises(UserError, match="an address on the network"):
