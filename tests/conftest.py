@@ -386,3 +386,86 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     driver.set_page_load_timeout(60)
     yield Browser(driver)
     driver.quit()
+
+
+class Camera:
+    """A network camera whose frames carry a clock: blocks of black and white that say the millisecond (since 1970) at which
+    the image was made, and below its number. ``does`` is what it does from now on: well, stall (send nothing), drop (the
+    connection), hurry (frames as fast as they go, whatever rate is claimed), freeze (one image for ever), garbage (bytes
+    that are no image), gone (answer nobody)."""
+
+    BLOCK, BITS, COLUMNS = 16, 48, 16
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.does = "well"
+        self.made = 0
+        self.connections = 0
+
+    def jpeg(self) -> bytes:
+        """The next image."""
+        number, clock = self.made, round(1000 * time.time())
+        self.made += 1
+        bits = [clock >> place & 1 for place in range(self.BITS)] + [number >> place & 1 for place in range(16)]
+        blocks = np.array(bits, np.uint8).reshape(-1, self.COLUMNS) * 255
+        image = np.kron(blocks, np.ones((self.BLOCK, self.BLOCK), np.uint8))
+        return cv2.imencode(".jpg", np.dstack([image] * 3))[1].tobytes()
+
+    @classmethod
+    def read(cls, image: np.ndarray) -> tuple[float, int]:
+        """The second and the number that an image says."""
+        middle = image[cls.BLOCK // 2 :: cls.BLOCK, cls.BLOCK // 2 :: cls.BLOCK, 0].ravel() > 127
+        bits = [int(bit) << place for place, bit in enumerate(middle.tolist()[: cls.BITS])]
+        number = [int(bit) << place for place, bit in enumerate(middle.tolist()[cls.BITS :])]
+        return sum(bits) / 1000, sum(number)
+
+    def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        """Send images until the connection or this camera ends."""
+        self.connections += 1
+        if self.does == "gone":
+            handler.send_error(503)
+            return
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        handler.end_headers()
+        last = self.jpeg()
+        due = time.monotonic()
+        while self.does not in ("gone", "drop"):
+            if self.does == "stall":
+                time.sleep(0.02)
+                due = time.monotonic()
+                continue
+            last = last if self.does == "freeze" else self.jpeg()
+            body = np.random.default_rng(0).bytes(len(last)) if self.does == "garbage" else last
+            head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
+            handler.wfile.write(head.encode() + body + b"\r\n")
+            due += 0.002 if self.does == "hurry" else 1 / self.rate
+            time.sleep(max(0.0, due - time.monotonic()))
+
+
+@pytest.fixture
+def cameras() -> Iterator[Callable[..., tuple[list[Camera], list[str]]]]:
+    """Makes cameras of these rates, and gives them and their addresses."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*rates: float) -> tuple[list[Camera], list[str]]:
+            made = [Camera(rate) for rate in rates]
+
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_GET(self) -> None:
+                    with contextlib.suppress(OSError):  # whoever looked may have gone
+                        made[int(self.path.rpartition("/")[2])].answer(self)
+
+                def log_message(self, *_: Any) -> None:
+                    pass
+
+            server = stack.enter_context(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+            server.daemon_threads = True
+            server.block_on_close = False
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            stack.callback(server.shutdown)
+            for camera in made:
+                stack.callback(setattr, camera, "does", "gone")
+            return made, [f"http://127.0.0.1:{server.server_port}/camera/{number}" for number in range(len(rates))]
+
+        yield make

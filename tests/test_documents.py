@@ -92,6 +92,7 @@ NOT_OURS = {
     "python scripts/endurance.py": "run by tests/scripts/test_endurance.py",
     "python scripts/bounds.py": "what it decides is tested by tests/scripts/test_bounds.py; it fetches gigabytes",
     "python scripts/resizing.py": "run by tests/scripts/test_resizing.py",
+    "python scripts/streams.py": "run by tests/scripts/test_streams.py",
 }
 
 SLOW = ("torchrun", "scripts/ladder.py", "yolov3.weights", "model.variant=yolov3 ")
@@ -293,6 +294,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_class_folders(folder / "data" / "my_classes", folder / "pictures")
     shutil.copy(sorted((folder / "pictures").iterdir())[0], folder / "street.jpg")
     write_shapes_video(folder / "street.mp4", frames=4, fps=10.0, seed=1)
+    shutil.copy(folder / "street.mp4", folder / "crossing.mp4")
+    (folder / "cameras.streams").write_text("# nobody has a camera here\nstreet.mp4\ncrossing.mp4\n")
     (folder / "list.txt").write_text("\n".join(map(str, sorted((folder / "pictures").iterdir()))))
     write_models(folder)
     write_darknet_project(folder)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import http.server
+import itertools
 import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -263,7 +266,12 @@ def test_a_camera_on_the_network_that_breaks_off(weights, images, tmp_path):
         code = detect(weights, address, tmp_path, "--max-frames", "20", "--save-json")
         server.shutdown()
     records = json.loads((tmp_path / "detect" / "detections.json").read_text())
-    assert [record["frame"] for record in records] == list(range(20))
+    numbers = [record["frame"] for record in records]
+    assert len(numbers) == 20 and numbers == sorted(set(numbers)), "the newest each time"
+    assert [after - before - 1 for before, after in itertools.pairwise(numbers)] == [
+        record["passed_over"] for record in records[1:]
+    ]
+    assert all(0 <= record["delay"] < 30 and record["captured"] > 1.7e9 for record in records)
     assert code == 1 and handler.connections >= 3
 
 
@@ -307,7 +315,7 @@ def test_several_sources_in_every_way(weights, images, video, tmp_path, web, pag
                   "--max-frames", "2", "--source", str(video)) == 0  # fmt: skip
     records = json.loads((tmp_path / "detect" / "detections.json").read_text())
     assert [record["source"] for record in records] == [
-        str(paths[0]), str(paths[1]), str(paths[3]), web.address("snap.jpg"), *[web.address("live")] * 2, *[str(video)] * 2,
+        str(paths[0]), str(paths[1]), str(paths[3]), web.address("snap.jpg"), *[str(video)] * 2, *[web.address("live")] * 2,
     ]  # fmt: skip
 
 
@@ -562,3 +570,75 @@ def test_following_changes_nothing_for_those_who_do_not_follow(weights, video, i
 def test_lines_and_zones_that_cannot_be(weights, video, tmp_path, capsys, option, text):
     assert detect(weights, video, tmp_path, option, text) == 2
     assert f"{option}: " in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_cameras_that_are_listed_are_looked_at_together_and_summed_up(weights, cameras, tmp_path, capsys):
+    _, addresses = cameras(30.0, 30.0)
+    (tmp_path / "all.streams").write_text("\n".join(["# the yard", *addresses]))
+    assert detect(weights, tmp_path / "all.streams", tmp_path, "--max-frames", "10", "--no-save", "--save-json") == 0
+    records = json.loads((tmp_path / "detect" / "detections.json").read_text())
+    assert sorted(record["source"] for record in records) == sorted(addresses * 10)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    (heading,) = (line for line in lines if line[:1] == ["stream"])
+    assert "reconnects" in heading and "95" in heading
+    for address in addresses:
+        (row,) = (line for line in lines if line[:1] == [address])
+        assert row[1] == "10" and row[4:6] == ["0", "0"] and all(float(value) >= 0 for value in row[6:])
+        delays = sorted(record["delay"] for record in records if record["source"] == address)
+        assert float(row[6]) == pytest.approx(1000 * delays[4], rel=0.03, abs=0.11), "what is summed up was written"
+
+
+def test_videos_are_played_at_their_rate_and_written_with_their_length(weights, video, tmp_path, capsys):
+    start = time.monotonic()
+    assert detect(weights, video, tmp_path, "--source", str(video), "--realtime", "--save-json") == 0
+    assert time.monotonic() - start > 0.9
+    records = json.loads((tmp_path / "detect" / "detections.json").read_text())
+    assert {record["source"] for record in records} == {str(video), f"{video} (2)"}
+    for name in ("shapes.mp4", "shapes-2.mp4"):
+        frames, _ = read_frames(tmp_path / "detect" / name)
+        assert 11 <= len(frames) <= 13
+    assert "shapes.mp4 (2)" in capsys.readouterr().out
+    assert (
+        detect(weights, video, tmp_path, "--realtime", "--frames", "every", "--no-save", "--save-json", "--quiet") == 0
+    )
+    records = json.loads((tmp_path / "detect-2" / "detections.json").read_text())
+    assert [record["frame"] for record in records] == list(range(13)) and "stream" not in capsys.readouterr().out
+
+
+def test_a_camera_that_goes_for_good_is_told_and_the_exit_code_says_so(weights, cameras, tmp_path, capsys):
+    (good, gone), addresses = cameras(30.0, 30.0)
+
+    def end() -> None:
+        time.sleep(1.5)
+        gone.does = "gone"
+        time.sleep(3)
+        good.does = "gone"
+
+    threading.Thread(target=end, daemon=True).start()
+    assert detect(weights, addresses[0], tmp_path, "--source", addresses[1], "--patience", "1", "--no-save") == 1
+    told = capsys.readouterr()
+    assert f"warning: {addresses[1]}: the connection broke; it is tried again for 1 s" in told.err
+    assert f"warning: damaged: {addresses[1]}: the connection broke 1 time, and did not come back" in told.err
+    assert "0 files could not be used, 2 were damaged" in told.out
+
+
+def test_ctrl_c_ends_streams_at_once_also_one_that_does_not_answer(weights, cameras, tmp_path):
+    """One is stuck while it is opened; what there was until then is summed up."""
+    _, (address,) = cameras(30.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        words = ["--source", address, f"rtsp://127.0.0.1:{silent.getsockname()[1]}/1", "--verbose", "--no-save"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "yolov3", "detect", "--weights", str(weights), *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        )  # fmt: skip
+        assert process.stdout is not None
+        seen = [next(line for line in process.stdout if ", delay " in line) for _ in range(3)]
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - start < 3 and process.returncode == 130, errors
+    assert len(seen) == 3 and " frames; what was written is complete so far\n" in errors
+    line = next(line for line in errors.splitlines() if line.startswith(f"{address}: "))
+    assert re.fullmatch(
+        r".*: \d+ frames, \d+ passed over, 0 reconnects, delay \d+ ms, of one in twenty over \d+ ms", line
+    )

@@ -10,6 +10,8 @@ from yolov3.detections import Detections
 from yolov3.inference.delivery import Delivery, Tally
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.frames import Frame, SourceError
+from yolov3.sources.instant import Instant
+from yolov3.streams.counts import StreamCounts
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
 
@@ -59,6 +61,18 @@ def test_results_are_named_counted_and_given_to_all(found):
     assert [output.ended for output in outputs] == [["x-2"]] * 2
     delivery.settle()
     assert not tally.stopped and times.writing > 0
+
+
+def test_the_delay_of_a_live_frame_is_measured_when_it_is_given_to_the_outputs(found):
+    output, tally = Kept(), Tally(streams={"camera": StreamCounts()})
+    delivery = Delivery([output], Watcher(), tally, StageTimes())
+    live = Frame(np.zeros((4, 4, 3), np.uint8), "camera", 9, instant=Instant.now().later(-0.5), passed_over=4)
+    delivery.deliver(live, found, rate=5.0, total=None)
+    delivery.deliver(frame("a.jpg"), found, rate=None, total=None)
+    assert [result.delay for result in output.results] == [pytest.approx(0.5, abs=0.4), None]
+    (summary,) = tally.stream_summaries()
+    assert (summary.name, summary.frames, summary.passed_over) == ("camera", 1, 4)
+    assert summary.delay == pytest.approx(output.results[0].delay, rel=0.02) and tally.frames == 2
 
 
 def test_an_output_that_wants_no_more_while_it_settles_stops(found):

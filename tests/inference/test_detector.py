@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -347,3 +349,41 @@ def test_rectangular_inputs_find_about_the_same_in_photographs(shared):
         found_again += int(((iou_matrix(first.boxes, second.boxes) * same_class) > 0.7).any(dim=1).sum())
         strong += len(first)
     assert strong > 8 and found_again >= 0.8 * strong
+
+
+def test_a_live_stream_gives_the_newest_frame_when_it_is_asked(weights, cameras):
+    (camera,), (address,) = cameras(50.0)
+    stream = Detector(weights, device="cpu", allow_network=True).stream(address, confidence=0.9)
+    frames = []
+    for frame, found in stream:
+        frames.append(frame)
+        assert found.source == frame.source == address and 0 <= frame.age < 5
+        if len(frames) == 8:
+            break
+        time.sleep(0.2)  # whoever uses it is slow
+    stream.close()
+    numbers = [camera.read(frame.image)[1] for frame in frames]
+    assert [after - before - 1 for before, after in itertools.pairwise(numbers)] == [
+        frame.passed_over for frame in frames[1:]
+    ]
+    assert sum(frame.passed_over for frame in frames[1:]) > 20
+    late = [frame.captured - camera.read(frame.image)[0] for frame in frames[2:]]
+    assert sorted(late)[3] < 0.1, "captured when it came, not when it was asked for"
+
+
+def test_a_list_of_streams_is_gone_through_together(weights, cameras, tmp_path, caplog):
+    _, addresses = cameras(40.0, 40.0)
+    (tmp_path / "all.streams").write_text("\n".join([*addresses, "rtsp://ada:geheim@127.0.0.1:9/1"]))
+    detector = Detector(weights, device="cpu")
+    with pytest.raises(UserError, match="an address on the network"):
+        detector.stream(tmp_path / "all.streams")
+    detector = Detector(weights, device="cpu", allow_network=True)
+    seen: set[str] = set()
+    with caplog.at_level("WARNING"):
+        for frame, _ in detector.stream(tmp_path / "all.streams"):
+            seen.add(frame.source)
+            if seen == set(addresses) and caplog.messages:
+                break
+    assert caplog.messages == ["not used: rtsp://127.0.0.1:9/1: cannot be opened"]
+    with pytest.raises(UserError, match=r"^rtsp://127\.0\.0\.1:9/1: cannot be opened$"):
+        next(detector.stream("rtsp://ada:geheim@127.0.0.1:9/1"))

@@ -17,6 +17,7 @@ from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.find import find_items
 from yolov3.sources.frames import SourceError
 from yolov3.sources.items import DataItem, ImageItem, StreamItem, VideoItem, WebItem
+from yolov3.sources.stream_options import StreamOptions
 from yolov3.watching.watcher import Watcher
 
 
@@ -223,3 +224,23 @@ def test_nothing_to_go_through(make_loop):
     loop = make_loop()
     loop.run([])
     assert loop.delivery.tally == Tally() and replace(loop, delivery=replace(loop.delivery, outputs=())).run([]) is None
+
+
+def test_what_is_live_comes_after_all_that_has_an_end_and_together(make_loop, items, cameras):
+    made, addresses = cameras(30.0, 30.0)
+    output = Collected()
+    loop = make_loop(output, batch_size=4, max_frames=3)
+    loop.run([WebItem(addresses[0]), items[0], StreamItem(addresses[1]), *items[1:3]])
+    sources = [result.frame.source for result in output.results]
+    files = [str(item.path) for item in (items[0], items[1], *[items[2]] * 3)]
+    assert sources[:5] == files and sorted(sources[5:]) == sorted(addresses * 3)
+    assert [result.delay is None for result in output.results] == [True] * 5 + [False] * 6
+    assert made[0].connections == 2, "it was asked what it is"
+    assert list(loop.delivery.tally.streams) == addresses and loop.delivery.tally.problems == []
+
+
+def test_recordings_are_played_where_that_is_wanted(make_loop, items, video):
+    loop = make_loop(streams=StreamOptions(realtime=True, frames="every"))
+    loop.run([items[0], VideoItem(video), VideoItem(video)])
+    assert [counts.frames for counts in loop.delivery.tally.streams.values()] == [13, 13]
+    assert loop.delivery.tally.frames == 27

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from yolov3.inference.detect import DetectSummary
-from yolov3.inference.report import MOST_CLASSES, result_lines, summary_lines
+from yolov3.inference.report import MOST_CLASSES, result_lines, stream_table, summary_lines
+from yolov3.streams.counts import StreamSummary
 from yolov3.watching.stage_times import StageTimes
 
 TIMES = StageTimes(reading=0.1, fitting=0.2, network=2.0, selecting=0.4, writing=0.3, images=10)
@@ -66,3 +67,22 @@ def test_what_could_not_be_written_is_counted():
         for lines in (result_lines(summary), summary_lines(summary)):
             assert lines[-1] == f"written: runs/detect, without {words} that could not be"
         assert not any("could not be used" in line for line in lines)
+
+
+def test_streams_are_a_table():
+    nan = float("nan")
+    stages = {"waiting": 0.0101, "fitting": 0.002, "network": 0.0304, "selecting": 0.001}
+    streams = (
+        StreamSummary("rtsp://camera/1", 101, 10.0, 7, 2, 1, 0.0412, 0.0633, stages),
+        StreamSummary("0", 0, 0.0, 0, 0, 0, nan, nan, dict.fromkeys(stages, nan)),
+    )
+    table = stream_table(DetectSummary(101, {}, (), (), TIMES, None, streams=streams))
+    assert table.headings == (
+        "stream", "frames", "a second", "passed over", "reconnects", "frozen", "delay, ms", "95 %", "waiting", "preprocessing",
+        "network", "post-processing",
+    )  # fmt: skip
+    assert table.rows == (
+        ("rtsp://camera/1", "101", "10.0", "7", "2", "1", "41.2", "63.3", "10.1", "2.0", "30.4", "1.0"),
+        ("0", "0", "0.0", "0", "0", "0", "-", "-", "-", "-", "-", "-"),
+    )
+    assert table.columns_within(80)[:2] == [0, 1] and stream_table(DetectSummary(1, {}, (), (), TIMES, None)) is None

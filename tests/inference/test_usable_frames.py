@@ -24,8 +24,8 @@ class Items(FrameSource):
 
     name = "items"
 
-    def __init__(self, *, live: bool = False, broken: int = 0) -> None:
-        self.live, self.broken = live, broken
+    def __init__(self, *, live: bool = False, broken: int = 0, lost: bool = False) -> None:
+        self.live, self.broken, self.lost = live, broken, lost
         self.asked = 0
 
     def __iter__(self) -> Iterator[Frame | Unusable]:
@@ -56,19 +56,17 @@ def batches_of(source: Items, told: list[str], times: StageTimes):
     return prepared_batches(frames, source, 2, lambda images: prepare(images, Preprocessing(size=(32, 64))), times)
 
 
-@pytest.mark.parametrize(("live", "sizes"), [(False, [2, 1]), (True, [1, 1, 1])])
-def test_live_frames_go_one_by_one(told, live, sizes):
+def test_frames_go_in_batches(told):
     times = StageTimes()
-    batches = list(batches_of(Items(live=live), told, times))
-    assert [len(batch) for batch, _ in batches] == [len(prepared) for _, prepared in batches] == sizes
+    batches = list(batches_of(Items(), told, times))
+    assert [len(batch) for batch, _ in batches] == [len(prepared) for _, prepared in batches] == [2, 1]
     assert [frame.source for batch, _ in batches for frame in batch] == ["a", "c", "d"]
     assert times.reading > 0 and times.images == 0
 
 
-@pytest.mark.parametrize("live", [False, True])
-def test_who_leaves_early_leaves_no_thread_behind(told, live):
+def test_who_leaves_early_leaves_no_thread_behind(told):
     before = threading.active_count()
-    batches = batches_of(Items(live=live), told, StageTimes())
+    batches = batches_of(Items(), told, StageTimes())
     next(batches)
     batches.close()
     assert threading.active_count() == before
@@ -85,13 +83,21 @@ def test_what_goes_wrong_ahead_is_raised_where_it_is_waited_for(told):
 
 
 @pytest.mark.parametrize(
-    ("live", "broken", "line"),
+    ("source", "line"),
     [
-        (False, 0, None),
-        (True, 0, None),
-        (False, 1, "items: 1 damaged frame passed over"),
-        (True, 2, "items: the connection broke 2 times"),
+        (Items(), None),
+        (Items(live=True), None),
+        (Items(broken=1), "items: 1 damaged frame passed over"),
+        (Items(live=True, broken=2), "items: the connection broke 2 times"),
+        (Items(live=True, broken=2, lost=True), "items: the connection broke 2 times, and did not come back"),
     ],
+    ids=str,
 )
-def test_what_broke_is_a_line(live, broken, line):
-    assert what_broke(Items(live=live, broken=broken)) == line
+def test_what_broke_is_a_line(source, line):
+    assert what_broke(source) == line
+
+
+def test_of_a_recording_that_is_played_frames_are_damaged_and_no_connection():
+    source = Items(live=True, broken=1)
+    source.length = 10
+    assert what_broke(source) == "items: 1 damaged frame passed over"

@@ -11,6 +11,7 @@ import torch
 from yolov3.detections import Detections
 from yolov3.outputs.output import Result, Row
 from yolov3.sources.frames import Frame
+from yolov3.sources.instant import Instant
 
 ROWS: list[Row] = [
     ([4.25, 3.0, 40.5, 30.75], 0.875, 2),
@@ -31,12 +32,17 @@ def make_result() -> Callable[..., Result]:
         index: int | None = None,
         names: tuple[str, ...] = ("cat", "dog", "a/b"),
         image: np.ndarray | None = None,
+        delay: float | None = None,
+        passed_over: int = 0,
+        seconds: float | None = None,
     ) -> Result:
         frame = Frame(
             np.full((48, 64, 3), 100, np.uint8) if image is None else image,
             source,
             index,
-            None if index is None else index / 12.5,
+            index / 12.5 if index is not None and seconds is None else seconds,
+            instant=None if delay is None else Instant(1000.5, 7.0),
+            passed_over=passed_over,
         )
         detections = Detections(
             torch.tensor([box for box, _, _ in rows]).reshape(-1, 4),
@@ -44,6 +50,6 @@ def make_result() -> Callable[..., Result]:
             torch.tensor([label for *_, label in rows], dtype=torch.int64),
             names,
         )
-        return Result(frame, detections, name, None if index is None else 12.5)
+        return Result(frame, detections, name, None if index is None else 12.5, delay)
 
     return make

@@ -83,3 +83,17 @@ def test_a_video_that_cannot_be_written_is_told_once_and_takes_nothing_from_the_
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
     with VideoFile(tmp_path / "clip.mp4") as source:
         assert len(list(source)) == 3
+
+
+def test_the_video_of_a_live_source_lasts_as_long_as_what_it_shows(make_result, tmp_path):
+    """Frames that were passed over are made up for, those beyond the rate left out, of each video by itself."""
+    with Drawings(tmp_path) as drawings:
+        for number in range(5):
+            drawings.write(make_result(index=4 * number, name="slow", delay=0.1, seconds=0.32 * number + 9))
+        for number in range(50):
+            drawings.write(make_result(index=number, name="fast", delay=0.1, seconds=number / 50))
+        for number in range(5):
+            drawings.write(make_result(index=4 * number, name="recorded"))
+    for name, count in (("slow", 17), ("fast", 13), ("recorded", 5)):
+        with VideoFile(tmp_path / f"{name}.mp4") as video:
+            assert video.rate == 12.5 and len(list(video)) == count, name

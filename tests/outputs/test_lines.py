@@ -14,11 +14,13 @@ def test_a_line_for_each_image_as_it_comes(make_result):
         output.write(make_result([], source="b/\udcff.jpg"))
         output.write(make_result([([0.0, 0.0, 9.0, 9.0], 0.5, 1)] * 3, source="a.mp4", index=25))
         assert len(told) == 3
+        output.write(make_result([], source="rtsp://camera/1", index=25, delay=0.0417))
         output.end("street")
     assert told == [
         "a/street.jpg: 3 boxes: 1 a/b, 1 cat, 1 9",
         "b/?.jpg: 0 boxes",
         "a.mp4, frame 25, 2.00 s: 3 boxes: 3 dog",
+        "rtsp://camera/1, frame 25, 2.00 s, delay 42 ms: 0 boxes",
     ]
 
 

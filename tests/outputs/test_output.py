@@ -28,6 +28,16 @@ def test_rows_and_plain_values(make_result):
     json.dumps(plain, allow_nan=False)
 
 
+def test_a_live_frame_says_when_it_was_captured_its_delay_and_what_was_passed_over(make_result):
+    recorded, live = (
+        make_result([], index=7, **more).as_plain() for more in ({}, {"delay": 0.04217, "passed_over": 3})
+    )
+    assert {name: live.pop(name) for name in ("captured", "delay", "passed_over")} == {
+        "captured": 1000.5, "delay": 0.0422, "passed_over": 3,
+    }  # fmt: skip
+    assert json.dumps(live) == json.dumps(recorded), "nothing else changes"
+
+
 def test_numbers_are_rounded_to_what_means_something(make_result):
     (found,) = make_result([([1 / 3, 0.0, 2 / 3, 1.0], 2 / 3, 1)]).as_plain()["detections"]
     assert found["box"] == [0.333, 0.0, 0.667, 1.0] and found["score"] == 0.666667

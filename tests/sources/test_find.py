@@ -19,6 +19,8 @@ from yolov3.sources.find import find_all_items, find_items, sources_of
 from yolov3.sources.frames import Frame, Unusable
 from yolov3.sources.image_files import ImageFiles, ReadImages
 from yolov3.sources.items import DataItem, Found, ImageItem, StreamItem, VideoItem, WebItem
+from yolov3.sources.realtime import RealtimeVideo
+from yolov3.sources.stream_options import StreamOptions
 from yolov3.sources.streams import LiveStream
 from yolov3.sources.videos import VideoFile
 
@@ -68,6 +70,50 @@ def test_a_folder_is_gone_through_by_name_with_all_below_it(tmp_path):
     assert names == ["z.png", "a/deep/er/x.mkv", "b/1.jpg", "b/2.JPG"]
     assert [type(item) for item in found.items] == [ImageItem, VideoItem, ImageItem, ImageItem]
     assert found.notes == ("2 other files passed over",)
+
+
+def test_a_list_of_streams_has_an_address_a_camera_or_a_video_per_line(write_avi, tmp_path, monkeypatch):
+    """No address in it is asked what it is."""
+    monkeypatch.chdir(tmp_path)
+    write_avi("beside.mp4")
+    (tmp_path / "here.mp4").write_bytes(b"")
+    lines = ("# the gate", "rtsp://ada:geheim@camera/1", "", "  2 ", "http://camera/video", "here.mp4", "beside.mp4")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "beside.mp4").rename(tmp_path / "set" / "beside.mp4")
+    (tmp_path / "set" / "all.STREAMS").write_text("\n".join(lines))
+    assert find_items("set/all.STREAMS").items == (
+        StreamItem("rtsp://ada:geheim@camera/1"), StreamItem(2), StreamItem("http://camera/video"),
+        VideoItem(Path("here.mp4")), VideoItem(Path("set/beside.mp4")),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("0\nnone.mp4", "source LIST, line 2: none.mp4 does not exist"),
+        ("\n# nothing\n", "source LIST: lists no streams"),
+        (
+            "a.jpg",
+            "source LIST, line 1: a.jpg: not a video; a list of streams has addresses, cameras' numbers and videos",
+        ),
+        ("1\n\nftp://ada:x@h/1", "source LIST, line 3: ftp://h/1: addresses begin with rtsp"),
+        ("x" * 300, "xxx: File name too long"),
+    ],
+)
+def test_what_is_wrong_with_a_list_of_streams_is_told_with_its_line(tmp_path, content, message):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    listing = tmp_path / "cameras.streams"
+    listing.write_text(content)
+    with pytest.raises(UserError, match=re.escape(message.replace("LIST", str(listing)))):
+        find_items(str(listing))
+
+
+def test_videos_are_played_where_that_is_wanted(tmp_path):
+    items = [VideoItem(tmp_path / "a.mp4"), StreamItem(0)]
+    options = StreamOptions(realtime=True, patience=3)
+    played, camera = sources_of(items, ahead=1, streams=options)
+    assert isinstance(played, RealtimeVideo) and played.name == str(tmp_path / "a.mp4")
+    assert isinstance(camera, LiveStream) and camera.options is options
 
 
 def test_what_is_no_plain_file_is_not_waited_for(tmp_path):

@@ -18,6 +18,7 @@ import pytest
 
 from yolov3.sources import streams
 from yolov3.sources.frames import SourceError
+from yolov3.sources.stream_options import StreamOptions
 from yolov3.sources.streams import LiveStream
 
 
@@ -69,26 +70,73 @@ def test_frames_come_as_they_are_sent_with_their_seconds():
 
 
 def test_a_broken_connection_is_made_again_and_counted(monkeypatch):
-    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05, 0.05, 0.05))
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05,))
     handler = type("Handler", (Camera,), {"lengths": (12, 15, 1000)})
+    told = []
     with served(handler) as address, LiveStream(f"{address}/video") as source:
+        source.tell = told.append
         frames = [frame for frame, _ in zip(source, range(40))]
     assert [frame.index for frame in frames] == list(range(40))
-    assert source.broken == 2 and handler.connections == 3
+    assert source.broken == 2 and handler.connections == 3 and not source.lost
+    assert [note.warning for note in told] == [True, False, True, False]
+    assert told[0].line == f"{address}/video: the connection broke; it is tried again for 10 min"
+    assert told[1].line.startswith(f"{address}/video: is back after ")
+
+
+def test_frames_know_when_they_were_captured():
+    handler = type("Handler", (Camera,), {})
+    with served(handler) as address, LiveStream(f"{address}/video") as source:
+        before = time.time()
+        frames = [frame for frame, _ in zip(source, range(10))]
+        after = time.time()
+    moments = [frame.captured for frame in frames]
+    assert moments == sorted(moments) and before <= moments[0] and moments[-1] <= after
+    assert {frame.passed_over for frame in frames} == {0}
+
+
+def test_pauses_grow_while_a_connection_does_not_last(monkeypatch):
+    """One that breaks as soon as it is made is not made again and again at once."""
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.01, 0.2, 0.4))
+    handler = type("Handler", (Camera,), {"lengths": (3, 3, 3, 3, 1000)})
+    waited = []
+    with served(handler) as address, LiveStream(f"{address}/video") as source:
+        wait = source._leaving.wait
+        monkeypatch.setattr(source._leaving, "wait", lambda seconds: waited.append(seconds) or wait(seconds))
+        for frame in source:
+            if source.broken == 4 and frame.index > 8:
+                break
+    assert waited == [0.01, 0.2, 0.4, 0.4]
+    monkeypatch.setattr(streams, "STEADY_SECONDS", 0.0)
+    waited.clear()
+    handler = type("Handler", (Camera,), {"lengths": (3, 3, 1000)})
+    with served(handler) as address, LiveStream(f"{address}/video") as source:
+        wait = source._leaving.wait
+        monkeypatch.setattr(source._leaving, "wait", lambda seconds: waited.append(seconds) or wait(seconds))
+        next(frame for frame in source if source.broken == 2)
+    assert waited == [0.01, 0.01]
+
+
+def test_who_is_told_to_stop_ends_in_a_pause_too(monkeypatch):
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (60.0,))
+    handler = type("Handler", (Camera,), {"lengths": (5,)})
+    with served(handler) as address, LiveStream(f"{address}/video") as source:
+        source.tell = lambda note: threading.Timer(0.2, source.stop).start()
+        start = time.monotonic()
+        numbers = [frame.index for frame in source]
+    assert numbers and time.monotonic() - start < 20 and not source.lost
 
 
 def test_a_camera_that_does_not_come_back_has_ended(monkeypatch):
-    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05, 0.05))
+    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05, 0.2))
     handler = type("Handler", (Camera,), {"lengths": (12,)})
-    with served(handler) as address, LiveStream(f"{address}/video") as source:
+    with served(handler) as address, LiveStream(f"{address}/video", StreamOptions(patience=0.5)) as source:
         frames = list(source)
-    assert [frame.index for frame in frames] == list(range(12)) and source.broken == 1
-    assert handler.connections == 3
+    assert [frame.index for frame in frames] == list(range(12)) and source.broken == 1 and source.lost
+    assert 3 <= handler.connections <= 5
 
 
 def test_a_camera_that_falls_silent_is_left(monkeypatch):
     """Its connection stays, and nothing comes any more."""
-    monkeypatch.setattr(streams, "RECONNECT_PAUSES", ())
     monkeypatch.setattr(streams, "READ_MILLISECONDS", 700)
     left = threading.Event()
 
@@ -99,7 +147,7 @@ def test_a_camera_that_falls_silent_is_left(monkeypatch):
             super().do_GET()
             left.wait(60)
 
-    with served(Silent) as address, LiveStream(f"{address}/video") as source:
+    with served(Silent) as address, LiveStream(f"{address}/video", StreamOptions(patience=0)) as source:
         start = time.monotonic()
         numbers = [frame.index for frame in source]
         seconds = time.monotonic() - start
@@ -156,7 +204,6 @@ def test_user_and_password_open_a_stream_and_are_not_shown(web, page):
 
 def test_a_stream_without_a_frame_is_told(write_avi, web, page, monkeypatch):
     """It opens, and then there is nothing that could be decoded."""
-    monkeypatch.setattr(streams, "RECONNECT_PAUSES", (0.05,))
     avi = write_avi(count=3)
     avi.break_frames(0, 1, 2)
     web.pages["video.avi"] = page("video/avi", avi.path.read_bytes())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from yolov3.dialogue.numbers import BATCH_SIZE, COUNT
+from yolov3.dialogue.numbers import BATCH_SIZE, COUNT, COUNT_FROM_ZERO
 from yolov3.errors import UserError
 from yolov3.options.model_options import add_model_options, parse_model_options
 from yolov3.outputs.catalogue import COUNTS, DRAWN, OUTPUTS
@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--source", required=True, nargs="+", action="extend", metavar="S",
         help="images, videos, folders, patterns ('dir/*.jpg'), list files, camera numbers, addresses of images and "
-        "streams, or - for the standard input (a path per line, or the bytes of an image)",
+        "streams, .streams files (an address per line), or - for the standard input (a path per line, or the bytes of an "
+        "image); all streams are looked at together",
     )  # fmt: skip
     parser.add_argument("--classes", nargs="+", metavar="CLASS", help="only these classes, by name or number")
     parser.add_argument("--skip", nargs="+", default=(), metavar="CLASS", help="none of these classes")
@@ -72,8 +73,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     telling.add_argument("--verbose", action="store_true", help="tell what is in each image in a line")
     telling.add_argument("--quiet", action="store_true", help="tell only what was found, and what went wrong")
     parser.add_argument("--max-frames", type=COUNT, metavar="N", help="stop a video or a stream after N frames")
+    _add_stream_arguments(parser)
     parser.add_argument("--output", type=Path, default=Path("runs/detect"), help="a new folder is made in here")
     parser.add_argument("--name", default="detect", help="the new folder's name")
+
+
+def _add_stream_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--realtime", action="store_true", help="play video files at their own rate, as if they were cameras"
+    )
+    parser.add_argument(
+        "--frames", choices=("newest", "every"),
+        help="which frames of a stream: the newest, passing over what came before it (default), or every one, however late",
+    )  # fmt: skip
+    parser.add_argument(
+        "--patience", type=COUNT_FROM_ZERO, default=600, metavar="SECONDS",
+        help="how long a stream that broke is tried again (default: %(default)s)",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,7 @@ def parse(arguments: argparse.Namespace) -> Request:
     """The command's options. Raises UserError for numbers that cannot be."""
     from yolov3.inference.detect import DetectOptions
     from yolov3.inference.options import DetectorOptions
+    from yolov3.sources.stream_options import StreamOptions
     from yolov3.tracking.counting import CountLine, CountZone
 
     if arguments.save_conf and "txt" not in (arguments.save or ()):
@@ -116,6 +133,7 @@ def parse(arguments: argparse.Namespace) -> Request:
         view=arguments.view,
         verbose=arguments.verbose,
         max_frames=arguments.max_frames,
+        streams=StreamOptions(arguments.frames, arguments.realtime, arguments.patience),
         output=arguments.output,
         name=arguments.name,
     )
@@ -125,15 +143,21 @@ def parse(arguments: argparse.Namespace) -> Request:
 def run(request: Request) -> int:
     """Detect, write what was asked for, print a summary. Returns 1 when some files could not be used or written; raises
     UserError when nothing could begin."""
+    from rich.console import Console
+
     from yolov3.inference.detect import detect
-    from yolov3.inference.report import result_lines, summary_lines
+    from yolov3.inference.report import result_lines, stream_table, summary_lines
     from yolov3.watching.lines import print_line
+    from yolov3.watching.tables import print_table
 
     with _watcher(request) as watcher:
         summary = detect(request.options, watcher=watcher)
     stream = sys.stderr if request.options.stream_json else sys.stdout
     for line in result_lines(summary) if request.quiet else summary_lines(summary):
         print_line(line, stream)
+    streams = stream_table(summary)
+    if streams is not None and not request.quiet:
+        print_table(streams, Console(file=stream))
     return 0 if summary.is_whole else SOME_NOT_USED
 
 

@@ -11,6 +11,7 @@ from yolov3.images.blur import blur_boxes
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
 from yolov3.sources.frames import Frame, SourceError
+from yolov3.streams.counts import StreamCounts, StreamSummary
 from yolov3.tracking.following import Followed, Following, FollowOptions
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
@@ -20,7 +21,7 @@ from yolov3.watching.watcher import Watcher
 class Tally:
     """What a run of so many ``items`` came to so far. ``problems``: a line for each file that could not be used;
     ``damaged``: for each that could, as far as it goes; ``stopped``: an output wanted no more; ``counts``: a line for each
-    line and zone of each video and stream that has ended."""
+    line and zone of each video and stream that has ended; ``streams``: how live sources do, by their names."""
 
     items: int = 0
     frames: int = 0
@@ -29,11 +30,16 @@ class Tally:
     damaged: list[str] = field(default_factory=list)
     stopped: bool = False
     counts: list[str] = field(default_factory=list)
+    streams: dict[str, StreamCounts] = field(default_factory=dict)
 
     def add(self, detections: Detections) -> None:
         """Count a frame."""
         self.frames += 1
         self.boxes.update(detections.name_of(label) for label in detections.labels.tolist())
+
+    def stream_summaries(self) -> tuple[StreamSummary, ...]:
+        """How each live source did so far."""
+        return tuple(counts.summary(name) for name, counts in self.streams.items())
 
 
 @dataclass(frozen=True)
@@ -56,10 +62,13 @@ class Delivery:
         output wants no more; the others have got this result all the same."""
         with self.times.spent_in("writing"):
             name = self.names.name_of(frame.source, has_frames=frame.index is not None)
+            delay = frame.age
             detections, followed = self._followed(frame, detections)
-            result = Result(self._shown(frame, detections), detections, name, rate, followed)
+            result = Result(self._shown(frame, detections), detections, name, rate, delay, followed)
             stops = [_write(output, result) for output in self.outputs]
         self.tally.add(detections)
+        if result.delay is not None and frame.source in self.tally.streams:
+            self.tally.streams[frame.source].add(frame, result.delay)
         self.watcher.advance(self.tally.frames, total)
         if any(stops):
             raise StopDetecting

@@ -25,6 +25,8 @@ from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.address import without_login
 from yolov3.sources.find import find_all_items
 from yolov3.sources.items import StreamItem, VideoItem, WebItem
+from yolov3.sources.stream_options import StreamOptions
+from yolov3.streams.counts import StreamSummary
 from yolov3.tracking.counting import CountLine, CountZone
 from yolov3.tracking.following import FollowOptions
 from yolov3.tracking.tracker import TrackerOptions
@@ -58,6 +60,7 @@ class DetectChanges(TypedDict, total=False):
     view: bool
     verbose: bool
     max_frames: int | None
+    streams: StreamOptions
     output: str | Path
     name: str
 
@@ -70,7 +73,8 @@ class DetectOptions:
     nothing else; ``form`` is ours or Darknet's, of json and lines; ``codec`` is that of videos; what is found of the classes
     ``blur`` (names or numbers) is shown to nobody. With ``track`` videos and streams are followed, and what passes
     ``count_lines`` or is in ``count_zones`` is counted, which implies it. ``view`` shows the results in a window, ``verbose``
-    reports a line for each image; of a video at most ``max_frames`` are taken."""
+    reports a line for each image; of a video at most ``max_frames`` are taken; live sources are read, all at once, as
+    ``streams`` says."""
 
     weights: str | Path | Model
     source: str | Path | Sequence[str | Path] = field(repr=False)  # an address may hold a password
@@ -88,6 +92,7 @@ class DetectOptions:
     view: bool = False
     verbose: bool = False
     max_frames: int | None = None
+    streams: StreamOptions = field(default_factory=StreamOptions)
     output: str | Path = "runs/detect"
     name: str = "detect"
 
@@ -120,8 +125,8 @@ class DetectOptions:
 @dataclass(frozen=True)
 class DetectSummary:
     """What a run came to: frames, boxes by the name of their class, a line for each file that could not be used and for each
-    that was damaged, where the time went, the folder that was written, if any, and what was counted, a line for each
-    line and zone of each source."""
+    that was damaged, where the time went, the folder that was written, if any, what was counted, a line for each line and
+    zone of each source, and how each live source did."""
 
     frames: int
     boxes: dict[str, int]
@@ -131,6 +136,7 @@ class DetectSummary:
     folder: Path | None
     lost: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
+    streams: tuple[StreamSummary, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -167,11 +173,13 @@ def detect(
     with _outputs(options, watcher) as (folder, outputs):
         detector.warm_up()
         delivery = Delivery(outputs, watcher, tally, detector.times, blurred, follow)
-        loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames)
+        loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames, options.streams)
         try:
             loop.run(found.items)
         except KeyboardInterrupt:
             watcher.say(f"stopped after {counted(tally.frames, 'frame')}; what was written is complete so far")
+            for stream in tally.stream_summaries():  # of what never ends by itself
+                watcher.say(stream.line())
             raise
     if not tally.frames:
         raise UserError(_nothing_used(options.sources, len(found.items)))
@@ -184,6 +192,7 @@ def detect(
         folder=folder.folder if folder else None,
         lost=tuple(folder.lost) if folder else (),
         counts=tuple(tally.counts),
+        streams=tally.stream_summaries(),
     )
 
 

@@ -25,9 +25,10 @@ from yolov3.runtimes.opening import RuntimeChoice, check_rules, open_runtime
 from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.sources.address import is_address, without_login
 from yolov3.sources.find import VIDEO_SUFFIXES, find_items, sources_of
-from yolov3.sources.frames import Frame, SourceError, Unusable
+from yolov3.sources.frames import Frame, FrameSource, Note, SourceError, Unusable
 from yolov3.sources.items import ImageItem, Item, StreamItem, WebItem
 from yolov3.sources.web import ask
+from yolov3.streams.together import Streams
 from yolov3.watching.stage_times import StageTimes
 
 logger = logging.getLogger(__name__)
@@ -112,7 +113,9 @@ class Detector:
     ) -> Iterator[tuple[Frame, Detections]]:
         """Frame by frame what is in a video, or whatever else ``detect`` takes for a source: a folder, a pattern, a list, a
         camera's number, with ``allow_network`` the address of a stream. A frame has its ``image`` (H, W, 3) uint8 RGB, and
-        of a video its ``index`` and ``seconds``. What cannot be used of several files is passed over and told in the log.
+        of a video its ``index`` and ``seconds``. Of what is live it is the newest there is when it is asked for, with the
+        time at which it was ``captured`` and how many were ``passed_over``; several live ones come after all else, as each
+        has a frame. What cannot be used of several files is passed over and told in the log.
 
         Raises UserError when the source cannot be used.
         """
@@ -209,7 +212,11 @@ class Detector:
             raise UserError(str(error)) from error
 
     def _go_through(self, items: Sequence[Item], selection: Selection) -> Iterator[tuple[Frame, Detections]]:
+        live = []
         for source in sources_of(items, ahead=2 * AT_ONCE):
+            if source.live:
+                live.append(source)
+                continue
             try:
                 with source:
                     frames = usable_frames(source, unusable=_tell_unusable, damaged=logger.warning)
@@ -221,9 +228,37 @@ class Detector:
                 if len(items) == 1:
                     raise
                 _tell_unusable(str(error))
-            broken = what_broke(source)
-            if broken is not None:
-                logger.warning(broken)
+            _tell_broken(what_broke(source))
+        if live:
+            yield from self._go_through_live(live, selection, alone=len(items) == 1)
+
+    def _go_through_live(
+        self, sources: Sequence[FrameSource], selection: Selection, *, alone: bool
+    ) -> Iterator[tuple[Frame, Detections]]:
+        with Streams(sources) as streams:
+            for moment in streams:
+                for note in moment.notes:
+                    _tell_note(note)
+                if moment.frames:
+                    prepared = self.prepare([frame.image for frame in moment.frames])
+                    names = [frame.source for frame in moment.frames]
+                    yield from zip(moment.frames, self.detect_prepared(prepared, names, selection))
+                for ended in moment.ended:
+                    if ended.problem is not None and alone:
+                        raise SourceError(ended.problem)
+                    if ended.problem is not None:
+                        _tell_unusable(ended.problem)
+                    else:
+                        _tell_broken(ended.damage or what_broke(ended.source))
+
+
+def _tell_broken(line: str | None) -> None:
+    if line is not None:
+        logger.warning(line)
+
+
+def _tell_note(note: Note) -> None:
+    logger.log(logging.WARNING if note.warning else logging.INFO, note.line)
 
 
 def _tell_unusable(reason: str) -> None:

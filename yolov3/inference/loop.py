@@ -1,19 +1,22 @@
-"""The detection loop: frames of one source after the other, batch by batch through the detector, into the outputs."""
+"""The detection loop: frames of one source after the other, batch by batch through the detector, into the outputs; then what
+is live, all together."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from yolov3.inference.delivery import Delivery
 from yolov3.inference.detector import Detector
+from yolov3.inference.live import LiveLoop
 from yolov3.inference.usable_frames import prepared_batches, usable_frames, what_broke
 from yolov3.outputs.output import StopDetecting
 from yolov3.sources.find import sources_of
 from yolov3.sources.frames import FrameSource, SourceError
 from yolov3.sources.items import DataItem, ImageItem, Item
+from yolov3.sources.stream_options import StreamOptions
 
 
 @dataclass(frozen=True)
@@ -21,22 +24,30 @@ class DetectionLoop:
     """Sends items through ``detector`` and every result into ``delivery``.
 
     What cannot be used is told, counted and passed over, unless it is all there is: then SourceError is raised. Of a video
-    or a stream at most ``max_frames`` are taken.
+    or a stream at most ``max_frames`` are taken; streams are read as ``streams`` says.
     """
 
     detector: Detector
     delivery: Delivery
     batch_size: int
     max_frames: int | None = None
+    streams: StreamOptions = field(default_factory=StreamOptions)
 
     def run(self, items: Sequence[Item]) -> None:
-        """Go through all items in order. Raises SourceError when the only one cannot be used."""
+        """Go through all items that have an end by themselves, in order, then through all live ones at once. Raises
+        SourceError when the only one cannot be used."""
         tally = self.delivery.tally
         tally.items = len(items)
         total = len(items) if all(isinstance(item, ImageItem | DataItem) for item in items) else None
+        live = []
         try:
-            for source in sources_of(items, ahead=2 * self.batch_size):
-                self._run_source(source, total)
+            for source in sources_of(items, ahead=2 * self.batch_size, streams=self.streams):
+                if source.live:
+                    live.append(source)
+                else:
+                    self._run_source(source, total)
+            if live:
+                LiveLoop(self.detector, self.delivery, self.streams, self.max_frames).run(live)
         except StopDetecting:
             tally.stopped = True
         self.delivery.settle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from yolov3.inference.detect import DetectSummary
 from yolov3.outputs.lines import boxes_in_words
+from yolov3.watching.tables import NumberTable
 from yolov3.watching.words import counted
 
 MOST_CLASSES = 12  # are named
@@ -38,3 +39,18 @@ def summary_lines(summary: DetectSummary) -> list[str]:
             f"damaged"
         )
     return lines + written
+
+
+def stream_table(summary: DetectSummary) -> NumberTable | None:
+    """How each live source did, milliseconds in the columns of times; None where there was none."""
+    if not summary.streams:
+        return None
+    headings = ("stream", "frames", "a second", "passed over", "reconnects", "frozen", "delay, ms", "95 %")
+    stages = {"waiting": "waiting", "preprocessing": "fitting", "network": "network", "post-processing": "selecting"}
+    rows = []
+    for stream in summary.streams:
+        counts = (stream.frames, f"{stream.rate:.1f}", stream.passed_over, stream.reconnects, stream.frozen)
+        seconds = (stream.delay, stream.late_delay, *(stream.stages[stage] for stage in stages.values()))
+        times = [f"{1000 * value:.1f}" if value == value else "-" for value in seconds]
+        rows.append((stream.name, *map(str, counts), *times))
+    return NumberTable((*headings, *stages), tuple(rows), spared=(*stages, "frozen", "a second"))

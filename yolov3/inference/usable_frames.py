@@ -37,12 +37,10 @@ def prepared_batches(
     times: StageTimes,
 ) -> Generator[tuple[list[Frame], Prepared]]:
     """So many frames at a time, and their images ready for the network: a thread reads and fits the next while the network
-    has one at work. What is watched as it happens is shown as it happens, one by one. The waiting counts as reading in
-    ``times``. Who leaves before the end must close it."""
-    size = 1 if source.live else size
+    has one at work. The waiting counts as reading in ``times``. Who leaves before the end must close it."""
     batches = iter(lambda: list(itertools.islice(frames, size)), [])
     ready = ((batch, prepare([frame.image for frame in batch])) for batch in batches)
-    ahead = ready if source.live else Ahead(ready, most=1, abandon=source.rate is None)
+    ahead = Ahead(ready, most=1, abandon=source.rate is None)
     try:
         while True:
             with times.spent_in("reading"):
@@ -61,6 +59,7 @@ def what_broke(source: FrameSource) -> str | None:
         return end + (f", {source.broken} of which were damaged and passed over" if source.broken else "")
     if not source.broken:
         return None
-    if source.live:
-        return f"{source.name}: the connection broke {counted(source.broken, 'time')}"
+    if source.live and source.length is None:
+        gone = ", and did not come back" if source.lost else ""
+        return f"{source.name}: the connection broke {counted(source.broken, 'time')}{gone}"
     return f"{source.name}: {counted(source.broken, 'damaged frame')} passed over"

@@ -10,16 +10,18 @@ from yolov3.images.files import WRITTEN_SUFFIXES, write_image
 from yolov3.outputs.catalogue import OutputOptions
 from yolov3.outputs.output import Output, Result
 from yolov3.videos.opening import OpenVideo, open_video
+from yolov3.videos.timeline import Timeline
 
 
 class Drawings(Output):
     """A video of each source that has a rate, an image of every other frame. A video that could not be written once ends
-    there."""
+    there. That of a live source lasts as long as what it shows, whatever was passed over."""
 
     def __init__(self, folder: Path, options: OutputOptions | None = None) -> None:
         self.folder, self.options = folder, options or OutputOptions()
         self._told = False
         self._videos: dict[str, OpenVideo | None] = {}  # None: it has ended before its source
+        self._timelines: dict[str, Timeline] = {}
 
     def write(self, result: Result) -> None:
         if result.frame.index is None:
@@ -32,8 +34,11 @@ class Drawings(Output):
                 self._videos[result.name] = None
                 self._videos[result.name] = self._begin(result)
             video = self._videos[result.name]
-            if video is not None:
-                video.write(result.drawn())
+            times = self._times(result) if video is not None else 0
+            if video is not None and times:
+                drawn = result.drawn()
+                for _ in range(times):
+                    video.write(drawn)
         except UserError:
             video, self._videos[result.name] = self._videos[result.name], None
             if video is not None:
@@ -41,6 +46,7 @@ class Drawings(Output):
             raise
 
     def end(self, name: str) -> None:
+        self._timelines.pop(name, None)
         video = self._videos.pop(name, None)
         if video is not None:
             video.close()
@@ -49,6 +55,13 @@ class Drawings(Output):
         with ExitStack() as stack:  # all, also after one that cannot be finished
             for name in list(self._videos):
                 stack.callback(self.end, name)
+
+    def _times(self, result: Result) -> int:
+        """How often the frame is shown."""
+        if result.frame.instant is None or result.frame.seconds is None or result.rate is None:
+            return 1
+        timeline = self._timelines.setdefault(result.name, Timeline(result.rate))
+        return timeline.times(result.frame.seconds)
 
     def _begin(self, result: Result) -> OpenVideo:
         height, width = result.frame.image.shape[:2]

@@ -10,7 +10,7 @@ from yolov3.watching.words import counted
 
 
 class LinePerImage(Output):
-    """Tells ``street.mp4, frame 12, 0.48 s: 3 boxes: 2 person, 1 dog``."""
+    """Tells ``street.mp4, frame 12, 0.48 s: 3 boxes: 2 person, 1 dog``; of a live frame the delay, too."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self.tell = tell
@@ -22,6 +22,8 @@ class LinePerImage(Output):
             place += f", frame {frame.index}"
         if frame.seconds is not None:
             place += f", {frame.seconds:.2f} s"
+        if result.delay is not None:
+            place += f", delay {1000 * result.delay:.0f} ms"
         boxes = Counter(found.name_of(label) for label in found.labels.tolist())
         self.tell(f"{place}: {boxes_in_words(dict(boxes.most_common()))}")
 

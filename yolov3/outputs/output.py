@@ -22,13 +22,15 @@ Row = tuple[list[float], float, int]
 
 @dataclass(frozen=True)
 class Result:
-    """What was found in a frame. ``name`` is the source's output name, ``rate`` the frames a second of a video; where the
-    source is ``followed``, what is known of it after this frame."""
+    """What was found in a frame. ``name`` is the source's output name, ``rate`` the frames a second of a video, ``delay``
+    the seconds from a live frame's capture until its result was there to be given to the outputs; where the source is
+    ``followed``, what is known of it after this frame."""
 
     frame: Frame
     detections: Detections
     name: str
     rate: float | None = None
+    delay: float | None = None
     followed: Followed | None = None
 
     @property
@@ -53,16 +55,22 @@ class Result:
         return drawn
 
     def as_plain(self) -> dict[str, Any]:
-        """Plain values: source, frame and seconds (of a video), size, and the detections with xyxy boxes;
-        what was counted so far, where anything is."""
+        """Plain values: source, frame and seconds (of a video), of a live frame when it was captured (seconds since 1970),
+        its delay and how many were passed over before it, size, and the detections with xyxy boxes; what was counted so far,
+        where anything is."""
         frame = self.frame
         height, width = frame.image.shape[:2]
         counted = self.followed.counted if self.followed is not None else None
         counts = {} if counted is None else {"counts": counted.plain}
+        live: dict[str, Any] = {}
+        if frame.captured is not None:
+            live = {"captured": round(frame.captured, 4), "delay": None, "passed_over": frame.passed_over}
+            live["delay"] = None if self.delay is None else round(self.delay, 4)
         return {
             "source": printable(frame.source),
             "frame": frame.index,
             "seconds": None if frame.seconds is None else round(frame.seconds, 4),
+            **live,
             "width": width,
             "height": height,
             "detections": self.detections.to_dicts(),

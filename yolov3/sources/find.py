@@ -22,6 +22,8 @@ from yolov3.sources.frames import FrameSource
 from yolov3.sources.image_files import ImageFiles, ReadImages, frame_of_bytes
 from yolov3.sources.items import DataItem, Found, ImageItem, Item, StreamItem, VideoItem, WebItem
 from yolov3.sources.read_ahead import read_ahead
+from yolov3.sources.realtime import RealtimeVideo
+from yolov3.sources.stream_options import StreamOptions
 from yolov3.sources.streams import LiveStream
 from yolov3.sources.videos import VideoFile
 from yolov3.sources.web import ask, suffix_of
@@ -33,18 +35,22 @@ VIDEO_SUFFIXES = frozenset(
 )
 STREAM_SUFFIXES = VIDEO_SUFFIXES | {".mjpg", ".m3u8", ".mpd"}  # of addresses
 LIST_SUFFIXES = frozenset((".txt", ".lst", ".list"))
+STREAM_LIST_SUFFIX = ".streams"
 STANDARD_INPUT = "-"
 STANDARD_INPUT_NAME = "stdin"
+
+_CAMERA = re.compile(r"\d{1,3}")
 
 
 def find_items(text: str) -> Found:
     """The items that ``text`` means: an image, a video, a folder (with all below it), a pattern (``dir/*.jpg``), a
-    list file (a path or an address per line), a camera's number, the address of an image or a stream, or ``-``: what
-    comes on the standard input, the bytes of an image or a list. Raises UserError when there are none.
+    list file (a path or an address per line), a list of streams (a ``.streams`` file: an address, a camera's number or a
+    video per line), a camera's number, the address of an image or a stream, or ``-``: what comes on the standard input, the
+    bytes of an image or a list. Raises UserError when there are none.
     """
     if text == STANDARD_INPUT:
         return _from_standard_input()
-    if re.fullmatch(r"\d{1,3}", text) and not is_there(text):
+    if _CAMERA.fullmatch(text) and not is_there(text):
         return Found((StreamItem(int(text)),))
     if is_address(text):
         return Found((_item_of_address(text, f"source {without_login(text)}"),))
@@ -55,6 +61,8 @@ def find_items(text: str) -> Found:
     if _exists(path, called):
         if is_folder(path):
             return _from_folder(path)
+        if path.suffix.lower() == STREAM_LIST_SUFFIX:
+            return _from_list_of_streams(path)
         return _from_list(path) if path.suffix.lower() in LIST_SUFFIXES else Found((_item_of(path),))
     if glob.has_magic(text):
         found = [Path(name) for name in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207 - patterns may be absolute
@@ -80,31 +88,33 @@ def find_all_items(texts: Sequence[str]) -> Found:
     )
 
 
-def sources_of(items: Sequence[Item], *, ahead: int) -> Iterator[FrameSource]:
+def sources_of(items: Sequence[Item], *, ahead: int, streams: StreamOptions | None = None) -> Iterator[FrameSource]:
     """A source for each item, in order; images that follow each other are one, read so many ``ahead``. The addresses are
-    asked what they are when it is their turn."""
+    asked what they are when it is their turn. What is live, is read as ``streams`` says."""
+    streams = streams or StreamOptions()
     for kind, group in itertools.groupby(items, key=type):
         if kind is ImageItem:
             yield ImageFiles([item.path for item in group if isinstance(item, ImageItem)], ahead=ahead)
         elif kind is WebItem:
-            yield from _sources_of_addresses([item.address for item in group if isinstance(item, WebItem)], ahead)
+            addresses = [item.address for item in group if isinstance(item, WebItem)]
+            yield from _sources_of_addresses(addresses, ahead, streams)
         else:
             for item in group:
                 if isinstance(item, VideoItem):
-                    yield VideoFile(item.path, ahead=ahead)
+                    yield RealtimeVideo(item.path) if streams.realtime else VideoFile(item.path, ahead=ahead)
                 elif isinstance(item, StreamItem):
-                    yield LiveStream(item.address)
+                    yield LiveStream(item.address, streams)
                 elif isinstance(item, DataItem):
                     yield ReadImages(iter([frame_of_bytes(item.data, item.name)]))
 
 
-def _sources_of_addresses(addresses: list[str], ahead: int) -> Iterator[FrameSource]:
+def _sources_of_addresses(addresses: list[str], ahead: int, streams: StreamOptions) -> Iterator[FrameSource]:
     answers = read_ahead(ask, addresses, ahead=ahead)
     for is_stream, group in itertools.groupby(answers, key=lambda answer: isinstance(answer, StreamItem)):
         if is_stream:
             for answer in group:
                 assert isinstance(answer, StreamItem)
-                yield LiveStream(answer.address)
+                yield LiveStream(answer.address, streams)
         else:
             yield ReadImages(answer for answer in group if not isinstance(answer, StreamItem))
 
@@ -131,6 +141,27 @@ def _from_list(file: Path) -> Found:
     return _from_lines(lines, str(file), file.parent)
 
 
+def _from_list_of_streams(file: Path) -> Found:
+    """The streams that a list names, none of which is asked yet what it is."""
+    items: list[Item] = []
+    for number, text in _entries(read_lines(file, what="a list of streams", most_bytes=LARGEST_LIST)):
+        called = f"source {file}, line {number}: {shortened(without_login(text))}"
+        item: Item
+        if is_address(text):
+            address = _item_of_address(text, called)
+            item = StreamItem(address.address) if isinstance(address, WebItem) else address
+        elif _CAMERA.fullmatch(text):
+            item = StreamItem(int(text))
+        else:
+            item = _listed_item(text, called, file.parent)
+            if not isinstance(item, VideoItem):
+                raise UserError(f"{called}: not a video; a list of streams has addresses, cameras' numbers and videos")
+        items.append(item)
+    if not items:
+        raise UserError(f"source {file}: lists no streams")
+    return Found(tuple(items))
+
+
 def _from_standard_input() -> Found:
     if sys.stdin is None:
         raise UserError(f"source {STANDARD_INPUT}: there is no standard input")
@@ -146,21 +177,30 @@ def _from_standard_input() -> Found:
 
 def _from_lines(lines: Iterable[str], name: str, folder: Path) -> Found:
     items: list[Item] = []
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
+    for number, text in _entries(lines):
         if is_address(text):
             items.append(_item_of_address(text, f"source {name}, line {number}: {without_login(text)}"))
-            continue
-        called = f"source {name}, line {number}: {shortened(text)}"
-        path = Path(text) if _exists(Path(text), called) else folder / text
-        if not _exists(path, called):
-            raise UserError(f"{called} does not exist")
-        items.append(_item_of(path))
+        else:
+            items.append(_listed_item(text, f"source {name}, line {number}: {shortened(text)}", folder))
     if not items:
         raise UserError(f"source {name}: lists no images or videos")
     return Found(tuple(items))
+
+
+def _entries(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """What stands in the lines of a list, with their numbers."""
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text and not text.startswith("#"):
+            yield number, text
+
+
+def _listed_item(text: str, called: str, folder: Path) -> ImageItem | VideoItem:
+    """A path of a list, from the current folder or from the list's. Raises UserError."""
+    path = Path(text) if _exists(Path(text), called) else folder / text
+    if not _exists(path, called):
+        raise UserError(f"{called} does not exist")
+    return _item_of(path)
 
 
 def _exists(path: Path, called: str) -> bool:
@@ -176,12 +216,12 @@ def _exists(path: Path, called: str) -> bool:
     return True
 
 
-def _item_of(path: Path) -> Item:
+def _item_of(path: Path) -> ImageItem | VideoItem:
     """A file that was named by itself: if its suffix says nothing, it is taken for an image, whose content decides."""
     return VideoItem(path) if path.suffix.lower() in VIDEO_SUFFIXES else ImageItem(path)
 
 
-def _item_of_address(address: str, called: str) -> Item:
+def _item_of_address(address: str, called: str) -> StreamItem | WebItem:
     """An address: of an http(s) one the answer will say what it is, unless its suffix does. Raises UserError."""
     scheme = scheme_of(address)
     if scheme not in SCHEMES:
