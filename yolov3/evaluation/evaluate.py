@@ -19,7 +19,7 @@ from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.data_section import data_section_of, named_data
 from yolov3.evaluation.measure import DataSource, Evaluation, EvaluationSettings, measure
-from yolov3.evaluation.predict import predict, renumber
+from yolov3.evaluation.predict import predict, predict_tiled, renumber
 from yolov3.evaluation.report import METRICS, PREDICTIONS, write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.load import open_model
@@ -28,9 +28,11 @@ from yolov3.geometry import rectangular_step
 from yolov3.machine.allocator import give_back_freed_memory
 from yolov3.runtimes.opening import RuntimeChoice, RuntimeName, check_rules, open_runtime
 from yolov3.runtimes.runtime import Runtime
+from yolov3.runtimes.tiled import TiledLook
 from yolov3.selecting.postprocess import Selection
 from yolov3.selecting.suppress import nms_of_many
 from yolov3.structures import Fit, Preprocessing
+from yolov3.tiles.grid import TileRule
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Pace, Watcher
 
@@ -50,6 +52,7 @@ class EvaluateChanges(TypedDict, total=False):
     image_size: int | tuple[int, int] | None
     fit: Fit | None
     rect: bool
+    tiles: TileRule | None
     cfg: str | Path | None
     names: str | Path | None
     device: str
@@ -66,8 +69,8 @@ class EvaluateOptions:
     """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with, or that its
     ``.data`` file names; ``data_changes`` are words laid over it, such as ``data.root=FOLDER``. ``image_size`` (side, or
     height and width) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; with ``rect``
-    inputs are no larger than their images need. With ``output`` a new folder ``name`` (default: the weights') is made in
-    there and gets ``metrics.json`` and ``predictions.json``."""
+    inputs are no larger than their images need; with ``tiles`` large images are looked at in parts. With ``output`` a new
+    folder ``name`` (default: the weights') is made in there and gets ``metrics.json`` and ``predictions.json``."""
 
     weights: str | Path
     data: str | Path | None = None
@@ -81,6 +84,7 @@ class EvaluateOptions:
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
     rect: bool = False
+    tiles: TileRule | None = None
     cfg: str | Path | None = None
     names: str | Path | None = None
     device: str = "auto"
@@ -128,9 +132,11 @@ def evaluate(
         precision=runtime.precision,
         runtime=runtime.name,
         rect_step=rect_step,
+        tiles=options.tiles.word if options.tiles is not None else None,
     )
+    tiled = TiledLook(runtime, preprocessing, options.tiles, rect_step) if options.tiles is not None else None
     evaluation = evaluate_runtime(
-        runtime, dataset, settings, model_labels=labels, workers=options.workers, watcher=watcher
+        runtime, dataset, settings, model_labels=labels, workers=options.workers, watcher=watcher, tiled=tiled
     )
     strides = tuple(level.stride for level in model.levels)
     source = DataSource.of(section, options.split)
@@ -150,30 +156,37 @@ def evaluate_runtime(
     model_labels: Sequence[int],
     workers: int,
     watcher: Watcher,
+    tiled: TiledLook | None = None,
 ) -> Evaluation:
-    """Measure what computes a model on all samples of a data set, as the settings say.
+    """Measure what computes a model on all samples of a data set, as the settings say; ``tiled`` where images are looked at in
+    tiles.
 
     ``model_labels`` are the model's labels of the data set's classes (yolov3/evaluation/class_matching.py); its other
     classes are left out. Raises UserError for an image that cannot be read.
     """
     selection = replace(settings.selection, classes=tuple(model_labels))
-    loader = evaluation_loader(
-        dataset,
-        preprocessing=settings.preprocessing,
-        batch_size=settings.batch_size,
-        workers=workers,
-        step=settings.rect_step,
-    )
     times, pace = StageTimes(), Pace()
     detections: list[Detections] = []
     nonfinite = 0
-    for found in predict(runtime, loader, selection=selection, names=dataset.names, times=times):
+    order: Sequence[int] = range(len(dataset.samples))
+    if tiled is not None:
+        answers = predict_tiled(tiled, dataset.samples, selection=selection, names=dataset.names, times=times)
+    else:
+        loader = evaluation_loader(
+            dataset,
+            preprocessing=settings.preprocessing,
+            batch_size=settings.batch_size,
+            workers=workers,
+            step=settings.rect_step,
+        )
+        answers, order = predict(runtime, loader, selection=selection, names=dataset.names, times=times), loader.indices
+    for found in answers:
         detections += found.detections
         nonfinite += found.nonfinite
         speed = pace.text(len(detections), "images")
         watcher.advance(len(detections), len(dataset.samples), text=f"evaluating  {speed}")
     give_back_freed_memory()  # the network's maps; the metrics come next
-    in_order = [found for _, found in sorted(zip(loader.indices, detections, strict=True), key=lambda pair: pair[0])]
+    in_order = [found for _, found in sorted(zip(order, detections, strict=True), key=lambda pair: pair[0])]
     evaluation = measure(dataset, renumber(in_order, model_labels), nonfinite=nonfinite)
     return replace(evaluation, settings=settings, times=times)
 

@@ -24,7 +24,7 @@ from yolov3.watching.stage_times import StageTimes
 class EvaluationSettings:
     """All that the numbers of an evaluation depend on: the ``model`` and the ``data`` in words, how images were fitted,
     how boxes were selected, what computed. With a ``rect_step`` inputs were no larger than their images needed, in multiples
-    of so many pixels."""
+    of so many pixels; images were looked at in ``tiles``, in words, where any."""
 
     model: str
     data: str
@@ -37,6 +37,7 @@ class EvaluationSettings:
     precision: str
     rect_step: int | None = None
     runtime: str = "torch"
+    tiles: str | None = None
 
     def as_plain(self) -> dict[str, Any]:
         """Plain values, as ``metrics.json`` holds them."""
@@ -49,6 +50,7 @@ class EvaluationSettings:
             "num_classes": self.num_classes,
             **{f"input_{name}": value for name, value in asdict(self.preprocessing).items()},
             **({"input_rect_step": self.rect_step} if self.rect_step else {}),
+            **({"tiles": self.tiles} if self.tiles else {}),
             "confidence": selection.confidence,
             "nms_threshold": selection.nms_threshold,
             "nms_kind": suppression.kind,

@@ -7,11 +7,16 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from yolov3.datasets.dataset import Sample, read_sample_image
 from yolov3.detections import Detections
 from yolov3.runtimes.runtime import Runtime
+from yolov3.runtimes.tiled import TiledLook
 from yolov3.selecting.postprocess import Selection, postprocess
+from yolov3.sources.read_ahead import read_ahead
 from yolov3.structures import Batch
 from yolov3.watching.stage_times import StageTimes
+
+AHEAD = 2  # large images that wait in memory
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,26 @@ def predict(
             detections = [replace(each, source=str(path)) for each, path in zip(found, batch.paths, strict=True)]
         times.images += len(batch)
         yield Found(detections, nonfinite)
+
+
+def predict_tiled(
+    look: TiledLook,
+    samples: Sequence[Sample],
+    *,
+    selection: Selection,
+    names: tuple[str, ...] = (),
+    times: StageTimes | None = None,
+) -> Iterator[Found]:
+    """What is found in the images of samples that are looked at in tiles, one by one in their order, the next ones being read
+    meanwhile. Raises UserError for an image that cannot be read."""
+    times = times if times is not None else StageTimes()
+    images = read_ahead(read_sample_image, samples, ahead=AHEAD)
+    for sample in samples:
+        with times.spent_in("reading"):
+            image = next(images)
+        found, nonfinite = look(image, selection, names, times)
+        times.images += 1
+        yield Found([replace(found, source=str(sample.path))], nonfinite)
 
 
 def renumber(detections: Sequence[Detections], model_labels: Sequence[int]) -> list[Detections]:

@@ -71,6 +71,7 @@ def settings_line(settings: EvaluationSettings) -> str:
     suppression = selection.suppression
     rule = suppression.kind + (f" ^{suppression.exponent:g}" if suppression.kind == "diou" else "")
     rect = f", as small as an image needs by {settings.rect_step}" if settings.rect_step else ""
+    rect += f", in tiles ({settings.tiles})" if settings.tiles else ""
     kinds = [
         "boxes of all classes against each other" if selection.class_agnostic else "per class",
         "several classes per box" if selection.multi_label else "one class per box",

@@ -19,9 +19,10 @@ from yolov3.formats.model import ExportedModel, LoadedModel, Model
 from yolov3.geometry import rectangular_step
 from yolov3.images.given import GivenImage, image_of
 from yolov3.inference.options import DetectorChanges, DetectorOptions, SelectionChanges, selection_of
-from yolov3.inference.prepared import Prepared, prepare
+from yolov3.inference.prepared import Prepared, Uncut, prepare
 from yolov3.inference.usable_frames import prepared_batches, usable_frames, what_broke
 from yolov3.runtimes.opening import RuntimeChoice, check_rules, open_runtime
+from yolov3.runtimes.tiled import TiledLook
 from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.sources.address import is_address, without_login
 from yolov3.sources.find import VIDEO_SUFFIXES, find_items, sources_of
@@ -29,6 +30,7 @@ from yolov3.sources.frames import Frame, FrameSource, Note, SourceError, Unusabl
 from yolov3.sources.items import ImageItem, Item, StreamItem, WebItem
 from yolov3.sources.web import ask
 from yolov3.streams.together import Streams
+from yolov3.tiles.grid import tile_rule
 from yolov3.watching.stage_times import StageTimes
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,8 @@ class Detector:
             self.step = rectangular_step(self.preprocessing, self.model.levels) if options.rect else None
             choice = RuntimeChoice(options.device, options.precision, options.runtime, any_size=options.rect)
             self.runtime = open_runtime(self.model, self.preprocessing, choice)
+            rule = tile_rule(options.tiles, options.overlap, options.tiles_whole)
+            self._tiled = TiledLook(self.runtime, self.preprocessing, rule, self.step) if rule is not None else None
             self.selection = selection_of(self.options, self.model.meaning, self.runtime.num_classes)
             check_rules(self.model, self.selection)
         except ValueError as error:
@@ -141,28 +145,48 @@ class Detector:
         says where they are from, ``selection`` which boxes count, by default the detector's."""
         return self.detect_prepared(self.prepare(images), sources, selection)
 
-    def prepare(self, images: Sequence[np.ndarray]) -> Prepared:
-        """Images as :meth:`detect_batch` takes them, fitted. A thread may do it while the network has others at work."""
+    def prepare(self, images: Sequence[np.ndarray]) -> Prepared | Uncut:
+        """Images as :meth:`detect_batch` takes them, fitted, unless they are to be cut. A thread may do it while the network
+        has others at work."""
+        if self._tiled is not None:
+            return Uncut(tuple(images))
         return prepare(images, self.preprocessing, self.step)
 
     def detect_prepared(
-        self, prepared: Prepared, sources: Sequence[str | None] | None = None, selection: Selection | None = None
+        self,
+        prepared: Prepared | Uncut,
+        sources: Sequence[str | None] | None = None,
+        selection: Selection | None = None,
     ) -> list[Detections]:
         """The detections of images that were made ready, in their order."""
-        times = StageTimes(images=len(prepared), fitting=prepared.seconds)
-        numbered: dict[int, Detections] = {}
-        for group in prepared.groups:
-            with times.spent_in("network"):
-                predictions = self.runtime(group.images)
-            with times.spent_in("selecting"):
-                found = postprocess(predictions, group.geometries, selection or self.selection, self.names)
-                numbered.update(zip(group.numbers, found, strict=True))
+        times = StageTimes(images=len(prepared))
+        selection = selection or self.selection
+        if isinstance(prepared, Uncut):
+            assert self._tiled is not None
+            numbered = {
+                number: self._tiled(image, selection, self.names, times)[0]
+                for number, image in enumerate(prepared.images)
+            }
+        else:
+            numbered = self._detect_groups(prepared, selection, times)
         self.times.add(times)
         stages = {stage: times.milliseconds(stage) for stage in ("fitting", "network", "selecting")}
         return [
             replace(numbered[number], source=source, times=stages)
             for number, source in enumerate(sources or [None] * len(prepared))
         ]
+
+    def _detect_groups(self, prepared: Prepared, selection: Selection, times: StageTimes) -> dict[int, Detections]:
+        """The detections of fitted images by their numbers."""
+        times.fitting += prepared.seconds
+        numbered: dict[int, Detections] = {}
+        for group in prepared.groups:
+            with times.spent_in("network"):
+                predictions = self.runtime(group.images)
+            with times.spent_in("selecting"):
+                found = postprocess(predictions, group.geometries, selection, self.names)
+                numbered.update(zip(group.numbers, found, strict=True))
+        return numbered
 
     def _detect_given(self, images: Sequence[GivenImage], selection: Selection) -> list[Detections]:
         start = time.perf_counter()

@@ -11,6 +11,7 @@ from yolov3.runtimes.opening import RuntimeName
 from yolov3.selecting.postprocess import Selection
 from yolov3.selecting.thresholds import Thresholds, read_thresholds
 from yolov3.structures import Fit, ModelMeaning
+from yolov3.tiles.grid import TileRule
 
 GivenThresholds = str | Path | Mapping[str, float] | None
 """A file of thresholds (yolov3/selecting/thresholds.py), or the threshold of each class by its name."""
@@ -37,6 +38,9 @@ class DetectorChanges(SelectionChanges, total=False):
     image_size: int | tuple[int, int] | None
     fit: Fit | None
     rect: bool
+    tiles: str | TileRule | None
+    overlap: float | None
+    tiles_whole: bool
     cfg: str | Path | None
     names: str | Path | None
     allow_network: bool
@@ -46,7 +50,8 @@ class DetectorChanges(SelectionChanges, total=False):
 class DetectorOptions:
     """How a model is used. ``classes`` keeps only these, by name or number, ``skip`` none of these; ``image_size`` (side, or
     height and width; multiples of 32) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet
-    model; with ``rect`` the input is no larger than an image needs; the thresholds are those of
+    model; with ``rect`` the input is no larger than an image needs; with ``tiles`` (``auto``, ``ROWSxCOLUMNS``, a side)
+    large images are looked at in parts that ``overlap``, with ``tiles_whole`` also as a whole; the thresholds are those of
     :class:`yolov3.selecting.postprocess.Selection`. ``thresholds``, a file or by the classes' names, stand in for
     ``confidence``, and what a file says of suppression for that. Only with ``allow_network`` are images and streams of
     addresses fetched. ``precision`` is by default a graph's own, of weights float32; ``runtime`` computes weights: torch,
@@ -65,6 +70,9 @@ class DetectorOptions:
     image_size: int | tuple[int, int] | None = None
     fit: Fit | None = None
     rect: bool = False
+    tiles: str | TileRule | None = None
+    overlap: float | None = None
+    tiles_whole: bool = False
     cfg: str | Path | None = None
     names: str | Path | None = None
     allow_network: bool = False

@@ -34,6 +34,17 @@ class Prepared:
         return sum(len(group.numbers) for group in self.groups)
 
 
+@dataclass(frozen=True)
+class Uncut:
+    """Images (H, W, 3) uint8 RGB that are cut into tiles and fitted when the network has time for them: all the tiles of a
+    large image at once would take more memory than the image."""
+
+    images: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
 def prepare(images: Sequence[np.ndarray], preprocessing: Preprocessing, step: int | None = None) -> Prepared:
     """(H, W, 3) uint8 RGB images of any sizes, fitted as the ``preprocessing`` says; with a ``step`` into no more than they
     need (:meth:`yolov3.geometry.Geometry.fit`)."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 import numpy as np
 
-from yolov3.inference.prepared import Prepared
+from yolov3.inference.prepared import Prepared, Uncut
 from yolov3.sources.frames import Frame, FrameSource, Unusable
 from yolov3.sources.read_ahead import Ahead
 from yolov3.watching.stage_times import StageTimes
@@ -33,9 +33,9 @@ def prepared_batches(
     frames: Iterator[Frame],
     source: FrameSource,
     size: int,
-    prepare: Callable[[Sequence[np.ndarray]], Prepared],
+    prepare: Callable[[Sequence[np.ndarray]], Prepared | Uncut],
     times: StageTimes,
-) -> Generator[tuple[list[Frame], Prepared]]:
+) -> Generator[tuple[list[Frame], Prepared | Uncut]]:
     """So many frames at a time, and their images ready for the network: a thread reads and fits the next while the network
     has one at work. The waiting counts as reading in ``times``. Who leaves before the end must close it."""
     batches = iter(lambda: list(itertools.islice(frames, size)), [])

@@ -13,7 +13,9 @@ from yolov3.errors import UserError
 if TYPE_CHECKING:
     from yolov3.runtimes.opening import RuntimeName
     from yolov3.structures import Fit
+    from yolov3.tiles.grid import TileRule
 
+OVERLAP = 0.2  # yolov3/tiles/grid.py's, which is too slow to import for help
 PRECISIONS = ("float32", "bfloat16", "float16", "int8", "auto")
 RUNTIMES = ("torch", "onnxruntime", "openvino", "auto")
 
@@ -56,6 +58,17 @@ def add_model_options(
     parser.add_argument(
         "--rect", action="store_true", help="compute no more of a letterbox's border than the network's strides need"
     )
+    parser.add_argument(
+        "--tiles", metavar="T",
+        help="look at large images in parts that overlap: auto (parts as large as the network's input), ROWSxCOLUMNS, or a "
+        "side in pixels",
+    )  # fmt: skip
+    parser.add_argument(
+        "--overlap", type=SHARE, help=f"of neighbouring tiles, a share of their side (default: {OVERLAP})"
+    )
+    parser.add_argument(
+        "--tiles-whole", action="store_true", help="look at the whole image too, for things larger than a tile"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument(
         "--precision", choices=PRECISIONS,
@@ -85,13 +98,16 @@ class ModelValues(TypedDict):
     image_size: tuple[int, int] | None
     fit: Fit | None
     rect: bool
+    tiles: TileRule | None
     device: str
     precision: str | None
     runtime: RuntimeName | None
 
 
 def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
-    """The values of the options. Raises UserError for sizes that cannot be."""
+    """The values of the options. Raises UserError for sizes and tiles that cannot be."""
+    from yolov3.tiles.grid import tile_rule
+
     return ModelValues(
         cfg=arguments.cfg,
         names=arguments.names,
@@ -102,6 +118,7 @@ def parse_model_options(arguments: argparse.Namespace) -> ModelValues:
         image_size=parse_size(arguments.image_size),
         fit=arguments.fit,
         rect=arguments.rect,
+        tiles=tile_rule(arguments.tiles, arguments.overlap, arguments.tiles_whole),
         device=arguments.device,
         precision=arguments.precision,
         runtime=arguments.runtime,

@@ -83,6 +83,15 @@ class TileRule:
         return (*tiles, whole) if self.whole and tiles != [whole] else tuple(tiles)
 
 
+def tile_rule(tiles: str | int | TileRule | None, overlap: float | None, whole: bool) -> TileRule | None:
+    """How images are cut; None where they are not. Raises UserError."""
+    if tiles is None and (overlap is not None or whole):
+        raise UserError("--overlap and --tiles-whole are about tiles; give --tiles too")
+    if tiles is None or isinstance(tiles, TileRule):
+        return tiles
+    return TileRule.parse(str(tiles), overlap=OVERLAP if overlap is None else overlap, whole=whole)
+
+
 def _is_clearly_larger(size: Size, network_size: Size) -> bool:
     return any(side > CLEARLY_LARGER * own for side, own in zip(size, network_size))
 

@@ -24,6 +24,7 @@ from yolov3.tiles.grid import Tile
 EDGE = 0.01  # of a tile's side: a box that ends nearer to a cut touches it
 LEAST_EDGE = 2.0  # pixels
 LEAST_OVERLAP = 0.05  # of the smaller of two pieces
+ROWS_AT_ONCE = 256  # of a table of all pairs
 AGREEMENT = 0.6  # IoU of a piece with what its tile would show of the thing
 
 Box = np.ndarray
@@ -99,26 +100,52 @@ def touches_cut(boxes: np.ndarray, tile: Tile, size: Size) -> np.ndarray:
 
 
 def join(pieces: list[Piece], tiles: tuple[Tile, ...]) -> list[_Thing]:
-    """Pieces as the things that they are of: again and again the two that agree best become one."""
-    things = _by_themselves(sorted(pieces, key=lambda piece: -piece.score))
-    agreements = {
-        (one, other): value
-        for one in range(len(things))
-        for other in range(one)
-        if (value := _agreement(things[one], things[other], tiles)) >= AGREEMENT
-    }
-    alive = dict(enumerate(things))
-    while agreements:
-        one, other = max(agreements, key=lambda pair: (agreements[pair], pair))
-        joined = _together(alive.pop(one), alive.pop(other))
-        agreements = {pair: value for pair, value in agreements.items() if not {one, other} & set(pair)}
-        new = max((one, other, *alive), default=0) + 1 + len(things)
-        for number, thing in alive.items():
-            value = _agreement(joined, thing, tiles)
-            if value >= AGREEMENT:
-                agreements[(new, number)] = value
-        alive[new] = joined
-    return list(alive.values())
+    """Pieces as the things that they are of: of all pairs that agree, the best ones first, each two become one unless what
+    they have become meanwhile does not agree any more."""
+    by_label: dict[int, list[Piece]] = {}
+    for piece in pieces:
+        by_label.setdefault(piece.label, []).append(piece)
+    return [thing for own in by_label.values() for thing in _join_class(own, tiles)]
+
+
+def _join_class(pieces: list[Piece], tiles: tuple[Tile, ...]) -> list[_Thing]:
+    things = _by_themselves(pieces)
+    place = list(range(len(pieces)))  # of the thing that a piece is part of now
+    for one, other in _agreeing_pairs(pieces, tiles):
+        first, second = place[one], place[other]
+        if first == second or _agreement(things[first], things[second], tiles) < AGREEMENT:
+            continue
+        things[first] = _together(things[first], things[second])
+        place = [first if each == second else each for each in place]
+    return [things[number] for number in dict.fromkeys(place)]
+
+
+def _agreeing_pairs(pieces: list[Piece], tiles: tuple[Tile, ...]) -> list[tuple[int, int]]:
+    """The pairs of pieces of one class that may be of one thing, those that agree best first. Table by table, because at a
+    low threshold there are thousands of pieces."""
+    boxes = np.array([piece.box for piece in pieces]).reshape(-1, 4)
+    own = np.array([tiles[piece.tile] for piece in pieces], np.float64).reshape(-1, 4)
+    number = np.array([piece.tile for piece in pieces])
+    found: list[tuple[float, int, int]] = []
+    for start in range(0, len(pieces), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        box, others = boxes[rows, None], boxes[None]
+        common = _intersections(box, others)
+        smaller = np.minimum(_areas(box), _areas(others))
+        may = (common >= LEAST_OVERLAP * smaller) & (number[rows, None] != number[None])
+        may &= np.arange(len(pieces))[None] < np.arange(start, start + len(box))[:, None]
+        one, other = np.nonzero(may)
+        around = np.concatenate(
+            (
+                np.minimum(boxes[one + start, :2], boxes[other, :2]),
+                np.maximum(boxes[one + start, 2:], boxes[other, 2:]),
+            ),
+            axis=1,
+        )
+        agreement = np.minimum(*(_ious(_inside(around, own[each]), boxes[each]) for each in (one + start, other)))
+        good = np.flatnonzero(agreement >= AGREEMENT)
+        found += zip((-agreement[good]).tolist(), (one[good] + start).tolist(), other[good].tolist())
+    return [pair for _, *pair in sorted(found)]  # type: ignore[misc]
 
 
 def without_shown(joined: list[_Thing], whole: list[_Thing], tiles: tuple[Tile, ...]) -> list[_Thing]:
@@ -127,16 +154,18 @@ def without_shown(joined: list[_Thing], whole: list[_Thing], tiles: tuple[Tile, 
     by_label: dict[int, list[_Thing]] = {}
     for thing in (*whole, *joined):
         by_label.setdefault(thing.label, []).append(thing)
-    return [thing for thing in joined if not any(_shows(other, thing, tiles) for other in by_label[thing.label])]
-
-
-def _shows(other: _Thing, thing: _Thing, tiles: tuple[Tile, ...]) -> bool:
-    """Whether another, larger thing accounts for all pieces of a thing."""
-    if _area(other.box) <= _area(thing.box) or {each.tile for each in other.pieces} & {
-        each.tile for each in thing.pieces
-    }:
-        return False
-    return all(_iou(_clipped(other.box, tiles[piece.tile]), piece.box) >= AGREEMENT for piece in thing.pieces)
+    boxes = {label: np.array([thing.box for thing in things]) for label, things in by_label.items()}
+    kept = []
+    for thing in joined:
+        others, own = by_label[thing.label], boxes[thing.label]
+        shows = _areas(own) > _area(thing.box)
+        for piece in thing.pieces:
+            tile = np.array(tiles[piece.tile], np.float64)
+            shows &= _ious(_inside(own, tile), piece.box) >= AGREEMENT
+        mine = {piece.tile for piece in thing.pieces}
+        if not any(mine.isdisjoint(each.tile for each in others[number].pieces) for number in np.flatnonzero(shows)):
+            kept.append(thing)
+    return kept
 
 
 def _by_themselves(pieces: list[Piece]) -> list[_Thing]:
@@ -144,41 +173,42 @@ def _by_themselves(pieces: list[Piece]) -> list[_Thing]:
 
 
 def _together(one: _Thing, other: _Thing) -> _Thing:
-    return _Thing(_around(one.box, other.box), (*one.pieces, *other.pieces))
+    box = np.concatenate((np.minimum(one.box[:2], other.box[:2]), np.maximum(one.box[2:], other.box[2:])))
+    return _Thing(box, (*one.pieces, *other.pieces))
 
 
 def _agreement(one: _Thing, other: _Thing, tiles: tuple[Tile, ...]) -> float:
-    """How well two things are one: the least IoU of a piece of theirs with what its tile would show of both together; 0 where
-    they are of different classes, of one tile, or do not overlap."""
-    if one.label != other.label:
-        return 0.0
-    smaller = min(_area(one.box), _area(other.box))
-    if _intersection(one.box, other.box) < LEAST_OVERLAP * smaller:
-        return 0.0
+    """How well two things of a class are one: the least IoU of a piece of theirs with what its tile would show of both
+    together; 0 where they have a tile in common."""
     if {piece.tile for piece in one.pieces} & {piece.tile for piece in other.pieces}:
         return 0.0
-    box = _around(one.box, other.box)
-    return min(_iou(_clipped(box, tiles[piece.tile]), piece.box) for piece in (*one.pieces, *other.pieces))
+    pieces = (*one.pieces, *other.pieces)
+    own = np.array([tiles[piece.tile] for piece in pieces], np.float64)
+    inside = _inside(_together(one, other).box[None], own)
+    return float(_ious(inside, np.array([piece.box for piece in pieces])).min())
 
 
-def _around(one: Box, other: Box) -> Box:
-    return np.concatenate((np.minimum(one[:2], other[:2]), np.maximum(one[2:], other[2:])))
+def _inside(boxes: np.ndarray, tiles: np.ndarray) -> np.ndarray:
+    """What tiles show of boxes, both (..., 4)."""
+    return np.concatenate(
+        (np.maximum(boxes[..., :2], tiles[..., :2]), np.minimum(boxes[..., 2:], tiles[..., 2:])), axis=-1
+    )
 
 
-def _clipped(box: Box, tile: Tile) -> Box:
-    left, top, right, bottom = tile
-    return np.array([max(box[0], left), max(box[1], top), min(box[2], right), min(box[3], bottom)])
+def _areas(boxes: np.ndarray) -> np.ndarray:
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
+    return np.asarray(sides[..., 0] * sides[..., 1])
 
 
 def _area(box: Box) -> float:
-    return float(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
+    return float(_areas(box))
 
 
-def _intersection(one: Box, other: Box) -> float:
-    return _area(np.concatenate((np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:]))))
+def _intersections(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return _areas(_inside(first, second))
 
 
-def _iou(one: Box, other: Box) -> float:
-    common = _intersection(one, other)
-    union = _area(one) + _area(other) - common
-    return common / union if union > 0 else 0.0
+def _ious(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    common = _intersections(first, second)
+    union = _areas(first) + _areas(second) - common
+    return np.asarray(np.divide(common, union, out=np.zeros_like(union), where=union > 0))
