@@ -59,7 +59,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("end", choices=("lowest", "newest"))
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--extras", default="dev,tensorboard,analysis")
+    parser.add_argument("--extras", default="dev,tensorboard,analysis,serve")
     parser.add_argument("--tests", nargs="*", default=list(TESTS))
     parser.add_argument("--freeze", type=Path)
     options = parser.parse_args()

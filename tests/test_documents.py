@@ -88,6 +88,7 @@ NOT_OURS = {
     "python -m": "tools of others: pytest",
     "python scripts/house.py": "run by tests/scripts/test_house.py",
     "python scripts/full_disk.py": "run by tests/scripts/test_full_disk.py",
+    "yolov3 serve": "run by tests/serving/test_server.py",
     "python scripts/kills.py": "run by tests/scripts/test_kills.py",
     "python scripts/endurance.py": "run by tests/scripts/test_endurance.py",
     "python scripts/bounds.py": "what it decides is tested by tests/scripts/test_bounds.py; it fetches gigabytes",
@@ -293,6 +294,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(shapes / "unseen", folder / "pictures")
     write_class_folders(folder / "data" / "my_classes", folder / "pictures")
     shutil.copy(sorted((folder / "pictures").iterdir())[0], folder / "street.jpg")
+    shutil.copy(folder / "street.jpg", folder / "large.jpg")
     write_shapes_video(folder / "street.mp4", frames=4, fps=10.0, seed=1)
     shutil.copy(folder / "street.mp4", folder / "crossing.mp4")
     (folder / "cameras.streams").write_text("# nobody has a camera here\nstreet.mp4\ncrossing.mp4\n")

@@ -92,6 +92,7 @@ def test_the_wheel_has_the_code_the_configs_and_nothing_else(wheel: Path) -> Non
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     data = {"yolov3/py.typed", "yolov3/downloads/manifest.json", "yolov3/files/coco.names", "yolov3/files/voc.names"}
     data |= {f"yolov3/reporting/page.{kind}" for kind in ("html.j2", "css", "js")}
+    data |= {f"yolov3/serving/page.{kind}" for kind in ("html", "css", "js")}
     assert names == {*CODE, *(f"yolov3/{name}" for name in CONFIGS), *data}
 
 

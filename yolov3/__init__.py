@@ -19,14 +19,20 @@ if TYPE_CHECKING:  # for who reads or checks types; at run time each name loads 
     from yolov3.rewriting.convert import convert_data
     from yolov3.rewriting.labels import write_labels
     from yolov3.rewriting.split import split_data
+    from yolov3.tracking.counting import Counting, CountLine, CountZone
+    from yolov3.tracking.tracker import Tracker
     from yolov3.training.train import train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CountLine",
+    "CountZone",
+    "Counting",
     "Darknet53",
     "Detections",
     "Detector",
+    "Tracker",
     "UserError",
     "YOLOv3",
     "compare_models",
@@ -43,9 +49,13 @@ __all__ = [
 ]
 
 _MODULES = {
+    "CountLine": "yolov3.tracking.counting",
+    "CountZone": "yolov3.tracking.counting",
+    "Counting": "yolov3.tracking.counting",
     "Darknet53": "yolov3.models.darknet53",
     "Detections": "yolov3.detections",
     "Detector": "yolov3.inference.detector",
+    "Tracker": "yolov3.tracking.tracker",
     "UserError": "yolov3.errors",
     "YOLOv3": "yolov3.models.yolov3",
     "compare_models": "yolov3.reporting.compare",

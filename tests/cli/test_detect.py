@@ -642,3 +642,16 @@ def test_ctrl_c_ends_streams_at_once_also_one_that_does_not_answer(weights, came
     assert re.fullmatch(
         r".*: \d+ frames, \d+ passed over, 0 reconnects, delay \d+ ms, of one in twenty over \d+ ms", line
     )
+
+
+def test_large_images_in_tiles(weights, images, tmp_path, capsys):
+    words = ("--save-json", "--conf", "0.3", "--max-det", "1000")
+    for more in ((), ("--tiles", "auto"), ("--tiles", "2x2", "--overlap", "0.3"), ("--tiles", "2x2", "--tiles-whole")):
+        assert detect(weights, images, tmp_path, *words, *more) == 0
+    names = ("detect", *(f"detect-{number}" for number in (2, 3, 4)))
+    found = [json.loads((tmp_path / name / "detections.json").read_text()) for name in names]
+    assert len({json.dumps(each) for each in found}) >= 3
+    assert detect(weights, images, tmp_path, "--tiles", "0x3") == 2
+    assert "--tiles: found '0x3'; auto, ROWSxCOLUMNS" in capsys.readouterr().err
+    assert detect(weights, images, tmp_path, "--overlap", "0.3") == 2
+    assert "give --tiles too" in capsys.readouterr().err

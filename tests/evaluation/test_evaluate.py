@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -333,3 +334,26 @@ def test_a_real_model_gets_the_twelve_numbers_that_darknet_gets(shared, model, f
     )
     expected = json.loads((shared / "reference" / "darknet_coco_ap.json").read_text())[weights.stem][fit]
     assert len(expected) == 12 and evaluation.coco.as_plain() == pytest.approx(expected, abs=0.005)
+
+
+def test_an_evaluation_in_tiles_measures_what_the_detector_finds(tmp_path, write_seeing_model):
+    """The boxes of both are the same; of images that are not cut the numbers are those without tiles."""
+    from yolov3.inference.detector import Detector
+    from yolov3.shapes.dataset import write_shapes_dataset
+    from yolov3.tiles.grid import TileRule
+
+    data = write_shapes_dataset(tmp_path / "shapes", train=1, val=5, unseen=0, seed=2)
+    weights = write_seeing_model(tmp_path / "small.pt", width=0.0625)
+    rule = TileRule.parse("2x2")
+    how = {"weights": weights, "data": str(data), "workers": 0, "confidence": 0.2, "device": "cpu"}
+    tiled = evaluate(**how, tiles=rule)
+    assert tiled.as_plain()["settings"]["tiles"] == "2x2, overlap 0.2"
+    detector = Detector(weights, device="cpu", confidence=0.2, nms_threshold=0.6, tiles=rule)
+    selection = replace(detector.selection, multi_label=True)
+    for sample, found in zip(tiled.dataset.samples, tiled.detections):
+        from yolov3.datasets.dataset import read_sample_image
+
+        (own,) = detector.detect_batch([read_sample_image(sample)], selection=selection)
+        assert len(own) == len(found) and np.allclose(own.boxes, found.boxes, atol=1e-4)
+    plain, uncut = evaluate(**how), evaluate(**how, tiles=TileRule(side=4000))
+    assert uncut.coco == plain.coco and "tiles" not in plain.as_plain()["settings"]

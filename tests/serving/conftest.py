@@ -92,6 +92,6 @@ def make_service(served_weights: Path) -> Callable[..., Any]:
             lambda images, selection: detector.detect_batch(images, selection=selection),
             most=options.batch_size, places=options.queue, gather=options.gather,
         )  # fmt: skip
-        return Service(detector, options, batching, Measures(lambda: batching.inside))
+        return Service(detector, options, batching, Measures(lambda: batching.inside), "1.2.3")
 
     return make

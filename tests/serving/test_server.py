@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from yolov3.cli import main
 from yolov3.serving import server
 
 
@@ -168,17 +167,3 @@ def test_a_token_from_the_environment(run_server, make_jpeg):
         assert post(url, make_jpeg())[0] == 401
         status, content = post(url, make_jpeg(), Authorization=f"Bearer {secret}")
         assert status == 200 and json.loads(content)["detections"]
-
-
-def test_an_address_that_is_taken_or_none(served_weights, capsys, monkeypatch):
-    monkeypatch.delenv("YOLOV3_TOKEN", raising=False)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        assert main(["serve", "--weights", str(served_weights), "--port", port]) == 2
-        assert f"--host 127.0.0.1 --port {port}: Address already in use" in capsys.readouterr().err
-    assert main(["serve", "--weights", str(served_weights), "--host", "0.0.0.0"]) == 2
-    assert "others could use this model" in capsys.readouterr().err
-    assert main(["serve", "--weights", "nothing.pt", "--port", "0"]) == 2
-    monkeypatch.setenv("YOLOV3_TOKEN", "a-secret-of-the-test")
-    assert main(["serve", "--weights", str(served_weights), "--host", "no.such.host.invalid"]) == 2
-    assert "--host no.such.host.invalid: " in capsys.readouterr().err

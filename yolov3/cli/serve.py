@@ -50,8 +50,9 @@ def parse(arguments: argparse.Namespace) -> ServeOptions:
 
 def run(options: ServeOptions) -> int:
     """Serve until a signal comes, which is raised. Raises UserError when it cannot begin."""
+    from yolov3 import __version__
     from yolov3.serving.server import serve
     from yolov3.watching.lines import print_line
 
-    serve(options, print_line)
+    serve(options, print_line, version=__version__)
     return 0

@@ -17,7 +17,7 @@ from yolov3.inference.loop import DetectionLoop
 from yolov3.inference.options import DetectorOptions, labels_of
 from yolov3.outputs.catalogue import COUNTS, DRAWN, OutputOptions, check_outputs
 from yolov3.outputs.darknet_form import DarknetLines
-from yolov3.outputs.json_lines import JsonLines
+from yolov3.outputs.json_file import JsonLines
 from yolov3.outputs.lines import LinePerImage
 from yolov3.outputs.new_folder import NewFolder
 from yolov3.outputs.output import Output

@@ -24,10 +24,11 @@ COUNTS = "counts"
 
 @dataclass(frozen=True)
 class OutputKind:
-    """A module of this room, and what it writes, for help."""
+    """A module of this room, what it writes, for help, and its function that opens it."""
 
     module: str
     help: str
+    function: str = "open_output"
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ OUTPUTS: dict[str, OutputKind] = {
     "txt": OutputKind("text_labels", "write YOLO text labels"),
     "json": OutputKind("json_file", "write detections.json"),
     "jsonl": OutputKind(
-        "json_lines",
+        "json_file",
         "write detections.jsonl, an object a line as the frames come; with -: to the standard output, all else to the "
         "error output",
+        "open_lines",
     ),
     "csv": OutputKind("csv_table", "write detections.csv"),
     "coco": OutputKind("coco_labels", "write detections.coco.json, labels to be corrected, and predictions.json"),
@@ -69,5 +71,5 @@ def check_outputs(words: Iterable[str]) -> None:
 def open_output(word: str, folder: Path, options: OutputOptions) -> Output:
     """The output of a word, into a folder. Raises UserError when its files cannot be made."""
     module = importlib.import_module(f"yolov3.outputs.{OUTPUTS[word].module}")
-    output: Output = module.open_output(folder, options)
+    output: Output = getattr(module, OUTPUTS[word].function)(folder, options)
     return output

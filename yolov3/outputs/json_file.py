@@ -1,9 +1,12 @@
-"""``detections.json``: a list with an object per frame, ours or Darknet's, written as they come and whole at every moment."""
+"""What was found as json, an object per frame, ours or Darknet's, written as they come and whole at every moment: a list in
+``detections.json``, or JSON Lines in ``detections.jsonl`` or on the standard output, for a program that reads along."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from typing import Any
 
 from yolov3.files.growing import GrowingText
 from yolov3.outputs.catalogue import OutputOptions
@@ -29,6 +32,34 @@ class JsonFile(Output):
         self._text.close()
 
 
+class JsonLines(Output):
+    """The objects of all frames; ``detections.jsonl`` of a folder, without one the standard output, in ASCII there, which
+    every terminal and pipe can carry."""
+
+    def __init__(self, folder: Path | None, *, darknet: bool = False) -> None:
+        self._text = GrowingText(folder / "detections.jsonl", "") if folder is not None else None
+        self._darknet, self._frames = darknet, 0
+
+    def write(self, result: Result) -> None:
+        self._frames += 1
+        plain: dict[str, Any] = plain_as_darknet(result, self._frames) if self._darknet else result.as_plain()
+        line = json.dumps(plain, ensure_ascii=self._text is None) + "\n"
+        if self._text is not None:
+            self._text.add(line)
+        else:
+            sys.stdout.write(line)
+            sys.stdout.flush()
+
+    def close(self) -> None:
+        if self._text is not None:
+            self._text.close()
+
+
 def open_output(folder: Path, options: OutputOptions) -> JsonFile:
     """The file in a folder."""
     return JsonFile(folder, darknet=options.darknet)
+
+
+def open_lines(folder: Path, options: OutputOptions) -> JsonLines:
+    """The file of lines in a folder."""
+    return JsonLines(folder, darknet=options.darknet)

@@ -18,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from yolov3 import __version__
 from yolov3.detections import Detections
 from yolov3.inference.detector import Detector
 from yolov3.outputs.output import Result
@@ -68,6 +67,7 @@ class Service:
     options: ServeOptions
     batching: Batching
     measures: Measures
+    version: str
 
     async def detect(self, request: Request) -> Response:
         """``POST /detect``: an image in, what is in it out."""
@@ -109,7 +109,7 @@ class Service:
                 "confidence": selection.lowest,
                 "iou": selection.nms_threshold,
                 "max_detections": selection.max_detections,
-                "version": __version__,
+                "version": self.version,
             }
         )
 

@@ -79,9 +79,9 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
+def serve(options: ServeOptions, tell: Callable[[str], None], *, version: str) -> None:
     """Serve until a signal comes; then take no more, answer what was taken, and raise Stopped. ``tell`` takes the line that
-    says where. Raises UserError for a model or an address that cannot be used."""
+    says where; ``version`` is ours, for who asks. Raises UserError for a model or an address that cannot be used."""
     detector = Detector(options.weights, options.detector)
     with _bound(options) as listener, Interruption() as interruption:
         detector.warm_up()
@@ -94,7 +94,7 @@ def serve(options: ServeOptions, tell: Callable[[str], None]) -> None:
             gather=options.gather,
             seen=measures.batch,
         )
-        server = _Server(_settings(Service(detector, options, batching, measures)))
+        server = _Server(_settings(Service(detector, options, batching, measures, version)))
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         tell(f"serving {detector.model.described_with(detector.preprocessing)} at http://{shown}:{port}/")
