@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from yolov3.dialogue.numbers import BATCH_SIZE, COUNT
+from yolov3.dialogue.numbers import BATCH_SIZE, COUNT, WholeNumber
 from yolov3.options.model_options import add_model_options, parse_model_options
 
 if TYPE_CHECKING:
@@ -22,7 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", default="127.0.0.1",
         help="address to listen at; for other than this machine's own a token is needed: the variable YOLOV3_TOKEN",
     )  # fmt: skip
-    parser.add_argument("--port", type=int, default=8000, help="port to listen at; 0: any that is free, which is told")
+    parser.add_argument(
+        "--port",
+        type=WholeNumber(0, 65_535),
+        default=8000,
+        help="port to listen at; 0: any that is free, which is told",
+    )
     parser.add_argument(
         "--batch-size", type=BATCH_SIZE, default=8, help="most images that go through the network at once"
     )
