@@ -91,7 +91,7 @@ def test_what_goes_wrong_ahead_is_raised_where_it_is_waited_for(told):
         (Items(live=True, broken=2), "items: the connection broke 2 times"),
         (Items(live=True, broken=2, lost=True), "items: the connection broke 2 times, and did not come back"),
     ],
-    ids=str,
+    ids=["well", "live", "damaged", "broken", "lost"],
 )
 def test_what_broke_is_a_line(source, line):
     assert what_broke(source) == line
