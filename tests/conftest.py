@@ -390,22 +390,21 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 class Camera:
     """A network camera whose frames carry a clock: blocks of black and white that say the millisecond (since 1970) at which
-    the image was made, and below its number. ``does`` is what it does from now on: well, stall (send nothing), drop (the
-    connection), hurry (frames as fast as they go, whatever rate is claimed), freeze (one image for ever), garbage (bytes
-    that are no image), gone (answer nobody)."""
+    the image was made, and below its number in the connection. ``does`` is what it does from now on: well, stall (send
+    nothing), drop (the connection), hurry (frames as fast as they go, whatever rate is claimed), freeze (one image for ever),
+    garbage (bytes that are no image), gone (answer nobody)."""
 
     BLOCK, BITS, COLUMNS = 16, 48, 16
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self.does = "well"
-        self.made = 0
         self.connections = 0
 
-    def jpeg(self) -> bytes:
-        """The next image."""
-        number, clock = self.made, round(1000 * time.time())
-        self.made += 1
+    def jpeg(self, number: int) -> bytes:
+        """An image of now, the one of this number that a connection gets: what another connection, of somebody who has
+        just gone, still gets is none of this one's."""
+        clock = round(1000 * time.time())
         bits = [clock >> place & 1 for place in range(self.BITS)] + [number >> place & 1 for place in range(16)]
         blocks = np.array(bits, np.uint8).reshape(-1, self.COLUMNS) * 255
         image = np.kron(blocks, np.ones((self.BLOCK, self.BLOCK), np.uint8))
@@ -428,14 +427,15 @@ class Camera:
         handler.send_response(200)
         handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         handler.end_headers()
-        last = self.jpeg()
+        number, last = 0, self.jpeg(0)
         due = time.monotonic()
         while self.does not in ("gone", "drop"):
             if self.does == "stall":
                 time.sleep(0.02)
                 due = time.monotonic()
                 continue
-            last = last if self.does == "freeze" else self.jpeg()
+            if self.does != "freeze":
+                number, last = number + 1, self.jpeg(number + 1)
             body = np.random.default_rng(0).bytes(len(last)) if self.does == "garbage" else last
             head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n"
             handler.wfile.write(head.encode() + body + b"\r\n")

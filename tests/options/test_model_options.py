@@ -27,7 +27,7 @@ def test_what_nobody_says_is_the_default():
     assert parse_model_options(parsed()) == {
         "cfg": None, "names": None,
         "confidence": 0.25, "nms_threshold": 0.45, "max_detections": 300, "class_agnostic": False, "image_size": None,
-        "fit": None, "rect": False, "device": "auto", "precision": None, "runtime": None,
+        "fit": None, "rect": False, "tiles": None, "device": "auto", "precision": None, "runtime": None,
     }  # fmt: skip
 
 
