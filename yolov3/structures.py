@@ -32,7 +32,9 @@ class Sample:
     ``boxes`` (N, 4) float32 xyxy pixels of the upright image (EXIF rotation applied), ``labels`` (N,) int64 from 0,
     ``ignore`` (N,) bool: COCO crowds and VOC ``difficult`` objects, which training leaves alone and each metric
     treats by its own rule; ``areas`` (N,) float32: COCO's segmentation areas where the file has them, else those of
-    the boxes. ``image_id`` is the data set's own name of the image: COCO's id, elsewhere the file's stem.
+    the boxes. ``image_id`` is the data set's own name of the image: COCO's id, elsewhere the file's stem. ``region``
+    (left, top, right, bottom) is the part of the upright image that this is, where it is not all of it; ``size`` and
+    boxes are then those of the part.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class Sample:
     ignore: np.ndarray
     areas: np.ndarray
     image_id: int | str
+    region: tuple[int, int, int, int] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.boxes)

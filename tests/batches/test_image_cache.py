@@ -143,3 +143,20 @@ def test_batches_are_the_same_with_and_without(dataset, folder, make_loader, eve
     for epoch in range(3):
         for first, second in zip(plain.epoch(epoch), cached.epoch(epoch), strict=True):
             assert torch.equal(first.images, second.images) and torch.equal(first.targets.boxes, second.targets.boxes)
+
+
+def test_parts_of_an_image_have_their_own_places(dataset, folder):
+    """Two halves of one size, of one file: neither is taken for the other, now or from the folder of another run."""
+    sample = next(sample for sample in dataset.samples if sample.size[1] >= 40)
+    height, half = sample.size[0], sample.size[1] // 2
+    nothing = {"boxes": np.zeros((0, 4), np.float32), "labels": np.zeros(0, int), "ignore": np.zeros(0, bool)}
+    nothing["areas"] = np.zeros(0, np.float32)
+    left, right = (
+        replace(sample, size=(height, half), region=(start, 0, start + half, height), **nothing) for start in (0, half)
+    )
+    image = read_sample_image(sample)
+    for samples in ((left, right), (right, left)):
+        cache = ImageCache(replace(dataset, samples=samples), folder=folder)
+        for number, part in enumerate(samples):
+            start = part.region[0]
+            np.testing.assert_array_equal(cache.read(number), image[:, start : start + half])

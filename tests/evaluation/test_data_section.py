@@ -18,7 +18,7 @@ def model() -> LoadedModel:
     return LoadedModel(YOLOv3(variant="yolov3-tiny", num_classes=3, width=0.0625), ModelMeaning(), source="a.pt")
 
 
-def trained(model: LoadedModel, **data: str) -> LoadedModel:
+def trained(model: LoadedModel, **data: str | float) -> LoadedModel:
     return LoadedModel(model.network, model.meaning, {"data": data}, model.source)
 
 
@@ -49,3 +49,13 @@ def test_none_where_nobody_says_any(model):
 def test_what_is_named_must_be_there(model):
     with pytest.raises(UserError, match="nowhere"):
         data_section_of(model, "nowhere", ())
+
+
+def test_other_data_are_looked_at_in_tiles_as_those_of_the_training_were(model, files, tmp_path):
+    root = str(files.write_yolo(tmp_path / "mine"))
+    tiled = trained(model, root="elsewhere", tiles="2x2", tile_overlap=0.3)
+    section = data_section_of(tiled, root, ())
+    assert (section.root, section.tiles, section.tile_overlap) == (root, "2x2", 0.3)
+    assert data_section_of(tiled, root, ["data.tiles=null"]).tiles is None
+    assert data_section_of(tiled, root, ["data.tiles=64"]).tiles == "64"
+    assert data_section_of(model, root, ()).tiles is None

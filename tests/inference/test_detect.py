@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -313,3 +314,13 @@ def test_what_was_found_can_be_trained_on(weights, images, tmp_path, form):
         nms_threshold=SURE.nms_threshold, workers=0,
     )  # fmt: skip
     assert measured.coco.ap50 > 0.99
+
+
+def test_whoever_looks_at_whole_images_with_a_model_that_learned_tiles_is_told(write_seeing_model, images, tmp_path):
+    tiled = replace(
+        load_model(write_seeing_model(tmp_path / "a.pt", width=0.0625)), experiment={"data": {"tiles": "64"}}
+    )
+    for options, told in ((SURE, 1), (replace(SURE, tiles="64"), 0)):
+        watcher = Told()
+        detect(weights=tiled, source=images, detector=options, save=(), watcher=watcher)
+        assert sum("was trained on tiles (data.tiles=64)" in line for line in watcher.said) == told

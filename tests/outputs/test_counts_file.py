@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from yolov3.outputs.counts_file import CountsFile
+from yolov3.outputs.counts_file import EVERY, CountsFile
 from yolov3.tracking.counting import Counted
 from yolov3.tracking.following import Followed
 
@@ -34,3 +34,13 @@ def test_without_counts_there_is_no_file(make_result, tmp_path):
         output.write(make_result(index=0))
         output.end("street")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_what_never_ends_the_counts_are_written_now_and_then(make_result, tmp_path):
+    path = tmp_path / "counts.json"
+    output = CountsFile(tmp_path)
+    for number in range(EVERY + 1):
+        counted = Counted((), (), {"lines": [{"in": {"cat": number}, "out": {}}], "zones": []})
+        output.write(replace(make_result(index=number, name="a"), followed=Followed((), counted)))
+        assert path.exists() == (number >= EVERY - 1)
+    assert json.loads(path.read_text())[0]["frame"] == EVERY - 1

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+import torch
 
 from yolov3.outputs.lines import LinePerImage, boxes_in_words
+from yolov3.tracking.counting import Counted
+from yolov3.tracking.following import Followed
 
 
 def test_a_line_for_each_image_as_it_comes(make_result):
@@ -21,6 +26,19 @@ def test_a_line_for_each_image_as_it_comes(make_result):
         "b/?.jpg: 0 boxes",
         "a.mp4, frame 25, 2.00 s: 3 boxes: 3 dog",
         "rtsp://camera/1, frame 25, 2.00 s, delay 42 ms: 0 boxes",
+    ]
+
+
+def test_who_is_followed_has_a_number_and_counts_are_told(make_result):
+    result = make_result([([0.0, 0.0, 9.0, 9.0], 0.5, 1), ([0.0, 0.0, 9.0, 9.0], 0.4, 0)] * 2, source="a.mp4", index=2)
+    tracks = torch.tensor([7, 4, 12, 2])
+    counted = Counted((((), "line 1: 1 cat in, nothing out"),), (((), "zone 1: nothing now, 2 cat in all"),), {})
+    result = replace(result, detections=replace(result.detections, tracks=tracks), followed=Followed((), counted))
+    told: list[str] = []
+    LinePerImage(told.append).write(result)
+    assert told == [
+        "a.mp4, frame 2, 0.16 s: 4 boxes: 2 dog #7 #12, 2 cat #2 #4; line 1: 1 cat in, nothing out; "
+        "zone 1: nothing now, 2 cat in all"
     ]
 
 

@@ -185,3 +185,19 @@ def test_the_measures_are_those_of_motmetrics(make_scene, measure):
         assert own.mota == pytest.approx(float(found["mota"].iloc[0]), abs=1e-9)
         assert own.idf1 == pytest.approx(float(found["idf1"].iloc[0]), abs=1e-9)
         assert own.switches == int(found["num_switches"].iloc[0])
+
+
+def test_after_a_long_gap_whoever_stands_there_is_somebody_else(detections):
+    """A stream that broke off for a minute shows other people at the same places."""
+    tracker = Tracker()
+    for seconds in (0.0, 0.1, 0.2):
+        assert tracker.update(detections([BOX]), seconds).tracks.tolist() == [1]
+    assert tracker.update(detections([BOX]), 60.0).tracks.tolist() == []
+    assert tracker.update(detections([BOX]), 60.1).tracks.tolist() == [2]
+
+
+def test_frames_that_always_come_late_have_no_gaps(detections):
+    """One image every five seconds, and one of them fails."""
+    tracker = Tracker()
+    for seconds in (0.0, 5.0, 10.0, 15.0, 25.0, 30.0):
+        assert tracker.update(detections([BOX]), seconds).tracks.tolist() == [1]

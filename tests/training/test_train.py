@@ -289,3 +289,23 @@ def test_the_same_images_are_described_once(experiment_of, tmp_path, capsys):
     train(experiment_of(tmp_path, data={"overfit": 4}, train={"epochs": 1}), name="run")
     told = capsys.readouterr().out
     assert told.count("only the first 4 of 20 images are used") == 1 and "val: the same (data.overfit)" in told
+
+
+def test_large_images_are_learned_in_tiles_and_measured_so_ever_after(experiment_of, data, tmp_path, capsys):
+    """With images in a cache on the disk, too; whoever detects with such a model is told."""
+    tiled = {"data": {"tiles": "1x2", "tile_overlap": 0.3}, "model": {"image_size": 64}}
+    changes = {"epochs": 1, "evaluate_every": 1, "cache": "disk", "multi_scale": None}
+    run = train(experiment_of(tmp_path, **tiled, train=changes), name="run")
+    told = capsys.readouterr().out
+    assert "20 images cut into 40 tiles (1x2, overlap 0.3)" in told
+    assert read_checkpoint(run.last)["training"]["progress"]["images"] == 40
+    for where in ({}, {"data": str(data)}):
+        measured = evaluate(weights=run.last, workers=0, device="cpu", **where)
+        assert measured.as_plain()["settings"]["tiles"] == "1x2, overlap 0.3"
+        assert measured.counts.images == 6, "of whole images"
+    whole = evaluate(weights=run.last, data=str(data), data_changes=["data.tiles=null"], workers=0, device="cpu")
+    assert "tiles" not in whole.as_plain()["settings"]
+    longer = train(experiment_of(tmp_path), resume=run.last, changes={"train": {"epochs": 2}})
+    assert read_checkpoint(longer.last)["training"]["progress"]["images"] == 40 and len(rows_of(longer.folder)) == 2
+    with pytest.raises(UserError, match=r"goes on with its own data\.tiles"):
+        train(experiment_of(tmp_path), resume=run.last, changes={"data": {"tiles": "32"}})

@@ -90,7 +90,8 @@ def _digest(dataset: Dataset) -> str:
             status = sample.path.stat()
         except OSError as error:
             raise UserError(f"{sample.path}: cannot be read: {error.strerror or error}") from error
-        digest.update(f"{sample.path.absolute()}\0{sample.size}{status.st_size} {status.st_mtime_ns}\n".encode())
+        part = "" if sample.region is None else f" {sample.region}"
+        digest.update(f"{sample.path.absolute()}\0{sample.size}{status.st_size} {status.st_mtime_ns}{part}\n".encode())
     return digest.hexdigest()[:32]
 
 

@@ -25,6 +25,7 @@ from yolov3.config.kinds import (
     Section,
     Seed,
     Side,
+    Tiles,
     Width,
     Workers,
     require_order,
@@ -120,6 +121,10 @@ class DataSection(Section):
     """VOC only: corners count from 1, as the VOC devkit's do"""
     overfit: CountFromZero = 0
     """train and evaluate on the first N training images; 0 = off"""
+    tiles: Tiles | None = None
+    """large images are learned from, and measured, in parts: auto, ROWSxCOLUMNS or a side in pixels"""
+    tile_overlap: Annotated[float, Field(ge=0, le=0.9)] = 0.2
+    """least share of its side that a tile has in common with the next"""
 
 
 class TrainSection(Section):

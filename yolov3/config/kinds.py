@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from yolov3.limits import (
     LARGEST_BATCH,
@@ -17,6 +17,12 @@ from yolov3.limits import (
     MOST_EPOCHS,
     MOST_WORKERS,
 )
+
+
+def _number_as_word(value: Any) -> Any:
+    """A number that YAML reads where a word may stand that looks like one."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
 
 Positive = Annotated[float, Field(gt=0, le=LARGEST_NUMBER)]
 NotNegative = Annotated[float, Field(ge=0, le=LARGEST_NUMBER)]
@@ -34,6 +40,7 @@ Rate = Annotated[float, Field(gt=0, le=LARGEST_RATE)]
 Factor = Annotated[float, Field(ge=1, le=100)]
 Zoom = Annotated[float, Field(gt=0, le=100)]
 Anchor = tuple[Positive, Positive]
+Tiles = Annotated[str, BeforeValidator(_number_as_word)]
 
 
 class Section(BaseModel):

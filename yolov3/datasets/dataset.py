@@ -97,9 +97,15 @@ def read_sample_image(sample: Sample) -> np.ndarray:
     """The sample's upright image (H, W, 3) uint8 RGB.
 
     COCO's sizes are believed when a json is opened, so they are held against the image here: boxes of another size
-    would lie in the wrong places. Raises UserError naming the file.
+    would lie in the wrong places. Of a part of an image only that. Raises UserError naming the file.
     """
     image = read_image(sample.path)
+    if sample.region is not None:
+        left, top, right, bottom = sample.region
+        if right > image.shape[1] or bottom > image.shape[0]:
+            found = f"{image.shape[1]}x{image.shape[0]}"
+            raise UserError(f"{sample.path}: the upright image is {found} (width x height), its annotation says more")
+        return np.ascontiguousarray(image[top:bottom, left:right])
     if image.shape[:2] != sample.size:
         found, given = ("{1}x{0}".format(*size) for size in (image.shape[:2], sample.size))
         raise UserError(f"{sample.path}: the upright image is {found} (width x height), its annotation says {given}")

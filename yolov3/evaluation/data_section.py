@@ -23,8 +23,17 @@ def data_section_of(model: Model, named: str | Path | None, changes: Sequence[st
     UserError."""
     section = None
     if named is not None:
-        section = resolve_data(named)
+        section = _tiled_as(model, resolve_data(named))
     elif model.experiment is not None:
         section = beside_model(build_experiment(model.experiment, model.source).data, Path(model.source))
     section = change_data(section, changes)
     return None if section.file is None and section.root is None else section
+
+
+def _tiled_as(model: Model, section: DataSection) -> DataSection:
+    """Other data are looked at as those were that a model was trained with."""
+    given = model.experiment.get("data") if model.experiment is not None else None
+    if model.experiment is None or section.tiles is not None or not isinstance(given, dict) or not given.get("tiles"):
+        return section
+    trained = build_experiment(model.experiment, model.source).data
+    return section.model_copy(update={"tiles": trained.tiles, "tile_overlap": trained.tile_overlap})

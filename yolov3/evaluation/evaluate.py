@@ -10,6 +10,7 @@ from typing import TypedDict, Unpack
 import torch
 
 from yolov3.batches.detection import evaluation_loader
+from yolov3.catalogue.cutting import data_tiles
 from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.dataset import Dataset
@@ -69,8 +70,9 @@ class EvaluateOptions:
     """What is measured on what, and how. Without ``data`` the data is taken that the model was trained with, or that its
     ``.data`` file names; ``data_changes`` are words laid over it, such as ``data.root=FOLDER``. ``image_size`` (side, or
     height and width) and ``fit`` replace the model's own, ``cfg`` and ``names`` the files of a Darknet model; with ``rect``
-    inputs are no larger than their images need; with ``tiles`` large images are looked at in parts. With ``output`` a new
-    folder ``name`` (default: the weights') is made in there and gets ``metrics.json`` and ``predictions.json``."""
+    inputs are no larger than their images need; with ``tiles`` large images are looked at in parts, as they are where a
+    model was trained on such (``data.tiles``). With ``output`` a new folder ``name`` (default: the weights') is made in
+    there and gets ``metrics.json`` and ``predictions.json``."""
 
     weights: str | Path
     data: str | Path | None = None
@@ -111,6 +113,7 @@ def evaluate(
     runtime = open_runtime(model, preprocessing, choice)
     check_rules(model, selection)
     section = _data_section(options, model)
+    tiles = options.tiles or data_tiles(section)
     dataset = open_dataset(section, options.split)
     labels = match_classes(model.names, dataset.names, num_model_classes=runtime.num_classes)
     # What happens only once is no part of what an image takes.
@@ -132,9 +135,9 @@ def evaluate(
         precision=runtime.precision,
         runtime=runtime.name,
         rect_step=rect_step,
-        tiles=options.tiles.word if options.tiles is not None else None,
+        tiles=tiles.word if tiles is not None else None,
     )
-    tiled = TiledLook(runtime, preprocessing, options.tiles, rect_step) if options.tiles is not None else None
+    tiled = TiledLook(runtime, preprocessing, tiles, rect_step) if tiles is not None else None
     evaluation = evaluate_runtime(
         runtime, dataset, settings, model_labels=labels, workers=options.workers, watcher=watcher, tiled=tiled
     )

@@ -20,7 +20,7 @@ from yolov3.outputs.darknet_form import DarknetLines
 from yolov3.outputs.json_file import JsonLines
 from yolov3.outputs.lines import LinePerImage
 from yolov3.outputs.new_folder import NewFolder
-from yolov3.outputs.output import Output
+from yolov3.outputs.output import Output, printable
 from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.address import without_login
 from yolov3.sources.find import find_all_items
@@ -161,7 +161,7 @@ def detect(
     detector = Detector(options.weights, settings)
     if follow is not None and not any(isinstance(item, VideoItem | StreamItem | WebItem) for item in found.items):
         watcher.warn("--track: images are not followed from one to the next, videos and streams are")
-    for note in found.notes:
+    for note in (*found.notes, *_about_tiles(detector)):
         watcher.say(note)
     model = detector.model.described_with(detector.preprocessing)
     file = options.weights.source if isinstance(options.weights, DescribedModel) else options.weights
@@ -194,6 +194,15 @@ def detect(
         counts=tuple(tally.counts),
         streams=tally.stream_summaries(),
     )
+
+
+def _about_tiles(detector: Detector) -> list[str]:
+    """A model that has learned parts of large images finds little in whole ones."""
+    data = (detector.model.experiment or {}).get("data")
+    learned = data.get("tiles") if isinstance(data, dict) else None
+    if not learned or detector.options.tiles is not None:
+        return []
+    return [f"the model was trained on tiles (data.tiles={printable(str(learned))[:40]}); --tiles looks at large images so"]
 
 
 def _lines(options: DetectOptions, watcher: Watcher) -> Output:

@@ -38,8 +38,8 @@ class TileRule:
             raise UserError(f"--overlap must lie in [0, 0.9], found {self.overlap}")
 
     @staticmethod
-    def parse(text: str, *, overlap: float = OVERLAP, whole: bool = False) -> TileRule:
-        """Of ``auto``, ``ROWSxCOLUMNS`` or a side in pixels. Raises UserError."""
+    def parse(text: str, *, overlap: float = OVERLAP, whole: bool = False, option: str = "--tiles") -> TileRule:
+        """Of ``auto``, ``ROWSxCOLUMNS`` or a side in pixels. Raises UserError naming the ``option``."""
         if text == "auto":
             return TileRule(overlap=overlap, whole=whole)
         grid = re.fullmatch(r"(\d{1,4})[xX](\d{1,4})", text)
@@ -50,7 +50,7 @@ class TileRule:
         elif re.fullmatch(r"\d{1,5}", text) and SMALLEST_TILE <= int(text) <= LARGEST_SIDE:
             return TileRule(side=int(text), overlap=overlap, whole=whole)
         raise UserError(
-            f"--tiles: found {text[:40]!r}; auto, ROWSxCOLUMNS (at most {MOST_TILES} tiles) or a side of {SMALLEST_TILE} to "
+            f"{option}: found {text[:40]!r}; auto, ROWSxCOLUMNS (at most {MOST_TILES} tiles) or a side of {SMALLEST_TILE} to "
             f"{LARGEST_SIDE} pixels is expected"
         )
 

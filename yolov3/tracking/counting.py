@@ -1,7 +1,8 @@
 """What passes a line, and what is in a zone, by class and by identity.
 
 A thing is where its box stands: at the middle of its lower side. It has passed a line when it has come to stand clearly on
-the other side of it, on a way that leads through it: whoever trembles on the line is counted once, if at all.
+the other side of it and its way, from frame to frame, led through it last and not round its end: whoever trembles on the
+line is counted once, if at all.
 """
 
 from __future__ import annotations
@@ -99,11 +100,13 @@ class Counted:
 
 @dataclass
 class _Known:
-    """Of an identity: the frame it was last in, on which side of each line it stood clearly and where, and which zones it
-    has been in."""
+    """Of an identity: the frame it was last in and where, on which side of each line it last stood clearly (above 0: to its
+    right), which lines it went through when it last changed sides, and which zones it has been in."""
 
     frame: int
-    sides: dict[int, tuple[float, Point]] = field(default_factory=dict)
+    place: Point
+    sides: dict[int, float] = field(default_factory=dict)
+    through: dict[int, bool] = field(default_factory=dict)
     zones: set[int] = field(default_factory=set)
 
 
@@ -126,11 +129,11 @@ class Counting:
             counts.now.clear()
         lines, zones = self._shapes(size)
         for box, identity, label in zip(found.boxes.tolist(), found.tracks.tolist(), found.labels.tolist()):
-            known = self._known.setdefault(identity, _Known(self._frame))
-            known.frame = self._frame
             name, place = found.name_of(label), standing(box)
+            known = self._known.setdefault(identity, _Known(self._frame, place))
             for number, (start, end) in enumerate(lines):
                 self._pass(known, number, place, CLEARLY * (box[3] - box[1]), (start, end), name)
+            known.frame, known.place = self._frame, place
             for number, corners in enumerate(zones):
                 if is_inside(
                     (place[0], place[1] - 0.5), corners
@@ -177,12 +180,14 @@ class Counting:
         self, known: _Known, number: int, place: Point, clearly: float, line: tuple[Point, Point], name: str
     ) -> None:
         distance = _distance(place, *line)
+        if (distance >= 0) != (_distance(known.place, *line) >= 0):
+            known.through[number] = _cross((known.place, place), line)
         if abs(distance) < max(clearly, 1.0):
             return
         side = math.copysign(1.0, distance)
         before = known.sides.get(number)
-        known.sides[number] = (side, place)
-        if before is not None and before[0] != side and _cross((before[1], place), line):
+        known.sides[number] = side
+        if before is not None and before != side and known.through.get(number, False):
             counts = self.line_counts[number]
             (counts.inward if side > 0 else counts.outward)[name] += 1
 

@@ -9,6 +9,7 @@ frames are tracked as well as videos.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -22,6 +23,8 @@ from yolov3.tracking.pairing import overlaps, pair
 
 LEAST_HIGH, LEAST_LOW, LEAST_NEW = 0.2, 0.5, 0.3  # overlaps below which nothing is paired: the authors'
 SAME = 0.85  # two tracks that overlap more are one thing
+INTERVALS = 9  # of which the usual one is the median
+LONG_AFTER = 2.5  # usual intervals; a stream that stood still so long shows others
 
 
 class _State(IntEnum):
@@ -60,6 +63,7 @@ class Tracker:
         self._seen = np.zeros(0)
         self._given = 0
         self._now: float | None = None
+        self._intervals: deque[float] = deque(maxlen=INTERVALS)
 
     def __len__(self) -> int:
         """How many tracks there are, those that are out of sight included."""
@@ -102,11 +106,20 @@ class Tracker:
         ):  # a clock that stands still or goes back
             seconds = (self._now or 0.0) + 1 / UNITS_A_SECOND
         if self._now is not None:
+            self._end_before_gap(seconds)
             passed = min(seconds - self._now, self.options.patience)
             lost = np.flatnonzero(self._state == _State.LOST)
             self._motion = self._motion.without_growth(lost).predicted(passed * UNITS_A_SECOND)
         self._now = seconds
         return seconds
+
+    def _end_before_gap(self, now: float) -> None:
+        """What was not seen for longer than patience and the rate of the frames allow is not looked for any more: whoever is
+        at its place now may be another."""
+        usual = float(np.median(self._intervals)) if self._intervals else np.inf
+        self._keep(now - self._seen <= max(self.options.patience, LONG_AFTER * usual), np.zeros(0, np.int64))
+        assert self._now is not None
+        self._intervals.append(now - self._now)
 
     def _pair(
         self,

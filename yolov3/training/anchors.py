@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from yolov3.anchors import AnchorMatch, AnchorSet, cluster_anchors, measure_anchors
+from yolov3.catalogue.cutting import as_learned
 from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import Experiment
 from yolov3.datasets.box_sides import learned_sides
@@ -44,7 +45,7 @@ def _as_lists(anchors: AnchorSet) -> list[list[list[float]]]:
 def propose_anchors(experiment: Experiment, *, seed: int = 0) -> AnchorProposal:
     """Cluster the boxes of an experiment's training data, as its network sees them. Raises UserError."""
     model, _ = settle(experiment.model, Start())
-    dataset = open_dataset(experiment.data, "train")
+    dataset = as_learned(open_dataset(experiment.data, "train"), experiment, model.preprocessing.size)
     sides = learned_sides(dataset, model.preprocessing)
     with torch.device("meta"):
         levels = build_detector(model, num_classes=len(dataset.names)).levels

@@ -14,6 +14,7 @@ from yolov3.batches.balance import repeat_factors
 from yolov3.batches.detection import training_loader
 from yolov3.batches.image_cache import ImageCache
 from yolov3.batches.plan import EpochSettings
+from yolov3.catalogue.cutting import splits_as_learned
 from yolov3.catalogue.opening import Splits, open_splits
 from yolov3.checks.described import describe_anchors, describe_data, without_repeated
 from yolov3.checks.start import warnings_at_start
@@ -186,11 +187,9 @@ class DetectionTask(Task[Batch]):
 def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) -> DetectionTask:
     """The task of an experiment, begun anew or as a stopped run left it. Raises UserError."""
     splits = open_splits(settings.data)
-    training_data = splits.train
     if stopped is not None:
-        check_classes(stopped, training_data.names, str(training_data.source))
-        check_images(stopped, len(training_data), str(training_data.source))
-    _check_data(training_data, splits.val)
+        check_classes(stopped, splits.train.names, splits.train.source)
+    _check_data(splits.train, splits.val)
     start, notes = Start(), list[str]()
     if stopped is None:
         if settings.train.weights:
@@ -198,6 +197,10 @@ def detection_task(settings: Experiment, place: Place, stopped: Stopped | None) 
         model, notes = settle(settings.model, start)
         settings = settings.model_copy(update={"model": model})
         notes += _warnings(settings)
+    splits = splits_as_learned(splits, settings, settings.model.preprocessing.size)
+    training_data = splits.train
+    if stopped is not None:
+        check_images(stopped, len(training_data), training_data.source)
     torch.manual_seed(settings.train.seed)
     taken = None
     if stopped is None:
