@@ -41,7 +41,7 @@ def told() -> list[str]:
 
 def test_the_others_are_told(told):
     frames = usable_frames(Items(), unusable=told.append, damaged=lambda line: told.append(f"damaged: {line}"))
-    assert [frame.source for frame in frames] == ["a", "c", "d"]
+    assert [frame and frame.source for frame in frames] == ["a", None, "c", "d"]
     assert told == ["b: is gone", "damaged: c: the file is cut off; what there is was looked at"]
 
 
@@ -57,10 +57,11 @@ def batches_of(source: Items, told: list[str], times: StageTimes):
 
 
 def test_frames_go_in_batches(told):
+    """One that cannot be used moves no others."""
     times = StageTimes()
     batches = list(batches_of(Items(), told, times))
-    assert [len(batch) for batch, _ in batches] == [len(prepared) for _, prepared in batches] == [2, 1]
-    assert [frame.source for batch, _ in batches for frame in batch] == ["a", "c", "d"]
+    assert [len(batch) for batch, _ in batches] == [len(prepared) for _, prepared in batches] == [1, 2]
+    assert [[frame.source for frame in batch] for batch, _ in batches] == [["a"], ["c", "d"]]
     assert times.reading > 0 and times.images == 0
 
 

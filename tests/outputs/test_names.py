@@ -84,3 +84,34 @@ def test_every_text_becomes_a_name(text):
     assert not set(name) & set('<>:"/\\|?*\0\t\n') and name not in (".", "..")
     assert not name.endswith((".", " "))
     assert safe_name(name) == name or len(name.encode()) > LONGEST_NAME
+
+
+@given(
+    some.lists(
+        some.tuples(
+            some.sampled_from(["a/1.jpg", "b/1.jpg", "1.png", "1-2.gif", "v.mp4", "v_000001.jpg"]), some.booleans()
+        )
+    )
+)
+@settings(max_examples=200)
+def test_reserved_names_are_those_that_would_be_given(sources):
+    """By whoever gives them: the same names one by one, and from another who is told them."""
+    sources = [(source, source.endswith(".mp4")) for source, _ in sources]
+    names, told, at_once = OutputNames(), OutputNames(), []
+    reserved = names.reserve(sources)
+    told.keep(zip((source for source, _ in sources), reserved))
+    plain = OutputNames()
+    for source, has_frames in sources:
+        at_once.append(plain.name_of(source, has_frames=has_frames))
+        assert names.name_of(source, has_frames=has_frames) == at_once[-1]
+        assert told.name_of(source, has_frames=has_frames) == at_once[-1]
+        if has_frames:
+            for each in (plain, names, told):
+                each.end(source)
+    assert reserved == at_once
+
+
+def test_what_cannot_be_used_keeps_its_name_all_the_same():
+    names = OutputNames()
+    names.reserve([("a/1.jpg", False), ("b/1.jpg", False)])
+    assert names.name_of("b/1.jpg") == "1-2" and names.name_of("c/1.jpg") == "1-3"

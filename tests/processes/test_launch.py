@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from yolov3.processes.launch import is_first_process
+from yolov3.processes.launch import is_first_process, is_one_of_several
 
 
 @pytest.mark.parametrize(("rank", "first"), [(None, True), ("0", True), ("1", False), ("7", False)])
@@ -13,3 +13,11 @@ def test_the_first_process_is_known_by_its_rank(monkeypatch, rank, first):
     if rank is not None:
         monkeypatch.setenv("RANK", rank)
     assert is_first_process() == first
+
+
+@pytest.mark.parametrize(("size", "several"), [(None, False), ("1", False), ("2", True)])
+def test_whether_there_are_others_is_known_too(monkeypatch, size, several):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if size is not None:
+        monkeypatch.setenv("WORLD_SIZE", size)
+    assert is_one_of_several() == several

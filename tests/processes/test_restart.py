@@ -13,7 +13,7 @@ import pytest
 
 from yolov3.errors import UserError
 from yolov3.formats.checkpoint import read_checkpoint
-from yolov3.processes.restart import remember_run, run_to_resume
+from yolov3.processes.restart import forget_run, remember_run, run_to_resume
 
 
 @pytest.fixture
@@ -144,3 +144,23 @@ def test_a_killed_process_ends_the_others_and_a_restart_goes_on(one_thread, trai
     runs = [path for path in (tmp_path / "runs").iterdir() if path.is_dir()]
     assert [path.name for path in runs] == ["together"]
     assert read_checkpoint(runs[0] / "weights" / "last.pt")["training"]["progress"]["epoch"] == 6
+
+
+def test_what_is_done_is_forgotten_whoever_finished_it(attempt, tmp_path):
+    runs = [make_run(tmp_path / name) for name in ("one", "two")]
+    for identity, run in zip("abc", (*runs, runs[0])):
+        attempt(identity, 0)
+        remember_run(tmp_path, run)
+    forget_run(tmp_path, runs[0])
+    assert [path.name for path in sorted(tmp_path.glob(".torchrun-*"))] == [".torchrun-b"]
+    forget_run(tmp_path / "none", runs[1])
+
+
+def test_another_file_may_prove_how_far_a_run_got(attempt, tmp_path):
+    attempt("abc", 0)
+    remember_run(tmp_path, make_run(tmp_path / "run"))
+    attempt("abc", 1)
+    assert run_to_resume(tmp_path, proof=".parts/plan.json") is None
+    (tmp_path / "run" / ".parts").mkdir()
+    (tmp_path / "run" / ".parts" / "plan.json").touch()
+    assert run_to_resume(tmp_path, proof=".parts/plan.json") == tmp_path / "run"

@@ -61,3 +61,9 @@ def test_the_times_of_a_batch_are_added() -> None:
     times = StageTimes(reading=1.0, network=2.0, images=3)
     times.add(StageTimes(network=0.5, selecting=0.25, images=2))
     assert times == StageTimes(reading=1.0, network=2.5, selecting=0.25, images=5)
+
+
+def test_of_several_processes_at_once_the_seconds_that_passed():
+    times = StageTimes(reading=2.0, network=6.0, images=8)
+    times.share(2)
+    assert (times.reading, times.network, times.images) == (1.0, 3.0, 8) and times.images_per_second == 2.0

@@ -193,11 +193,13 @@ class EpochLoader(Generic[BatchKind]):
 
 
 class OrderedLoader(Generic[BatchKind]):
-    """The same batches every time, in their order; ``indices`` are the numbers of their images in the data set."""
+    """The same batches every time, in their order; ``indices`` are the numbers of their images in the data set, ``batches``
+    the same by batches."""
 
     def __init__(self, work: Work[BatchKind], plans: list[BatchPlan], workers: int) -> None:
         self._plans = plans
-        self.indices = [index for plan in plans for index in plan.indices]
+        self.batches = [plan.indices for plan in plans]
+        self.indices = [index for batch in self.batches for index in batch]
         self._loader = BatchLoader(work, min(workers, len(plans)))
 
     def __len__(self) -> int:

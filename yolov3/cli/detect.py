@@ -15,7 +15,7 @@ from yolov3.options.model_options import add_model_options, parse_model_options
 from yolov3.outputs.catalogue import COUNTS, DRAWN, OUTPUTS
 
 if TYPE_CHECKING:
-    from yolov3.inference.detect import DetectOptions
+    from yolov3.inference.detect import DetectOptions, DetectSummary
     from yolov3.watching.watcher import Watcher
 
 HELP = "find things in images, folders, videos and camera streams"
@@ -74,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     telling.add_argument("--quiet", action="store_true", help="tell only what was found, and what went wrong")
     parser.add_argument("--max-frames", type=COUNT, metavar="N", help="stop a video or a stream after N frames")
     _add_stream_arguments(parser)
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="finish what several processes (torchrun) have begun in this folder"
+    )
     parser.add_argument("--output", type=Path, default=Path("runs/detect"), help="a new folder is made in here")
     parser.add_argument("--name", default="detect", help="the new folder's name")
 
@@ -94,10 +97,11 @@ def _add_stream_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be done, and whether little is to be told of it."""
+    """What is to be done, whether little is to be told of it, and the folder of a run that is to be finished."""
 
     options: DetectOptions
     quiet: bool
+    resume: Path | None
 
 
 def parse(arguments: argparse.Namespace) -> Request:
@@ -137,7 +141,7 @@ def parse(arguments: argparse.Namespace) -> Request:
         output=arguments.output,
         name=arguments.name,
     )
-    return Request(options, arguments.quiet)
+    return Request(options, arguments.quiet, arguments.resume)
 
 
 def run(request: Request) -> int:
@@ -145,13 +149,14 @@ def run(request: Request) -> int:
     UserError when nothing could begin."""
     from rich.console import Console
 
-    from yolov3.inference.detect import detect
     from yolov3.inference.report import result_lines, stream_table, summary_lines
     from yolov3.watching.lines import print_line
     from yolov3.watching.tables import print_table
 
     with _watcher(request) as watcher:
-        summary = detect(request.options, watcher=watcher)
+        summary = _detect(request, watcher)
+    if summary is None:  # the first of several processes tells
+        return 0
     stream = sys.stderr if request.options.stream_json else sys.stdout
     for line in result_lines(summary) if request.quiet else summary_lines(summary):
         print_line(line, stream)
@@ -161,9 +166,24 @@ def run(request: Request) -> int:
     return 0 if summary.is_whole else SOME_NOT_USED
 
 
+def _detect(request: Request, watcher: Watcher) -> DetectSummary | None:
+    from yolov3.processes.launch import is_one_of_several
+
+    if request.resume is None and not is_one_of_several():
+        from yolov3.inference.detect import detect
+
+        return detect(request.options, watcher=watcher)
+    from yolov3.inference.parts import detect_in_parts
+    from yolov3.processes.world import join_world
+
+    with join_world() as world:
+        return detect_in_parts(request.options, world, resume=request.resume, watcher=watcher)
+
+
 def _watcher(request: Request) -> AbstractContextManager[Watcher]:
+    from yolov3.processes.launch import is_first_process
     from yolov3.watching.watcher import Bar, InLines, Quiet
 
-    if request.quiet:
+    if request.quiet or not is_first_process():
         return nullcontext(Quiet())
     return nullcontext(InLines()) if request.options.verbose else Bar("detecting")

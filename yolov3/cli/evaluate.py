@@ -14,17 +14,21 @@ from yolov3.options.model_options import add_model_options, parse_model_options
 
 if TYPE_CHECKING:
     from yolov3.evaluation.evaluate import EvaluateOptions
+    from yolov3.evaluation.measure import Evaluation
+    from yolov3.watching.watcher import Watcher
 
 HELP = "measure a model on a data set: COCO's and VOC's average precision"
 
 
 @dataclass(frozen=True)
 class EvaluateWords:
-    """What is measured and how; whether a program reads the answer; whether a page is written."""
+    """What is measured and how; whether a program reads the answer; whether a page is written; the folder of a run that is to
+    be finished."""
 
     options: EvaluateOptions
     json: bool
     report: bool
+    resume: Path | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--batch-size", type=BATCH_SIZE, default=16, help="images at once")
     parser.add_argument("--workers", type=WORKERS, default=2, help="processes that read images; 0: none but this one")
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="finish what several processes (torchrun) have begun in this folder"
+    )
     parser.add_argument("--output", type=Path, default=Path("runs/evaluate"), help="a new folder is made in here")
     parser.add_argument("--name", help="the new folder's name; default: that of the weights")
     parser.add_argument(
@@ -69,13 +76,12 @@ def parse(arguments: argparse.Namespace) -> EvaluateWords:
         output=arguments.output,
         name=arguments.name,
     )
-    return EvaluateWords(options, arguments.json, not arguments.no_report)
+    return EvaluateWords(options, arguments.json, not arguments.no_report, arguments.resume)
 
 
 def run(words: EvaluateWords) -> int:
     """Evaluate, print the report or JSON, write ``metrics.json``, ``predictions.json`` and the page. Raises UserError."""
     from yolov3 import __version__
-    from yolov3.evaluation.evaluate import evaluate
     from yolov3.evaluation.report import METRICS, PREDICTIONS, print_report
     from yolov3.options.experiment_options import tell_shipped
     from yolov3.reporting.report import NUMBERS, REPORT, THRESHOLDS, Measured, write_report
@@ -84,7 +90,9 @@ def run(words: EvaluateWords) -> int:
 
     tell_shipped(words.options.data)
     with output_kept_free(words.json), Bar("evaluating") as bar:
-        evaluation = evaluate(words.options, watcher=bar)
+        evaluation = _evaluate(words, bar)
+        if evaluation is None:  # the first of several processes tells
+            return 0
         if words.report and evaluation.folder is not None:
             write_report(evaluation.folder, Measured.of(evaluation), made_with=f"yolov3 {__version__}")
     if words.json:
@@ -94,3 +102,19 @@ def run(words: EvaluateWords) -> int:
     written = [METRICS, PREDICTIONS, *([REPORT, NUMBERS, THRESHOLDS] if words.report else [])]
     print_line(f"written: {evaluation.folder}/{', '.join(written)}")
     return 0
+
+
+def _evaluate(words: EvaluateWords, bar: Watcher) -> Evaluation | None:
+    from yolov3.processes.launch import is_one_of_several
+    from yolov3.watching.watcher import Quiet
+
+    if words.resume is None and not is_one_of_several():
+        from yolov3.evaluation.evaluate import evaluate
+
+        return evaluate(words.options, watcher=bar)
+    from yolov3.evaluation.parts import evaluate_in_parts
+    from yolov3.processes.world import join_world
+
+    with join_world() as world:
+        watcher = bar if world.is_first else Quiet()
+        return evaluate_in_parts(words.options, world, resume=words.resume, watcher=watcher)

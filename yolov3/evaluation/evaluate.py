@@ -15,12 +15,11 @@ from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
 from yolov3.datasets.dataset import Dataset
 from yolov3.datasets.label_format import Split
-from yolov3.detections import Detections
 from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.data_section import data_section_of, named_data
 from yolov3.evaluation.measure import DataSource, Evaluation, EvaluationSettings, measure
-from yolov3.evaluation.predict import predict, predict_tiled, renumber
+from yolov3.evaluation.predict import AllFound, predict_all
 from yolov3.evaluation.report import METRICS, PREDICTIONS, write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.load import open_model
@@ -34,8 +33,7 @@ from yolov3.selecting.postprocess import Selection
 from yolov3.selecting.suppress import nms_of_many
 from yolov3.structures import Fit, Preprocessing
 from yolov3.tiles.grid import TileRule
-from yolov3.watching.stage_times import StageTimes
-from yolov3.watching.watcher import Pace, Watcher
+from yolov3.watching.watcher import Watcher
 
 
 class EvaluateChanges(TypedDict, total=False):
@@ -97,6 +95,11 @@ class EvaluateOptions:
     output: str | Path | None = None
     name: str | None = None
 
+    @property
+    def folder_name(self) -> str:
+        """What the new folder is called."""
+        return self.name or Path(self.weights).absolute().stem
+
 
 def evaluate(
     options: EvaluateOptions | None = None, *, watcher: Watcher | None = None, **changes: Unpack[EvaluateChanges]
@@ -107,6 +110,94 @@ def evaluate(
     """
     options = EvaluateOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
+    measurement = open_measurement(options, watcher)
+    folder = None if options.output is None else make_run_folder(Path(options.output), options.folder_name)
+    watcher.report(measurement.told)
+    found = measurement.find(measurement.dataset, workers=options.workers, watcher=watcher)
+    return measurement.conclude(found, folder)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A model that is opened to be measured on a data set: ``model_labels`` are its labels of the data set's classes
+    (yolov3/evaluation/class_matching.py), its other classes are left out; ``tiled`` where images are looked at in tiles;
+    ``source`` is where the data are from."""
+
+    model: Model
+    runtime: Runtime
+    dataset: Dataset
+    settings: EvaluationSettings
+    model_labels: tuple[int, ...]
+    tiled: TiledLook | None
+    source: DataSource
+
+    def find(self, part: Dataset, *, workers: int, watcher: Watcher) -> AllFound:
+        """What the model finds in some of the samples. Raises UserError for an image that cannot be read."""
+        return predict_all(
+            self.runtime,
+            part,
+            self.settings,
+            model_labels=self.model_labels,
+            workers=workers,
+            watcher=watcher,
+            tiled=self.tiled,
+        )
+
+    @property
+    def told(self) -> str:
+        """What a person wants to know of the data, in lines."""
+        return f"data: {self.dataset.report.summary()}"
+
+    def batches(self) -> list[tuple[int, ...]]:
+        """The numbers of the samples that the model is shown together."""
+        if self.tiled is not None:
+            return [(number,) for number in range(len(self.dataset))]
+        settings = self.settings
+        return evaluation_loader(
+            self.dataset,
+            preprocessing=settings.preprocessing,
+            batch_size=settings.batch_size,
+            workers=0,
+            step=settings.rect_step,
+        ).batches
+
+    def conclude(self, found: AllFound, folder: Path | None) -> Evaluation:
+        """The numbers of what was found in all samples, also written to a folder."""
+        give_back_freed_memory()  # the network's maps; the metrics come next
+        evaluation = replace(
+            measure(self.dataset, found.detections, nonfinite=found.nonfinite),
+            settings=self.settings,
+            times=found.times,
+            folder=folder,
+            dataset=self.dataset,
+            strides=tuple(level.stride for level in self.model.levels),
+            source=self.source,
+        )
+        if folder is not None:
+            write_metrics(folder / METRICS, evaluation)
+            write_predictions(folder / PREDICTIONS, self.dataset, evaluation.detections)
+        give_back_freed_memory()  # the metrics' tables; a report may come next
+        return evaluation
+
+
+def evaluate_runtime(
+    runtime: Runtime,
+    dataset: Dataset,
+    settings: EvaluationSettings,
+    *,
+    model_labels: Sequence[int],
+    workers: int,
+    watcher: Watcher,
+) -> Evaluation:
+    """Measure what :func:`yolov3.evaluation.predict.predict_all` finds."""
+    found = predict_all(runtime, dataset, settings, model_labels=model_labels, workers=workers, watcher=watcher)
+    give_back_freed_memory()  # the network's maps; the metrics come next
+    evaluation = measure(dataset, found.detections, nonfinite=found.nonfinite)
+    return replace(evaluation, settings=settings, times=found.times)
+
+
+def open_measurement(options: EvaluateOptions, watcher: Watcher) -> Measurement:
+    """All that a measurement needs. Raises UserError for what the user can mend."""
     model = open_model(options.weights, cfg=options.cfg, names=options.names)
     preprocessing, selection, rect_step = _rules(options, model)
     choice = RuntimeChoice(options.device, options.precision, options.runtime, any_size=options.rect)
@@ -119,10 +210,6 @@ def evaluate(
     # What happens only once is no part of what an image takes.
     runtime(torch.zeros((1, 3, *preprocessing.size), dtype=torch.uint8))
     nms_of_many()
-    folder = None
-    if options.output is not None:
-        folder = make_run_folder(Path(options.output), options.name or Path(options.weights).absolute().stem)
-    watcher.report(f"data: {dataset.report.summary()}")
     settings = EvaluationSettings(
         model=f"{model.described_without_input} ({options.weights})",
         data=dataset.source,
@@ -138,60 +225,8 @@ def evaluate(
         tiles=tiles.word if tiles is not None else None,
     )
     tiled = TiledLook(runtime, preprocessing, tiles, rect_step) if tiles is not None else None
-    evaluation = evaluate_runtime(
-        runtime, dataset, settings, model_labels=labels, workers=options.workers, watcher=watcher, tiled=tiled
-    )
-    strides = tuple(level.stride for level in model.levels)
     source = DataSource.of(section, options.split)
-    evaluation = replace(evaluation, folder=folder, dataset=dataset, strides=strides, source=source)
-    if folder is not None:
-        write_metrics(folder / METRICS, evaluation)
-        write_predictions(folder / PREDICTIONS, dataset, evaluation.detections)
-    give_back_freed_memory()  # the metrics' tables; a report may come next
-    return evaluation
-
-
-def evaluate_runtime(
-    runtime: Runtime,
-    dataset: Dataset,
-    settings: EvaluationSettings,
-    *,
-    model_labels: Sequence[int],
-    workers: int,
-    watcher: Watcher,
-    tiled: TiledLook | None = None,
-) -> Evaluation:
-    """Measure what computes a model on all samples of a data set, as the settings say; ``tiled`` where images are looked at in
-    tiles.
-
-    ``model_labels`` are the model's labels of the data set's classes (yolov3/evaluation/class_matching.py); its other
-    classes are left out. Raises UserError for an image that cannot be read.
-    """
-    selection = replace(settings.selection, classes=tuple(model_labels))
-    times, pace = StageTimes(), Pace()
-    detections: list[Detections] = []
-    nonfinite = 0
-    order: Sequence[int] = range(len(dataset.samples))
-    if tiled is not None:
-        answers = predict_tiled(tiled, dataset.samples, selection=selection, names=dataset.names, times=times)
-    else:
-        loader = evaluation_loader(
-            dataset,
-            preprocessing=settings.preprocessing,
-            batch_size=settings.batch_size,
-            workers=workers,
-            step=settings.rect_step,
-        )
-        answers, order = predict(runtime, loader, selection=selection, names=dataset.names, times=times), loader.indices
-    for found in answers:
-        detections += found.detections
-        nonfinite += found.nonfinite
-        speed = pace.text(len(detections), "images")
-        watcher.advance(len(detections), len(dataset.samples), text=f"evaluating  {speed}")
-    give_back_freed_memory()  # the network's maps; the metrics come next
-    in_order = [found for _, found in sorted(zip(order, detections, strict=True), key=lambda pair: pair[0])]
-    evaluation = measure(dataset, renumber(in_order, model_labels), nonfinite=nonfinite)
-    return replace(evaluation, settings=settings, times=times)
+    return Measurement(model, runtime, dataset, settings, tuple(labels), tiled, source)
 
 
 def _rules(options: EvaluateOptions, model: Model) -> tuple[Preprocessing, Selection, int | None]:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from yolov3.datasets.dataset import Sample, read_sample_image
+from yolov3.batches.detection import evaluation_loader
+from yolov3.datasets.dataset import Dataset, Sample, read_sample_image
 from yolov3.detections import Detections
+from yolov3.evaluation.measure import EvaluationSettings
 from yolov3.runtimes.runtime import Runtime
 from yolov3.runtimes.tiled import TiledLook
 from yolov3.selecting.postprocess import Selection, postprocess
 from yolov3.sources.read_ahead import read_ahead
 from yolov3.structures import Batch
 from yolov3.watching.stage_times import StageTimes
+from yolov3.watching.watcher import Pace, Watcher
 
 AHEAD = 2  # large images that wait in memory
 
@@ -79,3 +82,51 @@ def renumber(detections: Sequence[Detections], model_labels: Sequence[int]) -> l
     table = torch.full((max(model_labels, default=0) + 1,), -1, dtype=torch.int64)
     table[list(model_labels)] = torch.arange(len(model_labels))
     return [replace(found, labels=table[found.labels]) for found in detections]
+
+
+@dataclass(frozen=True)
+class AllFound:
+    """What was found in each image of a data set, in its order and with its labels; how many predictions were no finite
+    numbers; where the time went."""
+
+    detections: list[Detections]
+    nonfinite: int
+    times: StageTimes
+
+
+def predict_all(
+    runtime: Runtime,
+    dataset: Dataset,
+    settings: EvaluationSettings,
+    *,
+    model_labels: Sequence[int],
+    workers: int,
+    watcher: Watcher,
+    tiled: TiledLook | None = None,
+) -> AllFound:
+    """What a runtime finds in all samples of a data set, as the settings say. ``model_labels`` are the model's labels of the
+    data set's classes (yolov3/evaluation/class_matching.py); its other classes are left out. Raises UserError for an image
+    that cannot be read."""
+    selection = replace(settings.selection, classes=tuple(model_labels))
+    times, pace = StageTimes(), Pace()
+    detections: list[Detections] = []
+    nonfinite = 0
+    order: Sequence[int] = range(len(dataset))
+    if tiled is not None:
+        answers = predict_tiled(tiled, dataset.samples, selection=selection, names=dataset.names, times=times)
+    else:
+        loader = evaluation_loader(
+            dataset,
+            preprocessing=settings.preprocessing,
+            batch_size=settings.batch_size,
+            workers=workers,
+            step=settings.rect_step,
+        )
+        answers, order = predict(runtime, loader, selection=selection, names=dataset.names, times=times), loader.indices
+    for found in answers:
+        detections += found.detections
+        nonfinite += found.nonfinite
+        speed = pace.text(len(detections), "images")
+        watcher.advance(len(detections), len(dataset), text=f"evaluating  {speed}")
+    in_order = [found for _, found in sorted(zip(order, detections, strict=True), key=lambda pair: pair[0])]
+    return AllFound(renumber(in_order, model_labels), nonfinite, times)

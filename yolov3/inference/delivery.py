@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from yolov3.detections import Detections
+from yolov3.errors import UserError
 from yolov3.images.blur import blur_boxes
 from yolov3.outputs.names import OutputNames
 from yolov3.outputs.output import Output, Result, StopDetecting
@@ -15,6 +17,8 @@ from yolov3.streams.counts import StreamCounts, StreamSummary
 from yolov3.tracking.following import Followed, Following, FollowOptions
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
+
+_LISTS = ("problems", "damaged", "counts")
 
 
 @dataclass
@@ -36,6 +40,21 @@ class Tally:
         """Count a frame."""
         self.frames += 1
         self.boxes.update(detections.name_of(label) for label in detections.labels.tolist())
+
+    def since(self, before: Tally) -> dict[str, Any]:
+        """What has come to it since it was as ``before``, but for streams, as plain values."""
+        lists = {name: getattr(self, name)[len(getattr(before, name)) :] for name in _LISTS}
+        return {"frames": self.frames - before.frames, "boxes": dict(self.boxes - before.boxes), **lists}
+
+    def add_plain(self, plain: Mapping[str, Any]) -> None:
+        """Add what :meth:`since` gave. Raises UserError for what is no such thing."""
+        try:
+            self.frames += int(plain["frames"])
+            self.boxes.update({str(name): int(count) for name, count in plain["boxes"].items()})
+            for name in _LISTS:
+                getattr(self, name).extend(map(str, plain[name]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UserError(f"a part of the run is damaged ({error}); begin a new run") from error
 
     def stream_summaries(self) -> tuple[StreamSummary, ...]:
         """How each live source did so far."""

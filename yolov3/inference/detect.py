@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from yolov3.outputs.output import Output, printable
 from yolov3.outputs.write_behind import WriteBehind
 from yolov3.sources.address import without_login
 from yolov3.sources.find import find_all_items
-from yolov3.sources.items import StreamItem, VideoItem, WebItem
+from yolov3.sources.items import Found, Item, StreamItem, VideoItem, WebItem, name_of_item
 from yolov3.sources.stream_options import StreamOptions
 from yolov3.streams.counts import StreamSummary
 from yolov3.tracking.counting import CountLine, CountZone
@@ -116,6 +116,17 @@ class DetectOptions:
         return FollowOptions(tracker, tuple(self.count_lines), tuple(self.count_zones))
 
     @property
+    def written(self) -> tuple[str, ...]:
+        """The words of all that is written."""
+        follow = self.follow
+        return (*self.save, COUNTS) if follow is not None and follow.counts else tuple(self.save)
+
+    def outputs_told(self, watcher: Watcher) -> OutputOptions:
+        """What the outputs want to know."""
+        followed = self.follow is not None
+        return OutputOptions(self.save_scores, self.form == "darknet", followed, self.codec, watcher.say)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """All that is looked at."""
         given = (self.source,) if isinstance(self.source, str | Path) else self.source
@@ -138,6 +149,21 @@ class DetectSummary:
     counts: tuple[str, ...] = ()
     streams: tuple[StreamSummary, ...] = ()
 
+    @classmethod
+    def of(cls, tally: Tally, times: StageTimes, folder: Path | None, lost: Sequence[str]) -> DetectSummary:
+        """What a run that wrote into ``folder`` has tallied."""
+        return cls(
+            frames=tally.frames,
+            boxes=dict(tally.boxes.most_common()),
+            problems=tuple(tally.problems),
+            damaged=tuple(tally.damaged),
+            times=times,
+            folder=folder,
+            lost=tuple(lost),
+            counts=tuple(tally.counts),
+            streams=tally.stream_summaries(),
+        )
+
     @property
     def is_whole(self) -> bool:
         """Whether every file could be used, and written, as a whole."""
@@ -154,6 +180,29 @@ def detect(
     options = DetectOptions(**changes) if options is None else replace(options, **changes)
     watcher = watcher or Watcher()
     found = find_all_items(options.sources)
+    detector = open_detector(options, found, watcher)
+    tally = Tally()
+    with open_outputs(options, watcher) as (folder, outputs):
+        detector.warm_up()
+        delivery = deliver_into(outputs, options, detector, tally, watcher)
+        delivery.names.reserve(named_items(found.items, live_videos=options.streams.realtime))
+        loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames, options.streams)
+        try:
+            loop.run(found.items)
+        except KeyboardInterrupt:
+            watcher.say(f"stopped after {counted(tally.frames, 'frame')}; what was written is complete so far")
+            for stream in tally.stream_summaries():  # of what never ends by itself
+                watcher.say(stream.line())
+            raise
+    if not tally.frames:
+        raise UserError(nothing_used(options.sources, len(found.items)))
+    where, lost = (folder.folder, tuple(folder.lost)) if folder else (None, ())
+    return DetectSummary.of(tally, detector.times, where, lost)
+
+
+def open_detector(options: DetectOptions, found: Found, watcher: Watcher) -> Detector:
+    """The detector of a run that looks at what was ``found``; what there is to say before it begins is told. Raises
+    UserError."""
     follow = options.follow
     # Whom the network is unsure of may be somebody it knows.
     unsure = follow is not None and options.detector.thresholds is None
@@ -168,32 +217,25 @@ def detect(
     runtime = detector.runtime
     tell = watcher.say if options.stream_json else watcher.report
     tell(f"{model} ({file}) on {runtime.device}, {runtime.name} {runtime.precision}")
-    blurred = _blurred(options, detector)
-    tally = Tally()
-    with _outputs(options, watcher) as (folder, outputs):
-        detector.warm_up()
-        delivery = Delivery(outputs, watcher, tally, detector.times, blurred, follow)
-        loop = DetectionLoop(detector, delivery, options.batch_size, options.max_frames, options.streams)
-        try:
-            loop.run(found.items)
-        except KeyboardInterrupt:
-            watcher.say(f"stopped after {counted(tally.frames, 'frame')}; what was written is complete so far")
-            for stream in tally.stream_summaries():  # of what never ends by itself
-                watcher.say(stream.line())
-            raise
-    if not tally.frames:
-        raise UserError(_nothing_used(options.sources, len(found.items)))
-    return DetectSummary(
-        frames=tally.frames,
-        boxes=dict(tally.boxes.most_common()),
-        problems=tuple(tally.problems),
-        damaged=tuple(tally.damaged),
-        times=detector.times,
-        folder=folder.folder if folder else None,
-        lost=tuple(folder.lost) if folder else (),
-        counts=tuple(tally.counts),
-        streams=tally.stream_summaries(),
-    )
+    return detector
+
+
+def deliver_into(
+    outputs: Sequence[Output], options: DetectOptions, detector: Detector, tally: Tally, watcher: Watcher
+) -> Delivery:
+    """How the results of a run get to its outputs. Raises UserError."""
+    try:
+        blurred = frozenset(labels_of(options.blur, detector.names, detector.runtime.num_classes))
+    except ValueError as error:
+        raise UserError(f"--blur: {error}") from error
+    return Delivery(outputs, watcher, tally, detector.times, blurred, options.follow)
+
+
+def named_items(items: Iterable[Item], *, live_videos: bool = False) -> Iterator[tuple[str, bool]]:
+    """What items that are no streams, which videos may be played as, are called, and whether they have frames."""
+    for item in items:
+        if not isinstance(item, StreamItem) and not (live_videos and isinstance(item, VideoItem)):
+            yield name_of_item(item), isinstance(item, VideoItem)
 
 
 def _about_tiles(detector: Detector) -> list[str]:
@@ -202,24 +244,20 @@ def _about_tiles(detector: Detector) -> list[str]:
     learned = data.get("tiles") if isinstance(data, dict) else None
     if not learned or detector.options.tiles is not None:
         return []
-    return [f"the model was trained on tiles (data.tiles={printable(str(learned))[:40]}); --tiles looks at large images so"]
+    return [
+        f"the model was trained on tiles (data.tiles={printable(str(learned))[:40]}); --tiles looks at large images so"
+    ]
 
 
-def _lines(options: DetectOptions, watcher: Watcher) -> Output:
+def lines_output(options: DetectOptions, watcher: Watcher) -> Output:
     """What tells of each frame: beside json on the standard output, on the error output."""
     if options.form == "darknet":
         return DarknetLines(sys.stderr if options.stream_json else sys.stdout)
     return LinePerImage(watcher.say if options.stream_json else watcher.report)
 
 
-def _blurred(options: DetectOptions, detector: Detector) -> frozenset[int]:
-    try:
-        return frozenset(labels_of(options.blur, detector.names, detector.runtime.num_classes))
-    except ValueError as error:
-        raise UserError(f"--blur: {error}") from error
-
-
-def _nothing_used(sources: Sequence[str], count: int) -> str:
+def nothing_used(sources: Sequence[str], count: int) -> str:
+    """Why a run came to nothing."""
     names = ", ".join(map(without_login, sources[:MOST_SOURCES]))
     if len(sources) == 1:
         return f"source {names}: none of its {counted(count, 'file')} could be used"
@@ -228,7 +266,7 @@ def _nothing_used(sources: Sequence[str], count: int) -> str:
 
 
 @contextmanager
-def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFolder | None, list[Output]]]:
+def open_outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFolder | None, list[Output]]]:
     """The outputs that are wanted, and the one of them that writes; they are finished afterwards, whatever happens."""
     with ExitStack() as stack:
         outputs: list[Output] = []
@@ -243,15 +281,11 @@ def _outputs(options: DetectOptions, watcher: Watcher) -> Iterator[tuple[NewFold
                 watcher.warn(f"{error}; going on without a window")
         folder = None
         if options.save:
-            follow = options.follow
-            settings = OutputOptions(
-                options.save_scores, options.form == "darknet", follow is not None, options.codec, watcher.say
-            )
-            words = [*options.save, COUNTS] if follow is not None and follow.counts else options.save
-            folder = NewFolder(Path(options.output), options.name, words, settings, watcher.warn)
+            settings = options.outputs_told(watcher)
+            folder = NewFolder(Path(options.output), options.name, options.written, settings, watcher.warn)
             outputs.append(stack.enter_context(WriteBehind(folder, most=2 * options.batch_size)))
         if options.stream_json:
             outputs.append(JsonLines(None, darknet=options.form == "darknet"))
         if options.verbose:
-            outputs.append(_lines(options, watcher))
+            outputs.append(lines_output(options, watcher))
         yield folder, outputs

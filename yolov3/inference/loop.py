@@ -33,12 +33,13 @@ class DetectionLoop:
     max_frames: int | None = None
     streams: StreamOptions = field(default_factory=StreamOptions)
 
-    def run(self, items: Sequence[Item]) -> None:
+    def run(self, items: Sequence[Item], *, part_of: Sequence[Item] | None = None) -> None:
         """Go through all items that have an end by themselves, in order, then through all live ones at once. Raises
-        SourceError when the only one cannot be used."""
+        SourceError when the only one, of them or of all that they are ``part_of``, cannot be used."""
         tally = self.delivery.tally
-        tally.items = len(items)
-        total = len(items) if all(isinstance(item, ImageItem | DataItem) for item in items) else None
+        everything = items if part_of is None else part_of
+        tally.items = len(everything)
+        total = len(everything) if all(isinstance(item, ImageItem | DataItem) for item in everything) else None
         live = []
         try:
             for source in sources_of(items, ahead=2 * self.batch_size, streams=self.streams):

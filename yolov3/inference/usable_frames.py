@@ -17,12 +17,13 @@ from yolov3.watching.words import counted
 
 def usable_frames(
     source: FrameSource, *, unusable: Callable[[str], None], damaged: Callable[[str], None]
-) -> Iterator[Frame]:
-    """The frames that can be used, as they come. A line for each of the others goes to ``unusable``, for each that is there
-    in part to ``damaged``."""
+) -> Iterator[Frame | None]:
+    """The frames as they come, None for each that cannot be used. A line for each of these goes to ``unusable``, for each that
+    is there in part to ``damaged``."""
     for item in source:
         if isinstance(item, Unusable):
             unusable(item.reason)
+            yield None
             continue
         if item.damaged:
             damaged(f"{item.source}: the file is cut off; what there is was looked at")
@@ -30,16 +31,18 @@ def usable_frames(
 
 
 def prepared_batches(
-    frames: Iterator[Frame],
+    frames: Iterator[Frame | None],
     source: FrameSource,
     size: int,
     prepare: Callable[[Sequence[np.ndarray]], Prepared | Uncut],
     times: StageTimes,
 ) -> Generator[tuple[list[Frame], Prepared | Uncut]]:
-    """So many frames at a time, and their images ready for the network: a thread reads and fits the next while the network
-    has one at work. The waiting counts as reading in ``times``. Who leaves before the end must close it."""
-    batches = iter(lambda: list(itertools.islice(frames, size)), [])
-    ready = ((batch, prepare([frame.image for frame in batch])) for batch in batches)
+    """So many frames at a time, less where some cannot be used, so that these move no others into another batch: last digits
+    may depend on who else is in it. Their images come ready for the network: a thread reads and fits the next while the
+    network has one at work. The waiting counts as reading in ``times``. Who leaves before the end must close it."""
+    places = iter(lambda: list(itertools.islice(frames, size)), [])
+    usable = ([frame for frame in batch if frame is not None] for batch in places)
+    ready = ((batch, prepare([frame.image for frame in batch])) for batch in usable if batch)
     ahead = Ahead(ready, most=1, abandon=source.rate is None)
     try:
         while True:

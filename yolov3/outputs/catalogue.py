@@ -24,11 +24,13 @@ COUNTS = "counts"
 
 @dataclass(frozen=True)
 class OutputKind:
-    """A module of this room, what it writes, for help, and its function that opens it."""
+    """A module of this room, what it writes, for help, its function that opens it, and whether its files are each of one
+    image or video alone."""
 
     module: str
     help: str
     function: str = "open_output"
+    per_image: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,8 @@ class OutputOptions:
 
 
 OUTPUTS: dict[str, OutputKind] = {
-    DRAWN: OutputKind("drawings", "write drawn images and videos"),
-    "txt": OutputKind("text_labels", "write YOLO text labels"),
+    DRAWN: OutputKind("drawings", "write drawn images and videos", per_image=True),
+    "txt": OutputKind("text_labels", "write YOLO text labels", per_image=True),
     "json": OutputKind("json_file", "write detections.json"),
     "jsonl": OutputKind(
         "json_file",
@@ -56,7 +58,7 @@ OUTPUTS: dict[str, OutputKind] = {
     ),
     "csv": OutputKind("csv_table", "write detections.csv"),
     "coco": OutputKind("coco_labels", "write detections.coco.json, labels to be corrected, and predictions.json"),
-    "crop": OutputKind("crops", "write what is inside each box"),
+    "crop": OutputKind("crops", "write what is inside each box", per_image=True),
     COUNTS: OutputKind("counts_file", "write counts.json"),
 }
 

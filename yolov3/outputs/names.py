@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterable
 from pathlib import PurePath
 
 LONGEST_NAME = 180  # bytes; room for a suffix, a number and the 255 that file systems allow
@@ -18,6 +20,7 @@ class OutputNames:
     of a video: beside ``v.mp4``, whose first frame is ``v_000000``, ``v_000000.jpg`` becomes ``v_000000-2``."""
 
     def __init__(self) -> None:
+        self._reserved: dict[str, deque[str]] = {}
         self._taken: set[str] = set()
         self._given: dict[str, str] = {}
         self._of_videos: set[str] = set()
@@ -26,6 +29,8 @@ class OutputNames:
     def name_of(self, source: str, *, has_frames: bool = False) -> str:
         """The name for a source (a path, a camera's number, an address; of one that ``has_frames`` the name without their
         numbers), the same every time."""
+        if source not in self._given and self._reserved.get(source):
+            self._given[source] = self._reserved[source].popleft()
         if source not in self._given:
             base = safe_name(_stem_of(source))
             name, number = base, 1
@@ -50,6 +55,23 @@ class OutputNames:
             self._like_frames.add(video)
         self._taken.add(name)
         return True
+
+    def reserve(self, sources: Iterable[tuple[str, bool]]) -> list[str]:
+        """The names of sources that will come, each with whether it has frames, in their order, whether they can be used or
+        not."""
+        names, again = [], []
+        for source, has_frames in sources:
+            names.append(self.name_of(source, has_frames=has_frames))
+            if has_frames:
+                self.end(source)
+                again.append((source, names[-1]))
+        self.keep(again)
+        return names
+
+    def keep(self, named: Iterable[tuple[str, str]]) -> None:
+        """These sources get these names, in this order where one comes again; another gave them."""
+        for source, name in named:
+            self._reserved.setdefault(source, deque()).append(name)
 
     def end(self, source: str) -> None:
         """The source has ended: should one of the same name follow, it gets a name of its own."""

@@ -14,8 +14,8 @@ MOST_TOLD = 10  # files that could not be written; on a full disk they are many
 
 
 class NewFolder(Output):
-    """The outputs of some words of the catalogue, in the new folder ``name`` in ``parent``; ``folder`` is that folder once
-    it is there.
+    """The outputs of some words of the catalogue, in the new folder ``name`` in ``parent``, or in the ``folder`` that somebody
+    has made; ``folder`` is that folder once it is there.
 
     What one of them cannot write is told, counted in ``lost`` by its reason, and passed over: the others go on. Raises
     UserError for what is no name of a folder, and when the folder or none of its outputs can be made.
@@ -28,16 +28,18 @@ class NewFolder(Output):
         words: Sequence[str],
         options: OutputOptions,
         warn: Callable[[str], None] | None = None,
+        folder: Path | None = None,
     ) -> None:
         check_run_name(name)
         self.parent, self.name, self.words, self.options = parent, name, words, options
-        self.folder: Path | None = None
+        self.folder = folder
+        self._is_open = False
         self.lost: list[str] = []
         self._warn = warn
         self._outputs: list[Output] = []
 
     def write(self, result: Result) -> None:
-        if self.folder is None:
+        if not self._is_open:
             self._open()
         self._each(lambda output: output.write(result))
 
@@ -56,7 +58,9 @@ class NewFolder(Output):
             raise failures[0]
 
     def _open(self) -> None:
-        self.folder = make_run_folder(self.parent, self.name)
+        self._is_open = True
+        if self.folder is None:
+            self.folder = make_run_folder(self.parent, self.name)
         for word in self.words:
             self._outputs.append(open_output(word, self.folder, self.options))
 

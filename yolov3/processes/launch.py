@@ -8,3 +8,8 @@ import os
 def is_first_process() -> bool:
     """Whether this is the process that speaks: the first of several, or the only one."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def is_one_of_several() -> bool:
+    """Whether other processes do the same work."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"

@@ -1,10 +1,12 @@
-"""A run that torchrun starts again after a failure goes on where its last checkpoint is, without being asked.
+"""A run that torchrun starts again after a failure goes on where its last checkpoint is, or with the parts that are not done,
+without being asked.
 
 torchrun repeats the very command that began the run, so the folder of the run is remembered under torchrun's own id.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -19,8 +21,8 @@ def remember_run(output: Path, folder: Path) -> None:
         write_atomically(_note(output), lambda stream: stream.write(os.fsencode(folder.resolve())))
 
 
-def run_to_resume(output: Path) -> Path | None:
-    """The folder of the run that this process continues after a restart, if it got as far as a checkpoint."""
+def run_to_resume(output: Path, *, proof: str = "weights/last.pt") -> Path | None:
+    """The folder of the run that this process continues after a restart, if it got as far as this file of it."""
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) == 0:
         return None
     try:
@@ -29,7 +31,15 @@ def run_to_resume(output: Path) -> Path | None:
         return None
     except OSError as error:
         raise UserError(f"{_note(output)}: cannot be read: {error.strerror or error}") from error
-    return folder if (folder / "weights" / "last.pt").is_file() else None
+    return folder if (folder / proof).is_file() else None
+
+
+def forget_run(output: Path, folder: Path) -> None:
+    """The run in ``folder`` is done, whoever began it: nobody will start it again."""
+    for note in output.glob(".torchrun-*"):
+        with contextlib.suppress(OSError):
+            if note.read_bytes() == os.fsencode(folder.resolve()):
+                note.unlink()
 
 
 def _note(output: Path) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from yolov3.sources.address import without_login
+
 
 @dataclass(frozen=True)
 class ImageItem:
@@ -43,6 +45,13 @@ class StreamItem:
 
 
 Item = ImageItem | DataItem | VideoItem | WebItem | StreamItem
+
+
+def name_of_item(item: Item) -> str:
+    """What the frames of an item give as their source, but for streams whose names need a number."""
+    if isinstance(item, ImageItem | VideoItem):
+        return str(item.path)
+    return item.name if isinstance(item, DataItem) else without_login(str(item.address))
 
 
 @dataclass(frozen=True)
