@@ -10,7 +10,7 @@ setup: $(READY)
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e '.[dev,tensorboard,analysis,serve,onnx,openvino]'
+	$(BIN)/python -m pip install --quiet -e '.[dev,tensorboard,analysis,serve,ray,onnx,openvino]'
 	touch $@
 
 demo: setup

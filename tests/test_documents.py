@@ -3,6 +3,7 @@ every linked file is there."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import pytest
 import torch
 
 from yolov3.boxes import paired_iou
+from yolov3.cli import detect as detect_command
 from yolov3.cli import main
 from yolov3.config.loading import load_experiment
 from yolov3.export.export import export_model
@@ -31,7 +33,9 @@ from yolov3.formats.load import load_model
 from yolov3.images.files import read_image, write_image
 from yolov3.inference.detect import detect
 from yolov3.inference.detector import Detector
+from yolov3.inference.parts import detect_in_parts
 from yolov3.models.yolov3 import YOLOv3
+from yolov3.processes.world import World
 from yolov3.shapes.dataset import write_shapes_dataset, write_shapes_video
 from yolov3.structures import ModelMeaning, Preprocessing
 from yolov3.training.classification import train_classifier
@@ -94,6 +98,7 @@ NOT_OURS = {
     "python scripts/bounds.py": "what it decides is tested by tests/scripts/test_bounds.py; it fetches gigabytes",
     "python scripts/resizing.py": "run by tests/scripts/test_resizing.py",
     "python scripts/streams.py": "run by tests/scripts/test_streams.py",
+    "python scripts/load.py": "run by tests/scripts/test_load.py",
 }
 
 SLOW = ("torchrun", "scripts/ladder.py", "yolov3.weights", "model.variant=yolov3 ")
@@ -336,10 +341,27 @@ def made_beforehand(line: str, world: Path) -> None:
         for weights in ("runs/train/yolov3_my_data", "best.pt"):
             if not (world / "runs" / "evaluate" / Path(weights).stem).exists():
                 assert main(["evaluate", "--weights", weights, "--data", "data/mine", *TINY["evaluate"]]) == 0
+    if "import ray" in line:
+        pytest.importorskip("ray", reason="the extra ray is not installed")
+    if "--resume runs/detect/detect" in line:
+        shutil.rmtree(world / "runs" / "detect" / "detect", ignore_errors=True)
+        begin_in_parts(line)
     if "runs/detect/labelled/" in line and not (world / "runs" / "detect" / "labelled").exists():
         detect(weights="best.pt", source="pictures", save=("coco",), name="labelled")
     if "runs/train/NAME" in line and not (world / "runs" / "train" / "finished").exists():
         assert main(["train", "configs/yolov3_my_data.yaml", *TINY["train"], "train.name=finished"]) == 0
+
+
+def begin_in_parts(line: str) -> None:
+    """A detection that several processes have begun: all they found is there, and nobody has put it together."""
+    parser = argparse.ArgumentParser()
+    detect_command.add_arguments(parser)
+    options = detect_command.parse(parser.parse_args(shlex.split(line)[2:])).options
+    with (
+        mock.patch("yolov3.inference.parts._put_together", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        detect_in_parts(options, World())
 
 
 def words_of(line: str) -> list[str]:
@@ -370,7 +392,9 @@ def run_torchrun(words: list[str]) -> int:
     words = [re.sub(r":29500$", f":{free_port()}", word) for word in words]
     if machines == 1:
         words.insert(0, f"--master-port={free_port()}")
-    command = [sys.executable, "-m", "torch.distributed.run", *words, *TINY["train"], "train.batch_size=8"]
+    name = next((name for name in ("detect", "evaluate") if f"scripts/{name}.py" in words or name in words), "train")
+    tiny = (*TINY["train"], "train.batch_size=8") if name == "train" else TINY[name]
+    command = [sys.executable, "-m", "torch.distributed.run", *words, *tiny]
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     running = [subprocess.Popen(command, env=environment) for _ in range(machines)]
     return max(each.wait(timeout=500) for each in running)
@@ -418,7 +442,8 @@ def test_every_command_runs(
 def test_every_snippet_runs(code: str, reader: Path) -> None:
     made_beforehand(code, reader)
     small = code.replace('["train.epochs=2"]', repr(["train.epochs=2", *TINY["train"][1:]]))
-    done = subprocess.run([sys.executable, "-W", "error", "-c", small], capture_output=True, text=True, timeout=300)
+    warnings = [] if "import ray" in code else ["-W", "error"]  # Ray warns of its own settings
+    done = subprocess.run([sys.executable, *warnings, "-c", small], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 

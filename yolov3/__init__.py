@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # for who reads or checks types; at run time each name loads 
     from yolov3.evaluation.evaluate import evaluate
     from yolov3.export.export import export_model
     from yolov3.formats.load import load_model
+    from yolov3.inference.batch_detector import BatchDetector
     from yolov3.inference.detect import detect
     from yolov3.inference.detector import Detector
     from yolov3.models.darknet53 import Darknet53
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # for who reads or checks types; at run time each name loads 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BatchDetector",
     "CountLine",
     "CountZone",
     "Counting",
@@ -49,6 +51,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "BatchDetector": "yolov3.inference.batch_detector",
     "CountLine": "yolov3.tracking.counting",
     "CountZone": "yolov3.tracking.counting",
     "Counting": "yolov3.tracking.counting",
