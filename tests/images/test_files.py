@@ -476,3 +476,18 @@ def test_bytes_of_too_many_pixels_are_refused_by_their_header():
         chunks += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
     with pytest.raises(ImageError, match="from afar: 60000x60000 pixels; at most"):
         decode_image(chunks, "from afar")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_an_image_that_may_change_is_written_as_any_other(tmp_path, name):
+    """Also one that nobody may change."""
+    image = np.random.default_rng(0).integers(0, 255, (30, 41, 3)).astype(np.uint8)
+    fixed = np.broadcast_to(image[:1], image.shape)
+    for number, pixels in enumerate((image, fixed)):
+        kept, path = tmp_path / f"kept{number}{name}", tmp_path / f"{number}{name}"
+        write_image(kept, pixels)
+        before = pixels.copy()
+        write_image(kept, pixels)
+        assert np.array_equal(pixels, before), "otherwise it stays as it is"
+        write_image(path, pixels, may_change=True)
+        assert path.read_bytes() == kept.read_bytes()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -84,3 +89,22 @@ def test_the_detector_cuts_what_is_large(detector):
 def test_what_cannot_be(detector, changes, line):
     with pytest.raises(UserError, match=line):
         Detector(detector.model, device="cpu", **changes)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "wait4"), reason="the system says what a child process held")
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_an_image_of_a_hundred_megapixels_takes_less_than_two_gigabytes(write_seeing_model, tmp_path, suffix):
+    """Read, cut, looked at, drawn and written."""
+    part = np.random.default_rng(0).integers(0, 255, (100, 100, 3)).astype(np.uint8)
+    path = tmp_path / f"large{suffix}"
+    cv2.imwrite(str(path), np.tile(cv2.resize(part, (1000, 1000)), (10, 10, 1)))
+    weights = write_seeing_model(tmp_path / "small.pt", width=0.125)
+    words = ["--weights", str(weights), "--source", str(path), "--tiles", "1000", "--output", str(tmp_path / "runs")]
+    program = [sys.executable, "-m", "yolov3", "detect", *words, "--save-json", "--device", "cpu"]
+    child = os.posix_spawn(sys.executable, program, os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])})
+    _, status, usage = os.wait4(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert (tmp_path / "runs" / "detect" / path.name).stat().st_size > 1e6
+    print(f"{suffix}: {usage.ru_maxrss / 1e6:.2f} GB")
+    assert usage.ru_maxrss * 1024 < 2e9

@@ -78,7 +78,7 @@ def write_together(paths: Sequence[Path], write: Callable[[Path, Path], object])
         raise unwritable(first, error) from error
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a file that is one of many, without waiting for the disk. It has its name when all of it is there, whoever kills
     us in the midst; links and devices are the user's, stay, and are written through. Raises UserError naming the file and
     the reason; an older file is whole then."""

@@ -78,8 +78,9 @@ def read_thumbnail(path: Path) -> np.ndarray:
         return _pixels(path, _decodable(path, data, header, tolerate_truncation=True), header, how)
 
 
-def write_image(path: Path, image_rgb: np.ndarray) -> None:
-    """Write an (H, W, 3) uint8 RGB image in the format of the path's suffix.
+def write_image(path: Path, image_rgb: np.ndarray, *, may_change: bool = False) -> None:
+    """Write an (H, W, 3) uint8 RGB image in the format of the path's suffix. Whoever does not need it any more says that it
+    ``may_change``: then it takes less memory.
 
     Raises UserError naming the path when the suffix is unknown or not every byte could be written.
     """
@@ -89,13 +90,22 @@ def write_image(path: Path, image_rgb: np.ndarray) -> None:
         allowed = ", ".join(sorted(WRITTEN_SUFFIXES))
         raise UserError(f"{path}: found suffix {path.suffix!r}; images are written as {allowed}")
     try:
-        done, encoded = cv2.imencode(path.suffix.lower(), cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+        done, encoded = cv2.imencode(path.suffix.lower(), _bgr(image_rgb, may_change=may_change))
     except cv2.error as error:
         raise UserError(f"{path}: cannot be encoded: {_first_line(error)}") from error
     if not done:
         height, width = image_rgb.shape[:2]
         raise UserError(f"{path}: an image of {width}x{height} cannot be encoded in this format")
-    write_whole(path, encoded.tobytes())
+    write_whole(path, encoded.data)
+
+
+def _bgr(image_rgb: np.ndarray, *, may_change: bool) -> np.ndarray:
+    if not may_change or not image_rgb.flags.writeable:
+        return cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR)
+    red = image_rgb[..., 0].copy()  # OpenCV's own way to do it in place is a copy of all
+    image_rgb[..., 0] = image_rgb[..., 2]
+    image_rgb[..., 2] = red
+    return image_rgb
 
 
 def _whole_image(path: Path | str, data: bytes, header: ImageHeader, *, tolerate_truncation: bool) -> np.ndarray:

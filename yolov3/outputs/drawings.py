@@ -27,7 +27,7 @@ class Drawings(Output):
         if result.frame.index is None:
             suffix = Path(result.frame.source).suffix.lower()
             suffix = suffix if suffix in WRITTEN_SUFFIXES else ".jpg"
-            write_image(self.folder / f"{result.name}{suffix}", result.drawn())
+            write_image(self.folder / f"{result.name}{suffix}", result.drawn(), may_change=True)
             return
         try:
             if result.name not in self._videos:
