@@ -222,3 +222,19 @@ def test_parts_are_whole_batches_and_videos(items, batch_size, processes):
             if first and isinstance(items[first - 1], VideoItem):
                 begun = first
             assert (first - begun) % batch_size == 0, "where one process would begin a batch"
+
+
+def test_what_could_not_be_written_is_told_in_the_end(weights, images, tmp_path):
+    """Whichever process it was, and whether it lives or not."""
+    how = {"weights": weights, "source": images, "detector": OPTIONS, "save": ("txt", "json"), "batch_size": 1}
+    with pytest.raises(KeyboardInterrupt):
+        in_parts(**how, output=tmp_path, watcher=Interrupting(after=2))
+    folder = tmp_path / "detect"
+    written = {path.stem for path in (folder / "labels").iterdir()}
+    blocked = [path.stem for path in sorted(images.rglob("*.jpg")) if path.stem not in written][-1]
+    (folder / "labels" / f"{blocked}.txt").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        in_parts(**how, resume=folder, watcher=Interrupting(after=4))
+    summary = in_parts(**how, resume=folder)
+    assert len(summary.lost) == 1 and blocked in summary.lost[0] and not summary.is_whole
+    assert summary.frames == 5 and not (folder / ".parts").exists(), "the records were put together all the same"

@@ -6,6 +6,7 @@ import pytest
 
 from yolov3.errors import UserError
 from yolov3.sharing.parts import FOLDER, Parts, dealt, has_parts
+from yolov3.watching.watcher import Watcher
 
 PLAN = {"confidence": "0.25", "sources": "7 files"}
 PIECES = [(0, 4), (4, 6), (6, 7)]
@@ -118,3 +119,18 @@ def test_a_folder_that_cannot_be_written(unprivileged, tmp_path):
     (tmp_path / "closed").mkdir(mode=0o555)
     done = unprivileged.run("-c", BEGIN)
     assert "closed/.parts: cannot be written: Permission denied" in done.stdout, done
+
+
+def test_others_are_waited_for(parts):
+    """Until the last part is there, and who waits is told for what."""
+    told: list[str] = []
+
+    class Doing(Watcher):
+        def advance(self, done, total=None, *, text=None) -> None:
+            told.append(text)
+            do(parts, parts.undone()[0])
+
+    parts.wait(Doing())
+    assert told == [f"waiting for other processes: {words}" for words in ("3 parts", "2 parts", "1 part")]
+    parts.wait(Doing())
+    assert len(told) == 3

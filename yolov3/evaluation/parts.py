@@ -53,6 +53,7 @@ def evaluate_in_parts(
         try:
             own = {number: _numbers(batches, parts, number) for number in dealt(undone, world.rank, world.size)}
             times = _do(options, measurement, parts, own, watcher)
+            parts.wait(watcher)
             everybody = world.gather(times)
         except KeyboardInterrupt:
             watcher.warn(f"stopped; what is done is kept: the same command with --resume {parts.folder} goes on")

@@ -50,7 +50,7 @@ from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
 
 LARGEST_PART = 64  # batches; what is lost with a process that dies
-TALLY, ENDED = "tally", "ended"
+TALLY, LOST, ENDED = "tally", "lost", "ended"
 EACH = 8  # parts for a process, where there are so many batches: then all come to the end together
 
 
@@ -80,18 +80,18 @@ def detect_in_parts(
             begun = (parts, parts.undone())
         parts, undone = world.from_first(begun)
         try:
-            lost = _do(options, found, detector, parts, dealt(undone, world.rank, world.size), watcher)
-            everything = world.gather((detector.times, lost))
+            _do(options, found, detector, parts, dealt(undone, world.rank, world.size), watcher)
+            parts.wait(watcher)
+            everybody = world.gather(detector.times)
         except KeyboardInterrupt:
             watcher.warn(f"stopped; what is done is kept: the same command with --resume {parts.folder} goes on")
             raise
-        if everything is None:
+        if everybody is None:
             return None
-        for times, _ in everything[1:]:
+        for times in everybody[1:]:
             detector.times.add(times)
         detector.times.share(world.size)
-        all_lost = [line for _, each in everything for line in each]
-        return _put_together(options, found, detector, parts, all_lost, watcher)
+        return _put_together(options, found, detector, parts, watcher)
 
 
 def divide(items: Sequence[Item], batch_size: int, processes: int) -> list[tuple[int, int]]:
@@ -133,9 +133,8 @@ def _plan(options: DetectOptions, found: Found, weights: Path) -> dict[str, str]
 
 def _do(
     options: DetectOptions, found: Found, detector: Detector, parts: Parts, own: Sequence[int], watcher: Watcher
-) -> list[str]:
-    """Do parts: what belongs to one image or video goes into the folder, all else into the records. What could not be
-    written."""
+) -> None:
+    """Do parts: what belongs to one image or video goes into the folder, all else into the records."""
     words = [word for word in options.written if OUTPUTS[word].per_image]
     folder = NewFolder(
         Path(options.output), options.name, words, options.outputs_told(watcher), watcher.warn, parts.folder
@@ -145,7 +144,7 @@ def _do(
     with WriteBehind(folder, most=2 * options.batch_size) as writer:
         detector.warm_up()
         for number in own:
-            before = copy.deepcopy(tally)
+            before, lost = copy.deepcopy(tally), len(folder.lost)
             first, last = parts.pieces[number]
             items = found.items[first:last]
             with parts.writing(number) as growing:
@@ -155,8 +154,7 @@ def _do(
                 DetectionLoop(detector, delivery, options.batch_size, options.max_frames).run(
                     items, part_of=found.items
                 )
-                growing.add({TALLY: tally.since(before)})
-    return folder.lost
+                growing.add({TALLY: tally.since(before), LOST: folder.lost[lost:]})
 
 
 class Recording(Output):
@@ -203,20 +201,21 @@ def replayed(record: Record, folder: Path, names: tuple[str, ...]) -> Result:
 
 
 def _put_together(
-    options: DetectOptions, found: Found, detector: Detector, parts: Parts, lost: Sequence[str], watcher: Watcher
+    options: DetectOptions, found: Found, detector: Detector, parts: Parts, watcher: Watcher
 ) -> DetectSummary:
     """Give what is in the records to the outputs of all images, in order; what could not be written stays in the records."""
     words = [word for word in options.written if not OUTPUTS[word].per_image]
     folder = NewFolder(
         Path(options.output), options.name, words, options.outputs_told(watcher), watcher.warn, parts.folder
     )
-    tally = Tally()
+    tally, lost = Tally(), list[str]()
     with folder:
         outputs = [folder, *([lines_output(options, watcher)] if options.verbose else [])]
         for number in range(len(parts.pieces)):
             for record in parts.read(number):
                 if TALLY in record:
                     tally.add_plain(record[TALLY])
+                    lost += map(str, record.get(LOST, ()))
                     continue
                 for output in outputs:
                     if ENDED in record:

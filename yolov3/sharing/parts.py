@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +23,12 @@ from yolov3.files.run_folder import make_run_folder
 from yolov3.files.unwritable import unwritable
 from yolov3.processes.restart import forget_run, remember_run, run_to_resume
 from yolov3.watching.printable import shortened
+from yolov3.watching.watcher import Watcher
+from yolov3.watching.words import counted
 
 FOLDER, PLAN = ".parts", "plan.json"
 PIECES = "pieces"
+LOOK_SECONDS = 0.25  # between two looks whether others are done
 
 Record = dict[str, Any]
 """Plain values, as json holds them."""
@@ -79,6 +83,15 @@ class Parts:
     def undone(self) -> list[int]:
         """The numbers of those that are not done."""
         return [number for number in range(len(self.pieces)) if not self._path(number).is_file()]
+
+    def wait(self, watcher: Watcher) -> None:
+        """Until all are done, whoever does them: one that dies ends the others, by torchrun."""
+        left = self.undone()
+        while left:
+            others = f"waiting for other processes: {counted(len(left), 'part')}"
+            watcher.advance(len(self.pieces) - len(left), len(self.pieces), text=others)
+            time.sleep(LOOK_SECONDS)
+            left = [number for number in left if not self._path(number).is_file()]
 
     @contextmanager
     def writing(self, number: int) -> Iterator[GrowingRecords]:
