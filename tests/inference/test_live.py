@@ -112,7 +112,7 @@ def rate_of(seen: list[Seen], start: float, end: float) -> float:
 
 def show_trouble(cameras: Any, make_loop: Any, seconds: float, rate: float) -> None:
     made, addresses = cameras(rate, rate, rate, rate)
-    options = StreamOptions(patience=1.0, frozen_after=0.4 * seconds)
+    options = StreamOptions(patience=max(1.0, 1.5 * seconds), frozen_after=0.4 * seconds)  # with whom is away so long
     loop = make_loop(made[0].read, options)
     output, told = loop.delivery.outputs[0], loop.delivery.watcher
     moments: list[tuple[str, float]] = []
