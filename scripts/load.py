@@ -185,6 +185,9 @@ def alike(first: Sequence[Any], second: Sequence[Any]) -> bool:
         near = max(abs(a - b) for a, b in zip(one["box"], other["box"])) <= PIXELS
         return near and one["class"] == other["class"] and abs(one["score"] - other["score"]) <= SCORE
 
+    if len(first) == len(second) and all(map(fits, first, second)):
+        return True
+
     def covers(some: Sequence[Any], others: Sequence[Any]) -> bool:
         return all(one["score"] < unsure or any(fits(one, other) for other in others) for one in some)
 
