@@ -19,7 +19,8 @@ import yolov3
 ROOT = Path(__file__).resolve().parents[1]
 
 PUBLIC = {
-    "CountLine", "CountZone", "Counting", "Darknet53", "Detections", "Detector", "Tracker", "UserError", "YOLOv3",
+    "BatchDetector", "CountLine", "CountZone", "Counting", "Darknet53", "Detections", "Detector", "Tracker", "UserError",
+    "YOLOv3",
     "compare_models", "convert_data", "detect", "evaluate", "examine", "export_model", "load_experiment", "load_model",
     "split_data", "train", "write_labels",
 }  # fmt: skip

@@ -97,10 +97,10 @@ def test_writing_behind_the_network_writes_the_same_files_to_the_last_byte(
 
 
 def test_an_output_that_cannot_write_is_told_counted_and_not_called_whole(weights, images, tmp_path, monkeypatch):
-    def full(path: Path, image: np.ndarray) -> None:
+    def full(path: Path, image: np.ndarray, **how: bool) -> None:
         if path.name == "000003.jpg":
             raise UserError(f"{path}: No space left on device")
-        write_image(path, image)
+        write_image(path, image, **how)
 
     monkeypatch.setattr("yolov3.outputs.drawings.write_image", full)
     watcher = Told()

@@ -74,7 +74,7 @@ def interrupted(pauses: list[float], length: float) -> tuple[int, str, str, floa
     ],
 )
 def test_presses_during_a_call_that_ends_soon(pauses, told):
-    code, output, complaints, _ = interrupted(pauses, 1.6)
+    code, output, complaints, _ = interrupted(pauses, 1.4)
     assert (code, output, complaints) == (0, f"{told}\n", "")
 
 

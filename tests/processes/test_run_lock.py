@@ -29,7 +29,7 @@ time.sleep(60)
 def test_who_comes_second_is_refused_until_the_first_is_gone_killed_or_not(tmp_path):
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdout.readline() == "held\n"
-        message = f"{tmp_path}: another process trains in this folder; two would overwrite each other's checkpoints"
+        message = f"{tmp_path}: another process works in this folder; two would overwrite each other's files"
         with pytest.raises(UserError, match=f"^{re.escape(message)}$"):
             RunLock.of(tmp_path)
         process.send_signal(signal.SIGKILL)

@@ -230,7 +230,7 @@ def test_two_do_not_go_on_with_one_run_and_who_ends_lets_others_in(experiment_of
     short = experiment_of(tmp_path, train={"epochs": 1, "name": "run"})
     folder = train(short).folder
     first = find_stopped(folder, tmp_path)
-    with pytest.raises(UserError, match=f"^{folder}: another process trains in this folder"):
+    with pytest.raises(UserError, match=f"^{folder}: another process works in this folder"):
         train(short, resume=folder, changes={"train": {"epochs": 2}})
     first.lock.release()
     run = start_run(short, name="run", resume=folder, world=World(), changes={"train": {"epochs": 2}})

@@ -55,12 +55,12 @@ def evaluate_in_parts(
             times = _do(options, measurement, parts, own, watcher)
             parts.wait(watcher)
             everybody = world.gather(times)
+            if everybody is None:
+                return None
+            evaluation = measurement.conclude(_all_found(measurement, batches, parts, everybody), parts.folder)
         except KeyboardInterrupt:
             watcher.warn(f"stopped; what is done is kept: the same command with --resume {parts.folder} goes on")
             raise
-        if everybody is None:
-            return None
-        evaluation = measurement.conclude(_all_found(measurement, batches, parts, everybody), parts.folder)
         parts.remove()
         return evaluation
 

@@ -83,15 +83,15 @@ def detect_in_parts(
             _do(options, found, detector, parts, dealt(undone, world.rank, world.size), watcher)
             parts.wait(watcher)
             everybody = world.gather(detector.times)
+            if everybody is None:
+                return None
+            for times in everybody[1:]:
+                detector.times.add(times)
+            detector.times.share(world.size)
+            return _put_together(options, found, detector, parts, watcher)
         except KeyboardInterrupt:
             watcher.warn(f"stopped; what is done is kept: the same command with --resume {parts.folder} goes on")
             raise
-        if everybody is None:
-            return None
-        for times in everybody[1:]:
-            detector.times.add(times)
-        detector.times.share(world.size)
-        return _put_together(options, found, detector, parts, watcher)
 
 
 def divide(items: Sequence[Item], batch_size: int, processes: int) -> list[tuple[int, int]]:

@@ -12,6 +12,8 @@ from types import TracebackType
 
 from yolov3.processes.stopping import DOUBLED, EXIT_CODES, GRACE, Stopped, Stopping, wake_main_thread
 
+AGAIN = 0.1  # seconds between two tries to wake the main thread
+
 
 class Interrupted(Exception):
     """The run in ``folder`` was asked to stop, saved its state and ends with ``exit_code``."""
@@ -84,8 +86,12 @@ class Interruption:
         threading.Thread(target=self._end_unheard, daemon=True).start()
 
     def _end_unheard(self) -> None:
-        if not self._heard.wait(GRACE) and self._stopping is not None:
-            self._stopping.end_now(signal.SIGINT)
+        end = time.monotonic() + GRACE
+        while not self._heard.wait(AGAIN):
+            if time.monotonic() < end:
+                wake_main_thread()  # once is not enough: it may have been about to fall asleep
+            elif self._stopping is not None:
+                self._stopping.end_now(signal.SIGINT)
 
 
 @contextmanager

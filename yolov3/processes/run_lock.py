@@ -41,7 +41,7 @@ class RunLock:
             os.close(descriptor)
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 raise UserError(
-                    f"{folder}: another process trains in this folder; two would overwrite each other's checkpoints"
+                    f"{folder}: another process works in this folder; two would overwrite each other's files"
                 ) from error
             logger.warning("%s: cannot be locked (%s); see that no second run goes on in it", folder, error.strerror)
             return cls()
