@@ -203,3 +203,15 @@ def test_two_hours_of_four_cameras_take_no_more_memory_than_a_minute():
     assert frames == 4 * Camera.count and all(source.broken == 1800 for source in sources)
     print(f"after a minute {held[0] / 1e6:.1f} MB, at the end {held[-1] / 1e6:.1f} MB")
     assert held[-1] - held[0] < 4e6
+
+
+def test_one_that_has_ended_with_its_last_frame_may_be_left_all_the_same(fed, until):
+    """As whoever wants so many frames does, of which that was the last."""
+    source = fed("a")
+    source.feed(1)
+    source.stop()
+    with Streams([source]) as streams:
+        until(lambda: streams._all[0].has_frame and streams._all[0]._read)
+        (moment,) = streams
+        assert values(moment) == {"a": 1} and len(moment.ended) == 1
+        streams.leave("a")

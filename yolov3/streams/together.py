@@ -72,9 +72,10 @@ class Streams:
             yield self._next()
 
     def leave(self, name: str) -> None:
-        """Read the source of this name no further; it ends."""
+        """Read the source of this name no further; it ends, unless it has."""
         with self._changed:
-            self._readers[name].leave()
+            if name in self._readers:
+                self._readers[name].leave()
 
     def frozen(self, name: str) -> int:
         """How often the image of this source stood still so far."""
