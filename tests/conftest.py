@@ -388,6 +388,22 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     driver.quit()
 
 
+@pytest.fixture(scope="session")
+def ray_here() -> None:
+    """Skips where Ray is not installed, or its own processes do not start."""
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    program = "import ray; ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False); ray.shutdown()"
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, env=environment, timeout=120, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip("Ray does not start here within two minutes")
+    if done.returncode:
+        pytest.skip("Ray does not start here")
+
+
 class Camera:
     """A network camera whose frames carry a clock: blocks of black and white that say the millisecond (since 1970) at which
     the image was made, and below its number in the connection. ``does`` is what it does from now on: well, stall (send

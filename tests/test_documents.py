@@ -341,8 +341,6 @@ def made_beforehand(line: str, world: Path) -> None:
         for weights in ("runs/train/yolov3_my_data", "best.pt"):
             if not (world / "runs" / "evaluate" / Path(weights).stem).exists():
                 assert main(["evaluate", "--weights", weights, "--data", "data/mine", *TINY["evaluate"]]) == 0
-    if "import ray" in line:
-        pytest.importorskip("ray", reason="the extra ray is not installed")
     if "--resume runs/detect/detect" in line:
         shutil.rmtree(world / "runs" / "detect" / "detect", ignore_errors=True)
         begin_in_parts(line)
@@ -439,8 +437,10 @@ def test_every_command_runs(
 
 
 @pytest.mark.parametrize("code", SNIPPETS)
-def test_every_snippet_runs(code: str, reader: Path) -> None:
+def test_every_snippet_runs(code: str, reader: Path, request: pytest.FixtureRequest) -> None:
     made_beforehand(code, reader)
+    if "import ray" in code:
+        request.getfixturevalue("ray_here")
     small = code.replace('["train.epochs=2"]', repr(["train.epochs=2", *TINY["train"][1:]]))
     warnings = [] if "import ray" in code else ["-W", "error"]  # Ray warns of its own settings
     done = subprocess.run([sys.executable, *warnings, "-c", small], capture_output=True, text=True, timeout=300)

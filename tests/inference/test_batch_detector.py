@@ -106,9 +106,9 @@ Path(output, "answer.json").write_text(json.dumps([list(table["path"]), boxes, l
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kill", ["kill", "let live"])
+@pytest.mark.usefixtures("ray_here")
 def test_ray_data_gives_every_image_once_whoever_dies(weights, paths, tmp_path, kill):
     """Two actors, one of which is killed while it has a batch: what it had is done by another."""
-    pytest.importorskip("ray", reason="the extra ray is not installed")
     images = tmp_path / "images"
     images.mkdir()
     for number in range(40):
