@@ -53,8 +53,15 @@ def command(weights: Path, source: Path, output: Path, *more: str) -> list[str]:
     return [str(ROOT / "scripts" / "detect.py"), *options, "--conf", "0.3", *SAVES, "--codec", "mp4v", *more]
 
 
-def start(*words: str, processes: int = 1) -> subprocess.Popen[str]:
-    several = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+def start(*words: str, processes: int = 1, restarts: int = 0) -> subprocess.Popen[str]:
+    several = [
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={processes}",
+        f"--max-restarts={restarts}",
+    ]
+    several = several if processes > 1 else []
     return subprocess.Popen(
         [sys.executable, *several, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -103,13 +110,8 @@ def ranks_below(program: subprocess.Popen[str]) -> dict[int, int]:
     return found
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("rank", [0, 1])
-def test_when_one_of_two_is_killed_the_rest_can_be_finished(weights, video, pile, whole, tmp_path, rank):
-    """Whichever it is; by one process, which does no part again that was done."""
-    words = command(weights, pile, tmp_path, "--count-line", "0.5,1,0.5,0")
-    program = start(*words, processes=2)
-    parts = tmp_path / "detect" / ".parts"
+def kill_one(program: subprocess.Popen[str], rank: int, parts: Path) -> bool:
+    """Kill the process of a rank when a first part is done; whether it was still there."""
     deadline = time.monotonic() + 120
     while not list(parts.glob("*.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -117,8 +119,33 @@ def test_when_one_of_two_is_killed_the_rest_can_be_finished(weights, video, pile
     if victim is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
+    return victim is not None
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_torchrun_starts_it_again_and_it_goes_on_by_itself(weights, pile, whole, tmp_path):
+    words = command(weights, pile, tmp_path, "--count-line", "0.5,1,0.5,0")
+    program = start(*words, processes=2, restarts=2)
+    killed = kill_one(program, 1, tmp_path / "detect" / ".parts")
+    told, _ = program.communicate(timeout=240)
+    if not killed or ("SIGKILL" not in told and "-9" not in told):
+        pytest.skip("the processes were faster than this test")
+    assert program.returncode == 0, "for 1, of the file that is no image, it would do all once more"
+    assert [path.name for path in tmp_path.iterdir()] == ["detect"], told
+    assert told.count("1 file could not be used") == 1
+    assert content(tmp_path / "detect") == content(whole)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("rank", [0, 1])
+def test_when_one_of_two_is_killed_the_rest_can_be_finished(weights, video, pile, whole, tmp_path, rank):
+    """Whichever it is; by one process, which does no part again that was done."""
+    words = command(weights, pile, tmp_path, "--count-line", "0.5,1,0.5,0")
+    program = start(*words, processes=2)
+    parts = tmp_path / "detect" / ".parts"
+    killed = kill_one(program, rank, parts)
     told, _ = program.communicate(timeout=120)
-    if victim is None or not parts.is_dir():
+    if not killed or not parts.is_dir():
         pytest.skip("the processes were faster than this test")
     assert program.returncode == 1 and "SIGKILL" in told
     done = {path: path.stat().st_mtime_ns for path in parts.glob("*.jsonl")}

@@ -150,6 +150,7 @@ def run(request: Request) -> int:
     from rich.console import Console
 
     from yolov3.inference.report import result_lines, stream_table, summary_lines
+    from yolov3.processes.launch import is_one_of_several, would_be_started_again
     from yolov3.watching.lines import print_line
     from yolov3.watching.tables import print_table
 
@@ -163,7 +164,9 @@ def run(request: Request) -> int:
     streams = stream_table(summary)
     if streams is not None and not request.quiet:
         print_table(streams, Console(file=stream))
-    return 0 if summary.is_whole else SOME_NOT_USED
+    if summary.is_whole or (is_one_of_several() and would_be_started_again()):
+        return 0
+    return SOME_NOT_USED
 
 
 def _detect(request: Request, watcher: Watcher) -> DetectSummary | None:

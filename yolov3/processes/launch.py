@@ -13,3 +13,9 @@ def is_first_process() -> bool:
 def is_one_of_several() -> bool:
     """Whether other processes do the same work."""
     return os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def would_be_started_again() -> bool:
+    """Whether torchrun takes an exit code that is not 0 for a failure that it may repair by doing all once more."""
+    most, so_far = (int(os.environ.get(f"TORCHELASTIC_{name}", "0")) for name in ("MAX_RESTARTS", "RESTART_COUNT"))
+    return so_far < most
