@@ -21,7 +21,7 @@ from yolov3 import UserError
 from yolov3.formats.load import load_model
 from yolov3.inference.detect import DetectOptions, detect
 from yolov3.inference.options import DetectorOptions
-from yolov3.inference.parts import detect_in_parts, divide
+from yolov3.inference.parts import detect_in_parts, divide, replayed
 from yolov3.processes.world import World
 from yolov3.sources.items import DataItem, ImageItem, VideoItem
 from yolov3.tracking.counting import CountLine
@@ -269,3 +269,27 @@ def test_what_could_not_be_written_is_told_in_the_end(weights, images, tmp_path)
     summary = in_parts(**how, resume=folder)
     assert len(summary.lost) == 1 and blocked in summary.lost[0] and not summary.is_whole
     assert summary.frames == 5 and not (folder / ".parts").exists(), "the records were put together all the same"
+
+
+GOOD = {
+    "source": "a.jpg", "name": "a", "size": [4, 5], "index": None, "seconds": None, "boxes": [[0, 0, 1, 1]], "scores": [0.5],
+    "labels": [0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source": 3}, {"name": None}, {"size": 4}, {"size": [4]}, {"size": [10**9, 10**12]}, {"size": ["a", "b"]},
+        {"index": "1"}, {"index": True}, {"seconds": "x"}, {"counted": 3}, {"counted": [[], {}, 1]}, {"boxes": None}, {"labels": ["x"]},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_record_that_cannot_be_is_told(wrong):
+    assert replayed(GOOD, Path("run"), ("cat",)).detections[0].name == "cat"
+    for record in (
+        GOOD | wrong,
+        {name: value for name, value in GOOD.items() if name != next(iter(wrong))} | {"source": 3},
+    ):
+        with pytest.raises(UserError, match=r"^run: a part of the run is damaged"):
+            replayed(record, Path("run"), ("cat",))

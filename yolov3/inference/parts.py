@@ -46,6 +46,7 @@ from yolov3.sources.frames import Frame
 from yolov3.sources.items import Found, Item, StreamItem, VideoItem, name_of_item
 from yolov3.tracking.counting import Counted
 from yolov3.tracking.following import Followed
+from yolov3.watching.printable import quoted
 from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
 
@@ -184,9 +185,15 @@ class Recording(Output):
         self._growing.add({ENDED: name})
 
 
+_KINDS = {"source": str, "name": str, "index": int | None, "seconds": float | int | None, "size": list}
+
+
 def replayed(record: Record, folder: Path, names: tuple[str, ...]) -> Result:
     """The result of a record of the run in ``folder``, with an image of which only the size is known."""
     try:
+        for name, kinds in _KINDS.items():
+            if not isinstance(record[name], kinds) or isinstance(record[name], bool):
+                raise TypeError(f"{name} is {quoted(record[name])}")
         height, width = record["size"]
         image = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (height, width, 3))
         frame = Frame(image, record["source"], record["index"], record["seconds"])
