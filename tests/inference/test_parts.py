@@ -281,7 +281,8 @@ GOOD = {
     "wrong",
     [
         {"source": 3}, {"name": None}, {"size": 4}, {"size": [4]}, {"size": [10**9, 10**12]}, {"size": ["a", "b"]},
-        {"index": "1"}, {"index": True}, {"seconds": "x"}, {"counted": 3}, {"counted": [[], {}, 1]}, {"boxes": None}, {"labels": ["x"]},
+        {"index": "1"}, {"index": True}, {"seconds": "x"}, {"counted": 3}, {"counted": [[], {}, 1]},
+        {"boxes": None}, {"labels": ["x"]},
     ],
     ids=str,
 )  # fmt: skip
