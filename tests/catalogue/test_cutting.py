@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from yolov3.catalogue.cutting import data_tiles, splits_as_learned
+from yolov3.catalogue.cutting import data_tiles, learned_tiles, splits_as_learned
 from yolov3.catalogue.opening import open_splits
 from yolov3.config.experiment import DataSection
 from yolov3.config.loading import load_experiment
@@ -55,3 +55,14 @@ def test_both_splits_are_cut_by_one_rule(tmp_path):
         expected = [TileRule().tiles_of(sample.size, (64, 64)) for sample in whole.samples]
         assert [sample.region for sample in part.samples] == [tile for tiles in expected for tile in tiles]
         assert any(sample.ignore.any() for sample in part.samples)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "tiles"),
+    [
+        (None, None), ({}, None), ({"data": 3}, None), ({"data": {}}, None), ({"data": {"tiles": None}}, None),
+        ({"data": {"tiles": "2x2"}}, "2x2"), ({"data": {"tiles": 64}}, "64"),
+    ],
+)  # fmt: skip
+def test_what_a_model_carries_of_it(experiment, tiles):
+    assert learned_tiles(experiment) == tiles

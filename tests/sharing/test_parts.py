@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from yolov3.errors import UserError
-from yolov3.sharing.parts import FOLDER, Parts, dealt, has_parts
+from yolov3.processes.run_lock import RunLock
+from yolov3.processes.world import World
+from yolov3.sharing.parts import FOLDER, Parts, dealt, has_parts, shared
 from yolov3.watching.watcher import Watcher
 
 PLAN = {"confidence": "0.25", "sources": "7 files"}
@@ -106,6 +108,8 @@ def test_every_undone_part_is_dealt_once(size):
 BEGIN = """
 from pathlib import Path
 from yolov3.errors import UserError
+from yolov3.processes.run_lock import RunLock
+from yolov3.processes.world import World
 from yolov3.sharing.parts import Parts
 
 try:
@@ -134,3 +138,22 @@ def test_others_are_waited_for(parts):
     assert told == [f"waiting for other processes: {words}" for words in ("3 parts", "2 parts", "1 part")]
     parts.wait(Doing())
     assert len(told) == 3
+
+
+def test_a_shared_run_is_held_and_who_is_stopped_is_told_how_to_go_on(parts, tmp_path):
+    told: list[str] = []
+
+    class Told(Watcher):
+        def warn(self, line) -> None:
+            told.append(line)
+
+    do(parts, 1)
+    with shared(lambda: parts, World(), Told()) as (opened, own):
+        assert opened is parts and own == [0, 2]
+        with pytest.raises(UserError, match="another process works in this folder"):
+            RunLock.of(tmp_path)
+    with pytest.raises(KeyboardInterrupt), shared(lambda: parts, World(), Told()):
+        raise KeyboardInterrupt
+    assert told == [f"stopped; what is done is kept: the same command with --resume {tmp_path} goes on"]
+    with RunLock.of(tmp_path):
+        pass

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from yolov3.catalogue.opening import Splits
 from yolov3.config.experiment import DataSection, Experiment
@@ -15,6 +17,13 @@ from yolov3.tiles.grid import TileRule
 def data_tiles(data: DataSection) -> TileRule | None:
     """How ``data.tiles`` cuts images; None where they stay whole. Raises UserError."""
     return TileRule.parse(data.tiles, overlap=data.tile_overlap, option="data.tiles") if data.tiles else None
+
+
+def learned_tiles(experiment: Mapping[str, Any] | None) -> str | None:
+    """What the experiment that a model carries says of ``data.tiles``; None where that is nothing."""
+    data = experiment.get("data") if experiment is not None else None
+    tiles = data.get("tiles") if isinstance(data, Mapping) else None
+    return str(tiles) if tiles else None
 
 
 def as_learned(dataset: Dataset, experiment: Experiment, network_size: Size) -> Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from yolov3.catalogue.cutting import learned_tiles
 from yolov3.catalogue.naming import beside_model, change_data, resolve_data
 from yolov3.config.experiment import DataSection
 from yolov3.config.loading import build_experiment
@@ -32,8 +33,7 @@ def data_section_of(model: Model, named: str | Path | None, changes: Sequence[st
 
 def _tiled_as(model: Model, section: DataSection) -> DataSection:
     """Other data are looked at as those were that a model was trained with."""
-    given = model.experiment.get("data") if model.experiment is not None else None
-    if model.experiment is None or section.tiles is not None or not isinstance(given, dict) or not given.get("tiles"):
+    if section.tiles is not None or model.experiment is None or learned_tiles(model.experiment) is None:
         return section
     trained = build_experiment(model.experiment, model.source).data
     return section.model_copy(update={"tiles": trained.tiles, "tile_overlap": trained.tile_overlap})

@@ -9,7 +9,6 @@ from typing import TypedDict, Unpack
 
 import torch
 
-from yolov3.batches.detection import evaluation_loader
 from yolov3.catalogue.cutting import data_tiles
 from yolov3.catalogue.opening import open_dataset
 from yolov3.config.experiment import DataSection
@@ -19,7 +18,7 @@ from yolov3.errors import UserError
 from yolov3.evaluation.class_matching import match_classes
 from yolov3.evaluation.data_section import data_section_of, named_data
 from yolov3.evaluation.measure import DataSource, Evaluation, EvaluationSettings, measure
-from yolov3.evaluation.predict import AllFound, predict_all
+from yolov3.evaluation.predict import AllFound, loader_of, predict_all
 from yolov3.evaluation.report import METRICS, PREDICTIONS, write_metrics, write_predictions
 from yolov3.files.run_folder import make_run_folder
 from yolov3.formats.load import open_model
@@ -152,14 +151,7 @@ class Measurement:
         """The numbers of the samples that the model is shown together."""
         if self.tiled is not None:
             return [(number,) for number in range(len(self.dataset))]
-        settings = self.settings
-        return evaluation_loader(
-            self.dataset,
-            preprocessing=settings.preprocessing,
-            batch_size=settings.batch_size,
-            workers=0,
-            step=settings.rect_step,
-        ).batches
+        return loader_of(self.dataset, self.settings, workers=0).batches
 
     def conclude(self, found: AllFound, folder: Path | None) -> Evaluation:
         """The numbers of what was found in all samples, also written to a folder."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from yolov3.evaluation.evaluate import EvaluateOptions, Measurement, open_measur
 from yolov3.evaluation.measure import Evaluation
 from yolov3.evaluation.predict import AllFound
 from yolov3.files.atomic import file_sha256
-from yolov3.processes.run_lock import RunLock
 from yolov3.processes.world import World
-from yolov3.sharing.parts import Parts, dealt
+from yolov3.sharing.parts import Parts, shared
 from yolov3.sharing.records import detections_of, record_of
 from yolov3.watching.stage_times import StageTimes
 from yolov3.watching.watcher import Watcher
@@ -41,26 +39,20 @@ def evaluate_in_parts(
     here = replace(options, device=world.device_text(options.device))
     measurement = open_measurement(here, watcher if world.is_first else Watcher())
     batches = measurement.batches()
-    with ExitStack() as stack:
-        begun = None
-        if world.is_first:
-            pieces = divide(len(batches), options.batch_size, world.size)
-            parts = Parts.of_run(output, options.folder_name, _plan(options, measurement), pieces, resume)
-            stack.enter_context(RunLock.of(parts.folder))
-            begun = (parts, parts.undone())
-            watcher.report(measurement.told)
-        parts, undone = world.from_first(begun)
-        try:
-            own = {number: _numbers(batches, parts, number) for number in dealt(undone, world.rank, world.size)}
-            times = _do(options, measurement, parts, own, watcher)
-            parts.wait(watcher)
-            everybody = world.gather(times)
-            if everybody is None:
-                return None
-            evaluation = measurement.conclude(_all_found(measurement, batches, parts, everybody), parts.folder)
-        except KeyboardInterrupt:
-            watcher.warn(f"stopped; what is done is kept: the same command with --resume {parts.folder} goes on")
-            raise
+
+    def open_parts() -> Parts:
+        pieces = divide(len(batches), options.batch_size, world.size)
+        parts = Parts.of_run(output, options.folder_name, _plan(options, measurement), pieces, resume)
+        watcher.report(measurement.told)
+        return parts
+
+    with shared(open_parts, world, watcher) as (parts, own):
+        times = _do(options, measurement, parts, {number: _numbers(batches, parts, number) for number in own}, watcher)
+        parts.wait(watcher)
+        everybody = world.gather(times)
+        if everybody is None:
+            return None
+        evaluation = measurement.conclude(_all_found(measurement, batches, parts, everybody), parts.folder)
         parts.remove()
         return evaluation
 

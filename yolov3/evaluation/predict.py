@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from yolov3.batches.detection import evaluation_loader
+from yolov3.batches.loader import OrderedLoader
 from yolov3.datasets.dataset import Dataset, Sample, read_sample_image
 from yolov3.detections import Detections
 from yolov3.evaluation.measure import EvaluationSettings
@@ -94,6 +95,17 @@ class AllFound:
     times: StageTimes
 
 
+def loader_of(dataset: Dataset, settings: EvaluationSettings, workers: int) -> OrderedLoader[Batch]:
+    """The batches of a data set that a network is shown when it is measured as the settings say."""
+    return evaluation_loader(
+        dataset,
+        preprocessing=settings.preprocessing,
+        batch_size=settings.batch_size,
+        workers=workers,
+        step=settings.rect_step,
+    )
+
+
 def predict_all(
     runtime: Runtime,
     dataset: Dataset,
@@ -115,13 +127,7 @@ def predict_all(
     if tiled is not None:
         answers = predict_tiled(tiled, dataset.samples, selection=selection, names=dataset.names, times=times)
     else:
-        loader = evaluation_loader(
-            dataset,
-            preprocessing=settings.preprocessing,
-            batch_size=settings.batch_size,
-            workers=workers,
-            step=settings.rect_step,
-        )
+        loader = loader_of(dataset, settings, workers)
         answers, order = predict(runtime, loader, selection=selection, names=dataset.names, times=times), loader.indices
     for found in answers:
         detections += found.detections

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypedDict, Unpack
 
+from yolov3.catalogue.cutting import learned_tiles
 from yolov3.errors import UserError
 from yolov3.formats.model import DescribedModel, Model
 from yolov3.inference.delivery import Delivery, Tally
@@ -240,13 +241,10 @@ def named_items(items: Iterable[Item], *, live_videos: bool = False) -> Iterator
 
 def _about_tiles(detector: Detector) -> list[str]:
     """A model that has learned parts of large images finds little in whole ones."""
-    data = (detector.model.experiment or {}).get("data")
-    learned = data.get("tiles") if isinstance(data, dict) else None
-    if not learned or detector.options.tiles is not None:
+    learned = learned_tiles(detector.model.experiment)
+    if learned is None or detector.options.tiles is not None:
         return []
-    return [
-        f"the model was trained on tiles (data.tiles={printable(str(learned))[:40]}); --tiles looks at large images so"
-    ]
+    return [f"the model was trained on tiles (data.tiles={printable(learned)[:40]}); --tiles looks at large images so"]
 
 
 def lines_output(options: DetectOptions, watcher: Watcher) -> Output:

@@ -11,7 +11,6 @@ import copy
 import hashlib
 import itertools
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -37,9 +36,8 @@ from yolov3.outputs.names import OutputNames
 from yolov3.outputs.new_folder import NewFolder
 from yolov3.outputs.output import Output, Result
 from yolov3.outputs.write_behind import WriteBehind
-from yolov3.processes.run_lock import RunLock
 from yolov3.processes.world import World
-from yolov3.sharing.parts import GrowingRecords, Parts, Record, dealt
+from yolov3.sharing.parts import GrowingRecords, Parts, Record, shared
 from yolov3.sharing.records import detections_of, record_of
 from yolov3.sources.find import find_all_items
 from yolov3.sources.frames import Frame
@@ -71,28 +69,22 @@ def detect_in_parts(
         raise UserError("cameras and streams are for one process; several share images and videos")
     here = replace(options.detector, device=world.device_text(options.detector.device))
     detector = open_detector(replace(options, detector=here), found, watcher if world.is_first else Watcher())
-    with ExitStack() as stack:
-        begun = None
-        if world.is_first:
-            plan = _plan(options, found, Path(detector.model.source))
-            pieces = divide(found.items, options.batch_size, world.size)
-            parts = Parts.of_run(Path(options.output), options.name, plan, pieces, resume)
-            stack.enter_context(RunLock.of(parts.folder))
-            begun = (parts, parts.undone())
-        parts, undone = world.from_first(begun)
-        try:
-            _do(options, found, detector, parts, dealt(undone, world.rank, world.size), watcher)
-            parts.wait(watcher)
-            everybody = world.gather(detector.times)
-            if everybody is None:
-                return None
-            for times in everybody[1:]:
-                detector.times.add(times)
-            detector.times.share(world.size)
-            return _put_together(options, found, detector, parts, watcher)
-        except KeyboardInterrupt:
-            watcher.warn(f"stopped; what is done is kept: the same command with --resume {parts.folder} goes on")
-            raise
+
+    def open_parts() -> Parts:
+        plan = _plan(options, found, Path(detector.model.source))
+        pieces = divide(found.items, options.batch_size, world.size)
+        return Parts.of_run(Path(options.output), options.name, plan, pieces, resume)
+
+    with shared(open_parts, world, watcher) as (parts, own):
+        _do(options, found, detector, parts, own, watcher)
+        parts.wait(watcher)
+        everybody = world.gather(detector.times)
+        if everybody is None:
+            return None
+        for times in everybody[1:]:
+            detector.times.add(times)
+        detector.times.share(world.size)
+        return _put_together(options, found, detector, parts, watcher)
 
 
 def divide(items: Sequence[Item], batch_size: int, processes: int) -> list[tuple[int, int]]:
@@ -136,10 +128,7 @@ def _do(
     options: DetectOptions, found: Found, detector: Detector, parts: Parts, own: Sequence[int], watcher: Watcher
 ) -> None:
     """Do parts: what belongs to one image or video goes into the folder, all else into the records."""
-    words = [word for word in options.written if OUTPUTS[word].per_image]
-    folder = NewFolder(
-        Path(options.output), options.name, words, options.outputs_told(watcher), watcher.warn, parts.folder
-    )
+    folder = _folder(options, parts, watcher, per_image=True)
     tally = Tally()
     names = OutputNames().reserve(named_items(found.items))
     with WriteBehind(folder, most=2 * options.batch_size) as writer:
@@ -156,6 +145,13 @@ def _do(
                     items, part_of=found.items
                 )
                 growing.add({TALLY: tally.since(before), LOST: folder.lost[lost:]})
+
+
+def _folder(options: DetectOptions, parts: Parts, watcher: Watcher, *, per_image: bool) -> NewFolder:
+    """The run's folder with those outputs whose files are of one image or video each, or with the others."""
+    words = [word for word in options.written if OUTPUTS[word].per_image == per_image]
+    settings = options.outputs_told(watcher)
+    return NewFolder(Path(options.output), options.name, words, settings, watcher.warn, parts.folder)
 
 
 class Recording(Output):
@@ -211,10 +207,7 @@ def _put_together(
     options: DetectOptions, found: Found, detector: Detector, parts: Parts, watcher: Watcher
 ) -> DetectSummary:
     """Give what is in the records to the outputs of all images, in order; what could not be written stays in the records."""
-    words = [word for word in options.written if not OUTPUTS[word].per_image]
-    folder = NewFolder(
-        Path(options.output), options.name, words, options.outputs_told(watcher), watcher.warn, parts.folder
-    )
+    folder = _folder(options, parts, watcher, per_image=False)
     tally, lost = Tally(), list[str]()
     with folder:
         outputs = [folder, *([lines_output(options, watcher)] if options.verbose else [])]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from yolov3.files.reading import open_file
 from yolov3.files.run_folder import make_run_folder
 from yolov3.files.unwritable import unwritable
 from yolov3.processes.restart import forget_run, remember_run, run_to_resume
+from yolov3.processes.run_lock import RunLock
+from yolov3.processes.world import World
 from yolov3.watching.printable import shortened
 from yolov3.watching.watcher import Watcher
 from yolov3.watching.words import counted
@@ -130,6 +132,24 @@ class Parts:
 
     def _path(self, number: int) -> Path:
         return self.folder / FOLDER / f"{number:06d}.jsonl"
+
+
+@contextmanager
+def shared(open_parts: Callable[[], Parts], world: World, watcher: Watcher) -> Iterator[tuple[Parts, list[int]]]:
+    """The parts of a run, which the first process of a ``world`` opens and holds, and those of them that this process does.
+    Who is stopped within it is told how to go on. Raises UserError."""
+    with ExitStack() as stack:
+        begun = None
+        if world.is_first:
+            opened = open_parts()
+            stack.enter_context(RunLock.of(opened.folder))
+            begun = (opened, opened.undone())
+        parts, undone = world.from_first(begun)
+        try:
+            yield parts, dealt(undone, world.rank, world.size)
+        except KeyboardInterrupt:
+            watcher.warn(f"stopped; what is done is kept: the same command with --resume {parts.folder} goes on")
+            raise
 
 
 class GrowingRecords:

@@ -117,7 +117,9 @@ class Tracker:
         """What was not seen for longer than patience and the rate of the frames allow is not looked for any more: whoever is
         at its place now may be another."""
         usual = float(np.median(self._intervals)) if self._intervals else np.inf
-        self._keep(now - self._seen <= max(self.options.patience, LONG_AFTER * usual), np.zeros(0, np.int64))
+        kept = now - self._seen <= max(self.options.patience, LONG_AFTER * usual)
+        if not kept.all():
+            self._keep(kept, np.zeros(0, np.int64))
         assert self._now is not None
         self._intervals.append(now - self._now)
 
