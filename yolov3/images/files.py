@@ -89,14 +89,20 @@ def write_image(path: Path, image_rgb: np.ndarray, *, may_change: bool = False) 
     if path.suffix.lower() not in WRITTEN_SUFFIXES:
         allowed = ", ".join(sorted(WRITTEN_SUFFIXES))
         raise UserError(f"{path}: found suffix {path.suffix!r}; images are written as {allowed}")
+    write_whole(path, encode_image(image_rgb, path.suffix.lower(), str(path), may_change=may_change))
+
+
+def encode_image(image_rgb: np.ndarray, suffix: str, name: str, *, may_change: bool = False) -> memoryview:
+    """The bytes of a file of an (H, W, 3) uint8 RGB image in the format of a suffix, such as ``.png``, for what errors are to
+    call ``name``. Raises UserError."""
     try:
-        done, encoded = cv2.imencode(path.suffix.lower(), _bgr(image_rgb, may_change=may_change))
+        done, encoded = cv2.imencode(suffix, _bgr(image_rgb, may_change=may_change))
     except cv2.error as error:
-        raise UserError(f"{path}: cannot be encoded: {_first_line(error)}") from error
+        raise UserError(f"{name}: cannot be encoded: {_first_line(error)}") from error
     if not done:
         height, width = image_rgb.shape[:2]
-        raise UserError(f"{path}: an image of {width}x{height} cannot be encoded in this format")
-    write_whole(path, encoded.data)
+        raise UserError(f"{name}: an image of {width}x{height} cannot be encoded in this format")
+    return encoded.data
 
 
 def _bgr(image_rgb: np.ndarray, *, may_change: bool) -> np.ndarray:

@@ -8,6 +8,7 @@ the image, and classes whose names begin with ``dont_show`` are not told, as the
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 import numpy as np
@@ -22,6 +23,7 @@ HIDDEN = "dont_show"
 
 def plain_as_darknet(result: Result, frame_id: int) -> dict[str, Any]:
     """The object of a frame, the ``frame_id``-th of all, as plain values."""
+    rows = _shown(result)
     return {
         "frame_id": frame_id,
         "filename": printable(result.frame.source),
@@ -32,7 +34,7 @@ def plain_as_darknet(result: Result, frame_id: int) -> dict[str, Any]:
                 "relative_coordinates": dict(zip(("center_x", "center_y", "width", "height"), shares)),
                 "confidence": round(score, DECIMALS),
             }
-            for (_, score, label), shares in zip(_shown(result), _shares(result))
+            for (_, score, label), shares in zip(rows, _shares(rows, result))
         ],
     }
 
@@ -66,9 +68,9 @@ def _shown(result: Result) -> list[Row]:
     return [row for row in result.rows if not result.detections.name_of(row[2]).startswith(HIDDEN)]
 
 
-def _shares(result: Result) -> list[list[float]]:
+def _shares(rows: Sequence[Row], result: Result) -> list[list[float]]:
     height, width = result.frame.image.shape[:2]
-    boxes = np.array([box for box, _, _ in _shown(result)], np.float64).reshape(-1, 4)
+    boxes = np.array([box for box, _, _ in rows], np.float64).reshape(-1, 4)
     shares: list[list[float]] = (xyxy_to_cxcywh(boxes) / (width, height, width, height)).round(DECIMALS).tolist()
     return shares
 

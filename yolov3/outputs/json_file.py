@@ -14,6 +14,11 @@ from yolov3.outputs.darknet_form import plain_as_darknet
 from yolov3.outputs.output import Output, Result
 
 
+def _plain(result: Result, number: int, *, darknet: bool) -> dict[str, Any]:
+    """The object of a frame, the ``number``-th of all."""
+    return plain_as_darknet(result, number) if darknet else result.as_plain()
+
+
 class JsonFile(Output):
     """One file for all frames."""
 
@@ -24,7 +29,7 @@ class JsonFile(Output):
 
     def write(self, result: Result) -> None:
         self._frames += 1
-        plain = plain_as_darknet(result, self._frames) if self._darknet else result.as_plain()
+        plain = _plain(result, self._frames, darknet=self._darknet)
         self._text.add(self._separator + json.dumps(plain, ensure_ascii=False))
         self._separator = ",\n"
 
@@ -42,7 +47,7 @@ class JsonLines(Output):
 
     def write(self, result: Result) -> None:
         self._frames += 1
-        plain: dict[str, Any] = plain_as_darknet(result, self._frames) if self._darknet else result.as_plain()
+        plain = _plain(result, self._frames, darknet=self._darknet)
         line = json.dumps(plain, ensure_ascii=self._text is None) + "\n"
         if self._text is not None:
             self._text.add(line)

@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,6 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from yolov3.detections import Detections
+from yolov3.errors import UserError
+from yolov3.images.files import encode_image
 from yolov3.inference.detector import Detector
 from yolov3.outputs.output import Result
 from yolov3.serving.batching import Batching, Full
@@ -193,11 +194,11 @@ def _host_of(header: str) -> str:
 def _answered(found: Detections, frame: Frame, sent: Sent, kind: str) -> Response:
     if kind == "application/json":
         return JSONResponse(Result(frame, found, sent.name).as_plain())
-    drawn = found.draw(frame.image)
-    done, data = cv2.imencode(ANSWERS[kind], cv2.cvtColor(drawn, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise Refused(406, f"an image of this size is no {kind}")
-    return Response(data.tobytes(), media_type=kind)
+    try:
+        data = encode_image(found.draw(frame.image), ANSWERS[kind], sent.name, may_change=True)
+    except UserError as error:
+        raise Refused(406, f"an image of this size is no {kind}") from error
+    return Response(bytes(data), media_type=kind)
 
 
 async def _refused_by_starlette(request: Request, error: Any) -> Response:
